@@ -1,0 +1,307 @@
+package cookiepolicy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+)
+
+func init() {
+	httpcaddyfile.RegisterHandlerDirective("cookie_policy", parseDirective)
+	// Outside everything that can set a cookie, and before the directives that want to know of the visitor's consent.
+	httpcaddyfile.RegisterDirectiveOrder("cookie_policy", httpcaddyfile.Before, "map")
+}
+
+func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	handler := new(Handler)
+	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. All faults of the block are told at once. Syntax:
+//
+//	cookie_policy [<matcher>] [<preset...>] {
+//		name       <label>
+//		preset     <name...> {
+//			<any option of allow>
+//		}
+//		allow      <category> <cookie...> {
+//			consent   <key...>
+//			anonymous
+//			domain    <domain...>
+//			path      <path...>
+//			lifetime  <duration>
+//			provider  <text>
+//			purpose   [<language>] <text>
+//		}
+//		preference <cookie...> {
+//			format json
+//		}
+//		unlisted   block|pass
+//		mode       enforce
+//	}
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the directive's name
+	p := parser{Dispenser: d, written: map[string]caddyfile.Token{"": d.Token()}}
+	for _, name := range d.RemainingArgsAsTokens() {
+		p.presets(&h.Policy, []caddyfile.Token{name}, enforcer.RuleOptions{}, nil)
+	}
+	for d.NextBlock(0) {
+		p.word(&h.Policy)
+	}
+	var faults enforcer.Faults
+	if errors.As(h.Validate(), &faults) {
+		for _, f := range faults {
+			p.faultAt(p.whereIs(f.Path), "%s", f.Message())
+		}
+	}
+	return p.err()
+}
+
+// parser fills a policy from tokens, and remembers where each field was written.
+type parser struct {
+	*caddyfile.Dispenser
+	written map[string]caddyfile.Token // by the field's path in the JSON config
+	faults  []fault
+}
+
+// fault is one thing wrong at one place.
+type fault struct {
+	at      caddyfile.Token
+	message string
+}
+
+func (p *parser) faultAt(at caddyfile.Token, format string, args ...any) {
+	p.faults = append(p.faults, fault{at, fmt.Sprintf(format, args...)})
+}
+
+// whereIs finds the token of a field, or of the innermost field around it that was written.
+func (p *parser) whereIs(path string) caddyfile.Token {
+	for {
+		if token, ok := p.written[path]; ok {
+			return token
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+}
+
+// err joins all faults in the order of their lines: file, line and what is wrong.
+func (p *parser) err() error {
+	if len(p.faults) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(p.faults, func(a, b fault) int { return a.at.Line - b.at.Line })
+	errs := make([]error, len(p.faults))
+	for i, f := range p.faults {
+		errs[i] = fmt.Errorf("%s:%d: %s", f.at.File, f.at.Line, f.message)
+	}
+	return errors.Join(errs...)
+}
+
+// word reads one line of the directive's block.
+func (p *parser) word(policy *enforcer.Policy) {
+	word, args := p.Token(), p.RemainingArgsAsTokens()
+	switch word.Text {
+	case "name":
+		p.text(word, args, "name", &policy.Name)
+	case "preset":
+		if len(args) == 0 {
+			p.faultAt(word, "preset wants a name; want one or more of %s", strings.Join(enforcer.Presets(), ", "))
+		}
+		var options enforcer.RuleOptions
+		inner := p.options(&options)
+		p.presets(policy, args, options, inner)
+		return
+	case "allow":
+		p.allow(policy, word, args)
+		return
+	case "preference":
+		p.preference(policy, word, args)
+		return
+	case "unlisted":
+		p.text(word, args, "unlisted", &policy.Unlisted)
+	case "mode":
+		p.text(word, args, "mode", &policy.Mode)
+	default:
+		p.faultAt(word, "%q: cookie_policy has no such word; want name, preset, allow, preference, unlisted or mode", word.Text)
+		p.skipBlock()
+		return
+	}
+	p.noBlock(word)
+}
+
+// presets adds presets by name, each with the same options, which were written where inner says.
+func (p *parser) presets(policy *enforcer.Policy, names []caddyfile.Token, options enforcer.RuleOptions, inner map[string]caddyfile.Token) {
+	for _, name := range names {
+		path := fmt.Sprintf("presets[%d]", len(policy.Presets))
+		p.written[path] = name
+		for option, token := range inner {
+			p.written[path+option] = token
+		}
+		policy.Presets = append(policy.Presets, enforcer.Preset{Name: name.Text, RuleOptions: options})
+	}
+}
+
+func (p *parser) allow(policy *enforcer.Policy, word caddyfile.Token, args []caddyfile.Token) {
+	path := fmt.Sprintf("allow[%d]", len(policy.Allow))
+	p.written[path] = word
+	var rule enforcer.Rule
+	if len(args) > 0 {
+		p.written[path+".category"] = args[0]
+		rule.Category = enforcer.Category(args[0].Text)
+		p.words(word, args[1:], path+".cookies", &rule.Cookies)
+	} else {
+		p.faultAt(word, "allow wants a category and the names of cookies; write one such as: allow necessary sessionid")
+	}
+	for option, token := range p.options(&rule.RuleOptions) {
+		p.written[path+option] = token
+	}
+	if len(args) > 0 { // an allow with nothing after it has been told already
+		policy.Allow = append(policy.Allow, rule)
+	}
+}
+
+// options reads the block of an allow or a preset, and returns where each option was written, by its path within the rule.
+func (p *parser) options(o *enforcer.RuleOptions) map[string]caddyfile.Token {
+	inner := parser{Dispenser: p.Dispenser, written: map[string]caddyfile.Token{}}
+	for nesting := p.Nesting(); p.NextBlock(nesting); {
+		inner.option(o)
+	}
+	p.faults = append(p.faults, inner.faults...)
+	return inner.written
+}
+
+func (p *parser) option(o *enforcer.RuleOptions) {
+	word, args := p.Token(), p.RemainingArgsAsTokens()
+	switch word.Text {
+	case "consent":
+		p.words(word, args, ".consent", &o.Consent)
+	case "anonymous":
+		p.flag(word, args, ".anonymous", &o.Anonymous)
+	case "domain":
+		p.words(word, args, ".domain", &o.Domain)
+	case "path":
+		p.words(word, args, ".path", &o.Path)
+	case "lifetime":
+		p.duration(word, args, ".lifetime", &o.Lifetime)
+	case "provider":
+		p.text(word, args, ".provider", &o.Provider)
+	case "purpose":
+		p.written[fmt.Sprintf(".purpose[%d]", len(o.Purpose))] = word
+		switch len(args) {
+		case 1:
+			o.Purpose = append(o.Purpose, enforcer.Purpose{Text: args[0].Text})
+		case 2:
+			o.Purpose = append(o.Purpose, enforcer.Purpose{Language: args[0].Text, Text: args[1].Text})
+		default:
+			p.faultAt(word, "purpose takes a text, or a language and a text, and here are %d words; put the text in quotes", len(args))
+		}
+	default:
+		p.faultAt(word, "%q: a rule has no such option; want consent, anonymous, domain, path, lifetime, provider or purpose", word.Text)
+		p.skipBlock()
+		return
+	}
+	p.noBlock(word)
+}
+
+func (p *parser) preference(policy *enforcer.Policy, word caddyfile.Token, args []caddyfile.Token) {
+	path := fmt.Sprintf("preference[%d]", len(policy.Preference))
+	p.written[path] = word
+	var preference enforcer.Preference
+	p.words(word, args, path+".cookies", &preference.Cookies)
+	for nesting := p.Nesting(); p.NextBlock(nesting); {
+		word, args := p.Token(), p.RemainingArgsAsTokens()
+		switch word.Text {
+		case "format":
+			p.text(word, args, path+".format", &preference.Format)
+			p.noBlock(word)
+		default:
+			p.faultAt(word, "%q: a preference has no such option; want format", word.Text)
+			p.skipBlock()
+		}
+	}
+	policy.Preference = append(policy.Preference, preference)
+}
+
+// text reads a word that takes one argument and stands once in its block.
+func (p *parser) text(word caddyfile.Token, args []caddyfile.Token, path string, text *string) {
+	if !p.once(word, path) {
+		return
+	}
+	if len(args) != 1 || args[0].Text == "" {
+		p.faultAt(word, "%s takes one word, and here are %d; put a text of several words in quotes", word.Text, len(args))
+		return
+	}
+	p.written[path] = args[0]
+	*text = args[0].Text
+}
+
+// words reads a word that takes one argument or more. Written again, it adds to what it said before.
+func (p *parser) words(word caddyfile.Token, args []caddyfile.Token, path string, words *[]string) {
+	if len(args) == 0 && !strings.HasSuffix(path, ".cookies") { // the policy's own check tells of a rule without cookies
+		p.faultAt(word, "%s wants at least one word after it", word.Text)
+	}
+	for _, arg := range args {
+		p.written[fmt.Sprintf("%s[%d]", path, len(*words))] = arg
+		*words = append(*words, arg.Text)
+	}
+}
+
+// flag reads a word that stands for itself.
+func (p *parser) flag(word caddyfile.Token, args []caddyfile.Token, path string, flag *bool) {
+	if len(args) > 0 {
+		p.faultAt(word, "%s takes no word after it; remove %q", word.Text, args[0].Text)
+	}
+	*flag = true
+	p.once(word, path)
+}
+
+func (p *parser) duration(word caddyfile.Token, args []caddyfile.Token, path string, duration *enforcer.Duration) {
+	var text string
+	p.text(word, args, path, &text)
+	if text == "" {
+		return
+	}
+	d, err := enforcer.ParseDuration(text)
+	if err == nil && d <= 0 {
+		err = fmt.Errorf("%q is no time at all; write one such as 30m, 12h or 183d", text)
+	}
+	if err != nil {
+		p.faultAt(word, "%s: %v", word.Text, err)
+	}
+	*duration = d
+}
+
+// once notes where a word stands, and refuses it where it stood before.
+func (p *parser) once(word caddyfile.Token, path string) bool {
+	if before, twice := p.written[path]; twice {
+		p.faultAt(word, "%s is given twice, first in line %d; keep one of the two", word.Text, before.Line)
+		return false
+	}
+	p.written[path] = word
+	return true
+}
+
+// noBlock refuses a block after a word that takes none.
+func (p *parser) noBlock(word caddyfile.Token) {
+	if p.skipBlock() {
+		p.faultAt(word, "%s takes no block; remove the braces and what is in them", word.Text)
+	}
+}
+
+// skipBlock passes over the block that opens here, if one does, and says whether it did.
+func (p *parser) skipBlock() (opened bool) {
+	for nesting := p.Nesting(); p.NextBlock(nesting); {
+		opened = true
+	}
+	return opened
+}
+
+// Interface guard
+var _ caddyfile.Unmarshaler = (*Handler)(nil)

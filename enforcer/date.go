@@ -1,0 +1,127 @@
+package enforcer
+
+import (
+	"strings"
+	"time"
+)
+
+// parseDate reads a cookie date in every form on which browsers agree, and no other.
+//
+// RFC 6265bis section 5.6.1 is forgiving: any order, any delimiters. Chromium follows it but for tokens that are not plain numbers; other
+// browsers use parsers of their own. What they have in common is read here: one day of month, one month by its English name, one year of two
+// or four digits, and one time of day, in any order but with the day before a two-digit year, separated by blanks, commas, hyphens and the
+// like. Names of weekdays and time zones, and an offset such as +0200 at the end, are ignored: zones shift a date by less than a day, which is
+// why callers leave a day's margin.
+// Years up to 1601 are read as no date at all by some browsers.
+func parseDate(text string) (time.Time, bool) {
+	var (
+		dayOfMonth, year, hour, minute, second int
+		month                                  time.Month
+		hasDay, hasYear, hasTime               bool
+	)
+	for rest := text; ; {
+		token, after := nextToken(rest)
+		if token == "" {
+			break
+		}
+		delimiters := rest[:len(rest)-len(after)-len(token)]
+		signed := strings.HasSuffix(delimiters, "+") || strings.HasSuffix(delimiters, "-")
+		rest = after
+		switch {
+		case token[0] < '0' || token[0] > '9':
+			if month == 0 {
+				month = monthNamed(token)
+			}
+		case strings.IndexByte(token, ':') >= 0:
+			var ok bool
+			if hour, minute, second, ok = parseTimeOfDay(token); !ok || hasTime {
+				return time.Time{}, false
+			}
+			hasTime = true
+		default:
+			n, ok := number(token)
+			switch {
+			case ok && len(token) <= 2 && !hasDay:
+				dayOfMonth, hasDay = n, true
+			case ok && (len(token) == 2 || len(token) == 4) && !hasYear:
+				year, hasYear = n, true
+				if len(token) == 2 {
+					year = fullYear(n)
+				}
+			case ok && len(token) == 4 && signed && hasDay && hasYear && hasTime:
+			default:
+				return time.Time{}, false
+			}
+		}
+	}
+	if !hasDay || month == 0 || !hasYear || !hasTime || year <= 1601 {
+		return time.Time{}, false
+	}
+	date := time.Date(year, month, dayOfMonth, hour, minute, second, 0, time.UTC)
+	if date.Day() != dayOfMonth { // the month has no such day
+		return time.Time{}, false
+	}
+	return date, true
+}
+
+// nextToken returns the first run of non-delimiters in s and what follows it.
+func nextToken(s string) (token, rest string) {
+	start := 0
+	for start < len(s) && isDateDelimiter(s[start]) {
+		start++
+	}
+	end := start
+	for end < len(s) && !isDateDelimiter(s[end]) {
+		end++
+	}
+	return s[start:end], s[end:]
+}
+
+// isDateDelimiter follows the grammar of RFC 6265bis section 5.6.1.
+func isDateDelimiter(c byte) bool {
+	return c == '\t' || ' ' <= c && c <= '/' || ';' <= c && c <= '@' || '[' <= c && c <= '`' || '{' <= c && c <= '~'
+}
+
+func monthNamed(token string) time.Month {
+	if len(token) < 3 {
+		return 0
+	}
+	for i := range 12 {
+		if equalFold(token[:3], "janfebmaraprmayjunjulaugsepoctnovdec"[3*i:3*i+3]) {
+			return time.Month(i + 1)
+		}
+	}
+	return 0
+}
+
+func parseTimeOfDay(token string) (hour, minute, second int, ok bool) {
+	h, rest, _ := strings.Cut(token, ":")
+	m, s, _ := strings.Cut(rest, ":")
+	hour, ok1 := number(h)
+	minute, ok2 := number(m)
+	second, ok3 := number(s)
+	fit := len(h) <= 2 && len(m) <= 2 && len(s) <= 2 && hour < 24 && minute < 60 && second < 60
+	return hour, minute, second, ok1 && ok2 && ok3 && fit
+}
+
+// fullYear gives a year of two digits its century (RFC 6265bis section 5.6.1, steps 3 and 4).
+func fullYear(year int) int {
+	if year < 70 {
+		return year + 2000
+	}
+	return year + 1900
+}
+
+// number reads up to four digits and nothing else.
+func number(s string) (n int, ok bool) {
+	if s == "" || len(s) > 4 {
+		return 0, false
+	}
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, true
+}

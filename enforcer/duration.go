@@ -1,0 +1,74 @@
+package enforcer
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Duration is a span of time. Written as text it takes the units of [time.ParseDuration] and `d` for days of 24 hours: `183d`, `36h`, `1d12h`.
+// In JSON it is such a text, or a number of nanoseconds.
+type Duration time.Duration
+
+const day = Duration(24 * time.Hour)
+
+// Spans that presets declare. Six, twelve and thirteen months are counted as cookie policies and authorities count them.
+const (
+	oneMinute      = Duration(time.Minute)
+	halfHour       = Duration(30 * time.Minute)
+	sixMonths      = 183 * day
+	twelveMonths   = 365 * day
+	thirteenMonths = 395 * day
+)
+
+// ParseDuration reads a duration such as `183d`, `36h` or `1d12h`. The error says what is wrong.
+func ParseDuration(text string) (Duration, error) {
+	var days int64
+	rest := text
+	if before, after, found := strings.Cut(text, "d"); found {
+		n, err := strconv.ParseInt(before, 10, 64)
+		if err != nil || n < -maxDays || n > maxDays {
+			return 0, notDuration(text)
+		}
+		days, rest = n, after
+	}
+	if days != 0 && rest == "" {
+		return Duration(days) * day, nil
+	}
+	d, err := time.ParseDuration(rest)
+	if err != nil || Duration(d) > maxDays*day || Duration(d) < -maxDays*day {
+		return 0, notDuration(text)
+	}
+	return Duration(days)*day + Duration(d), nil
+}
+
+// maxDays keeps sums of days and hours inside an int64 of nanoseconds.
+const maxDays = 50_000
+
+func notDuration(text string) error {
+	return fmt.Errorf("%q is not a duration; write one such as 30m, 12h or 183d", text)
+}
+
+// String writes whole days as `183d`, everything else as [time.Duration] does.
+func (d Duration) String() string {
+	if d != 0 && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	return time.Duration(d).String()
+}
+
+// MarshalJSON writes the duration as text.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+
+// UnmarshalJSON reads a text or a number of nanoseconds.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var text string
+	if json.Unmarshal(b, &text) != nil {
+		return json.Unmarshal(b, (*int64)(d))
+	}
+	parsed, err := ParseDuration(text)
+	*d = parsed
+	return err
+}

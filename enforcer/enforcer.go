@@ -1,0 +1,174 @@
+package enforcer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Enforcer is a compiled policy. It is immutable: any number of requests share it without a lock.
+type Enforcer struct {
+	name        string
+	digest      string
+	rules       int
+	names       names
+	keys        map[string]int // consent keys and their numbers
+	preferences []compiledPreference
+	unlisted    bool // unlisted cookies are let through
+	now         func() time.Time
+}
+
+// compiledPreference is one cookie that stores choices.
+type compiledPreference struct {
+	cookie string
+}
+
+// rule is what an Enforcer knows of a rule: the conditions.
+type rule struct {
+	always    bool // necessary
+	anonymous bool
+	keys      []int // any of which has to be granted
+	domains   []string
+	paths     []string
+}
+
+// Compile judges the policy and makes an Enforcer of it. The error holds all the policy's [Faults].
+// The clock now tells by which dates a cookie is a deletion; it may be called by many goroutines at once.
+func Compile(p Policy, now func() time.Time) (*Enforcer, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	rules, preferences := p.resolve()
+	e := &Enforcer{digest: p.digest(rules, preferences), rules: len(rules), keys: map[string]int{}, unlisted: p.Unlisted == UnlistedPass, now: now}
+	e.name = p.Name
+	if e.name == "" {
+		e.name = e.digest[:8]
+	}
+	for _, r := range rules {
+		compiled := e.compile(&r)
+		for _, name := range r.Cookies {
+			e.names.add(name, compiled)
+		}
+	}
+	for _, preference := range preferences {
+		for _, name := range preference.Cookies {
+			e.preferences = append(e.preferences, compiledPreference{name})
+			if e.names.exact[name] == nil {
+				e.names.add(name, &rule{always: true})
+			}
+		}
+	}
+	return e, nil
+}
+
+// Name is the policy's label, or the first eight digits of its digest.
+func (e *Enforcer) Name() string { return e.name }
+
+// Digest is a SHA-256 of what the policy says, its presets spelled out, but for its name: 64 hexadecimal digits.
+func (e *Enforcer) Digest() string { return e.digest }
+
+// Rules counts the policy's rules, those of its presets included.
+func (e *Enforcer) Rules() int { return e.rules }
+
+// resolve spells out the presets. Each name is left in the one rule, and each cookie in the one preference, that counts: the policy's own before
+// a preset's, an earlier preset's before a later one's.
+func (p *Policy) resolve() (rules []Rule, preferences []Preference) {
+	taken := map[string]bool{}
+	free := func(names []string) []string {
+		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return taken[name] })
+	}
+	take := func(names []string) {
+		for _, name := range names {
+			taken[name] = true
+		}
+	}
+	for _, r := range p.Allow {
+		take(r.Cookies)
+	}
+	for i := range p.Presets {
+		known, _ := presetNamed(p.Presets[i].Name)
+		for _, r := range known.rules {
+			r = r.with(p.Presets[i].RuleOptions)
+			if r.Cookies = free(r.Cookies); len(r.Cookies) > 0 {
+				take(r.Cookies)
+				rules = append(rules, r)
+			}
+		}
+	}
+	rules = append(rules, p.Allow...)
+
+	clear(taken)
+	for _, preference := range p.Preference {
+		take(preference.Cookies)
+	}
+	for i := range p.Presets {
+		known, _ := presetNamed(p.Presets[i].Name)
+		for _, preference := range known.preference {
+			if preference.Cookies = free(preference.Cookies); len(preference.Cookies) > 0 {
+				take(preference.Cookies)
+				preferences = append(preferences, preference)
+			}
+		}
+	}
+	return rules, append(preferences, p.Preference...)
+}
+
+// digest hashes what the policy says as JSON, with defaults and presets spelled out.
+func (p *Policy) digest(rules []Rule, preferences []Preference) string {
+	spelled := Policy{Allow: rules, Preference: slices.Clone(preferences), Unlisted: p.Unlisted, Mode: p.Mode}
+	for i := range spelled.Preference {
+		spelled.Preference[i].Format = spelled.Preference[i].format()
+	}
+	if spelled.Unlisted == "" {
+		spelled.Unlisted = UnlistedBlock
+	}
+	if spelled.Mode == "" {
+		spelled.Mode = ModeEnforce
+	}
+	b, err := json.Marshal(&spelled)
+	if err != nil {
+		panic("enforcer: a policy is plain data: " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func (e *Enforcer) compile(r *Rule) *rule {
+	compiled := &rule{always: r.Category == Necessary, anonymous: r.Anonymous, paths: r.Path}
+	for _, domain := range r.Domain {
+		compiled.domains = append(compiled.domains, normalDomain(domain))
+	}
+	if compiled.always {
+		return compiled
+	}
+	consent := r.Consent
+	if len(consent) == 0 {
+		consent = []string{string(r.Category)}
+	}
+	for _, key := range consent {
+		k, known := e.keys[key]
+		if !known {
+			k = len(e.keys)
+			e.keys[key] = k
+		}
+		compiled.keys = append(compiled.keys, k)
+	}
+	return compiled
+}
+
+// normalDomain is a Domain as browsers compare it: without a leading dot and in lower case (RFC 6265bis section 5.6.3).
+func normalDomain(domain string) string { return strings.ToLower(strings.TrimPrefix(domain, ".")) }
+
+// accepts says whether the attributes lie within the rule's domains and paths. Attributes that browsers ignore count as not given: an empty
+// Domain, and a Path that does not begin with a slash (RFC 6265bis sections 5.6.3 and 5.6.4).
+func (r *rule) accepts(a *attributes) bool {
+	if len(r.domains) > 0 && a.domain != "" && !slices.ContainsFunc(r.domains, func(d string) bool {
+		return equalFold(strings.TrimPrefix(a.domain, "."), d)
+	}) {
+		return false
+	}
+	return len(r.paths) == 0 || !strings.HasPrefix(a.path, "/") || slices.Contains(r.paths, a.path)
+}

@@ -1,0 +1,157 @@
+// Package enforcer decides which cookies a published cookie policy lets through, and filters header lines by that decision.
+//
+// A [Policy] is plain data. [Compile] judges it, all its faults at once, and makes an [Enforcer] of it: immutable, shared by any number of
+// requests without a lock. Each request gets a [Visit] of its own, which knows the visitor's stored preference and filters that response.
+//
+//	request  ─ Cookie header ─▶ preference (read once, and only when a verdict needs it)
+//	response ─ Set-Cookie    ─▶ name and attributes ─▶ verdict ─▶ Set-Cookie
+//
+// Header lines are read as browsers read them (RFC 6265bis, and what browsers were seen to do where it leaves room), never by net/http's
+// cookie parser, which loses lines that browsers store. The package does no I/O, starts no goroutine and reads no clock but the one it is given.
+//
+// For the result to hold, whoever calls it MUST pass every response header map through [Visit.FilterResponse] before it is sent: each
+// informational (1xx) one, the final one, and the trailers.
+package enforcer
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// Category is one of the four categories into which published cookie policies sort cookies.
+type Category string
+
+// The categories. There are no others.
+const (
+	Necessary   Category = "necessary"   // let through always
+	Statistical Category = "statistical" // let through with consent, or, if anonymous, until refused
+	FirstParty  Category = "first_party" // let through with consent
+	ThirdParty  Category = "third_party" // let through with consent
+)
+
+var categories = []Category{Necessary, Statistical, FirstParty, ThirdParty}
+
+// Policy is all that one cookie_policy block says. The zero Policy has no rule and is refused.
+type Policy struct {
+	// A label for this policy in logs: letters, digits, dots, hyphens and underscores, 64 at most.
+	// Default: the first eight digits of the policy's digest.
+	Name string `json:"name,omitempty"`
+
+	// Ready-made rules and preferences. Each is the preset's name, or an object with the name and options for all of its rules.
+	// What the policy itself allows beats a preset's rule for the same name; of two presets with the same name, the first one's rule counts.
+	Presets []Preset `json:"presets,omitempty"`
+
+	// The rules: which cookies may be set, and on what condition.
+	// An exact name beats a wildcard; among wildcards the one with more literal bytes wins, then the first written (presets come first).
+	Allow []Rule `json:"allow,omitempty"`
+
+	// The cookies in which the visitor's choices are stored. They are necessary by being named here.
+	Preference []Preference `json:"preference,omitempty"`
+
+	// What happens to cookies that no rule names: `block` or `pass`. Default: `block`.
+	Unlisted string `json:"unlisted,omitempty"`
+
+	// What the gateway does with its verdicts: `enforce`. Default: `enforce`.
+	Mode string `json:"mode,omitempty"`
+}
+
+// Rule lets cookies through on a condition.
+type Rule struct {
+	// One of `necessary`, `statistical`, `first_party`, `third_party`. Necessary cookies are let through always,
+	// the others only while one of the rule's consent keys is granted.
+	Category Category `json:"category"`
+
+	// Names of cookies: exact, or with `*` for any run of characters. Case counts, as it does in browsers.
+	Cookies []string `json:"cookies"`
+
+	RuleOptions
+}
+
+// RuleOptions are the conditions of a rule and what it declares. A preset takes the same options, for all of its rules.
+type RuleOptions struct {
+	// Switches of the visitor's preference. One that is granted lets the rule's cookies through.
+	// Default: the category's name. Necessary cookies take none.
+	Consent []string `json:"consent,omitempty"`
+
+	// Let through until refused: for statistics by which nobody can be traced. Only in the category `statistical`.
+	// Such cookies pass where there is no preference or one that does not refuse the key, not where it is unreadable or contradicts itself.
+	Anonymous bool `json:"anonymous,omitempty"`
+
+	// `Domain` attributes accepted. A line without the attribute is always within them; one with it must equal one of them
+	// as browsers compare domains: case and a leading dot mean nothing. No suffix match.
+	Domain []string `json:"domain,omitempty"`
+
+	// `Path` attributes accepted. A line without the attribute, or with one that browsers ignore (it does not begin with `/`),
+	// is always within them; any other must equal one of them. No prefix match.
+	Path []string `json:"path,omitempty"`
+
+	// How long the policy page says the cookie lives. Declared only: nothing is shortened by it.
+	Lifetime Duration `json:"lifetime,omitempty"`
+
+	// For people: who sets the cookie.
+	Provider string `json:"provider,omitempty"`
+
+	// For people: what the cookie is for.
+	Purpose []Purpose `json:"purpose,omitempty"`
+}
+
+// Purpose says in one language what a cookie is for.
+type Purpose struct {
+	// A language tag (BCP 47) such as `en`. Empty where the policy has one language only.
+	Language string `json:"language,omitempty"`
+
+	// The purpose, in that language.
+	Text string `json:"text"`
+}
+
+// Preset is a ready-made set of rules and preferences, by name, with options for all of its rules.
+// In JSON a preset without options may be written as its name alone.
+type Preset struct {
+	// The preset's name, such as `opendatasoft`.
+	Name string `json:"name"`
+
+	RuleOptions
+}
+
+// MarshalJSON writes a preset without options as its name.
+func (p Preset) MarshalJSON() ([]byte, error) {
+	type plain Preset
+	b, err := json.Marshal(plain(p))
+	if err != nil {
+		return nil, err
+	}
+	name, err := json.Marshal(map[string]string{"name": p.Name})
+	if err == nil && bytes.Equal(b, name) {
+		return json.Marshal(p.Name)
+	}
+	return b, err
+}
+
+// UnmarshalJSON reads a name, or an object with a name and options. Unknown fields are an error.
+func (p *Preset) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, &p.Name) == nil {
+		return nil
+	}
+	type plain Preset
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode((*plain)(p))
+}
+
+// Preference says where the visitor's choices are stored and how they are read.
+type Preference struct {
+	// Exact names of the cookies. They are necessary by being named here.
+	Cookies []string `json:"cookies"`
+
+	// How the value is read. `json`: an object with one member per consent key, `true` where it is granted; percent-encoded
+	// in whole, in part or not at all, with or without quotes around it. Default: `json`.
+	Format string `json:"format,omitempty"`
+}
+
+// Values of the words of a policy.
+const (
+	UnlistedBlock = "block"
+	UnlistedPass  = "pass"
+	ModeEnforce   = "enforce"
+	FormatJSON    = "json"
+)

@@ -1,0 +1,102 @@
+package enforcer
+
+import "strings"
+
+// Limits that browsers set (RFC 6265bis section 5.6).
+const (
+	maxPair           = 4096 // bytes of name and value together; a longer pair is not stored
+	maxAttributeValue = 1024 // bytes; a longer value counts as if the attribute were not there
+)
+
+// setCookie is one Set-Cookie line as browsers read it. Its strings are parts of the line.
+type setCookie struct {
+	name       string
+	value      string
+	attributes string // what follows the first semicolon
+}
+
+// readSetCookie reads a line by RFC 6265bis section 5.6, steps 1 to 5. It is not ok where browsers differ or refuse: a line without a name
+// (Chromium stores `a` and `=a` nameless or not at all, Firefox stores `a` under that name), and one with a control character other than tab.
+func readSetCookie(line string) (c setCookie, ok bool) {
+	pair := line
+	if semicolon := strings.IndexByte(line, ';'); semicolon >= 0 {
+		pair, c.attributes = line[:semicolon], line[semicolon+1:]
+	}
+	equals := strings.IndexByte(pair, '=')
+	if equals < 0 {
+		return c, false
+	}
+	c.name, c.value = trim(pair[:equals]), trim(pair[equals+1:])
+	return c, c.name != "" && !hasControl(line)
+}
+
+// storable says whether browsers take the line at all, whatever the policy says.
+func (c *setCookie) storable() bool { return len(c.name)+len(c.value) <= maxPair }
+
+// attributes are the values of those that decide something here; empty where one is not given. Of attributes given twice the last counts,
+// valid or not.
+type attributes struct {
+	domain, path, maxAge, expires string
+}
+
+// readAttributes reads what follows the pair, by RFC 6265bis section 5.6, step 6 and following.
+func (c *setCookie) readAttributes() (a attributes) {
+	for rest := c.attributes; rest != ""; {
+		var av string
+		av, rest, _ = strings.Cut(rest, ";")
+		name, value, _ := strings.Cut(av, "=")
+		value = trim(value)
+		if len(value) > maxAttributeValue {
+			continue
+		}
+		switch name = trim(name); {
+		case equalFold(name, "domain"):
+			a.domain = value
+		case equalFold(name, "path"):
+			a.path = value
+		case equalFold(name, "max-age"):
+			a.maxAge = value
+		case equalFold(name, "expires"):
+			a.expires = value
+		}
+	}
+	return a
+}
+
+// trim removes spaces and tabs around s, and nothing else: not what Unicode calls blank.
+func trim(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// hasControl finds a control character other than tab (RFC 6265bis section 5.6, step 1).
+func hasControl(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return true
+		}
+	}
+	return false
+}
+
+// equalFold compares s with a word of lower-case ASCII, without regard to the case of ASCII letters in s.
+func equalFold(s, lower string) bool {
+	if len(s) != len(lower) {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}

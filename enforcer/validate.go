@@ -1,0 +1,275 @@
+package enforcer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Validate returns all that is wrong with the policy, as [Faults] in the order of its fields, or nil.
+func (p *Policy) Validate() error {
+	v := &validator{allowed: map[string]allowed{}}
+	v.policy(p)
+	if len(v.faults) == 0 {
+		return nil
+	}
+	return v.faults
+}
+
+type validator struct {
+	faults  Faults
+	allowed map[string]allowed // names in the block's own rules
+}
+
+type allowed struct {
+	path     string
+	category Category
+}
+
+func (v *validator) fault(path, word, problem, right string) {
+	v.faults = append(v.faults, Fault{Path: path, Word: word, Problem: problem, Right: right})
+}
+
+func (v *validator) policy(p *Policy) {
+	if len(p.Presets) == 0 && len(p.Allow) == 0 {
+		v.fault("", "", "this policy lets no cookie through", "name a preset such as opendatasoft, or write an allow line")
+	}
+	v.label("name", p.Name)
+	for i := range p.Presets {
+		path := fmt.Sprintf("presets[%d]", i)
+		v.preset(path, &p.Presets[i])
+		if slices.ContainsFunc(p.Presets[:i], func(q Preset) bool { return q.Name == p.Presets[i].Name }) {
+			v.fault(path, p.Presets[i].Name, "this preset is named twice", "name it once")
+		}
+	}
+	for i := range p.Allow {
+		v.rule(fmt.Sprintf("allow[%d]", i), &p.Allow[i])
+	}
+	for i := range p.Presets {
+		known, _ := presetNamed(p.Presets[i].Name)
+		for _, preference := range known.preference {
+			for _, name := range preference.Cookies {
+				v.necessary(name)
+			}
+		}
+	}
+	v.preferences(p.Preference)
+	v.oneOf("unlisted", p.Unlisted, UnlistedBlock, UnlistedPass)
+	v.oneOf("mode", p.Mode, ModeEnforce)
+}
+
+// label accepts what can stand unquoted in logs, metrics and addresses.
+func (v *validator) label(path, label string) {
+	for _, c := range []byte(label) {
+		if !isAlphanumeric(c) && c != '.' && c != '-' && c != '_' {
+			v.fault(path, label, "a name cannot hold "+quote(string(rune(c))), "use letters, digits, dots, hyphens and underscores")
+			return
+		}
+	}
+	if len(label) > maxLabel {
+		v.fault(path, label, fmt.Sprintf("a name of %d bytes is too long", len(label)), fmt.Sprintf("use at most %d", maxLabel))
+	}
+}
+
+const maxLabel = 64
+
+func (v *validator) preset(path string, p *Preset) {
+	known, ok := presetNamed(p.Name)
+	if !ok {
+		v.fault(path, p.Name, "no such preset", "want "+oneOfThese(Presets()))
+		v.options(path, &p.RuleOptions)
+		return
+	}
+	has := func(c Category) bool {
+		return slices.ContainsFunc(known.rules, func(r Rule) bool { return r.Category == c })
+	}
+	if p.Anonymous && !has(Statistical) {
+		v.fault(path+".anonymous", "anonymous", "the preset "+p.Name+" has no statistical cookies", "remove it: only they can be anonymous")
+	}
+	if len(p.Consent) > 0 && !has(Statistical) && !has(FirstParty) && !has(ThirdParty) {
+		v.fault(path+".consent", p.Consent[0], "the preset "+p.Name+" has necessary cookies only, which need no consent", "remove it")
+	}
+	v.options(path, &p.RuleOptions)
+}
+
+func (v *validator) rule(path string, r *Rule) {
+	if !slices.Contains(categories, r.Category) {
+		v.fault(path+".category", string(r.Category), "no such category", "want necessary, statistical, first_party or third_party")
+	}
+	if len(r.Cookies) == 0 {
+		v.fault(path+".cookies", "", "this rule names no cookie", "name at least one after the category")
+	}
+	for i, name := range r.Cookies {
+		path := fmt.Sprintf("%s.cookies[%d]", path, i)
+		v.cookieName(path, name)
+		if _, twice := v.allowed[name]; twice {
+			v.fault(path, name, "this name is allowed twice", "keep one of the two")
+		}
+		v.allowed[name] = allowed{path, r.Category}
+	}
+	if r.Anonymous && r.Category != Statistical {
+		v.fault(path+".anonymous", "anonymous", "only statistical cookies can be anonymous", "move them to the category statistical, or remove it")
+	}
+	if len(r.Consent) > 0 && r.Category == Necessary {
+		v.fault(path+".consent", r.Consent[0], "necessary cookies need no consent", "remove it, or choose another category")
+	}
+	v.options(path, &r.RuleOptions)
+}
+
+func (v *validator) options(path string, o *RuleOptions) {
+	v.distinct(path+".consent", o.Consent, func(path, key string) {
+		if key == "" || hasControl(key) {
+			v.fault(path, key, "this cannot be a consent key", "write the key as it stands in the visitor's preference")
+		}
+	})
+	v.distinct(path+".domain", o.Domain, v.domain)
+	v.distinct(path+".path", o.Path, func(path, p string) {
+		if !strings.HasPrefix(p, "/") || hasControl(p) || strings.Contains(p, ";") {
+			v.fault(path, p, "no browser takes this for a Path", "begin it with /, and without semicolons")
+		}
+	})
+	if o.Lifetime < 0 {
+		v.fault(path+".lifetime", o.Lifetime.String(), "a lifetime cannot be negative", "write one such as 183d")
+	}
+	languages := map[string]bool{}
+	for i, p := range o.Purpose {
+		path := fmt.Sprintf("%s.purpose[%d]", path, i)
+		if p.Text == "" {
+			v.fault(path, "", "this purpose is empty", "say what the cookie is for")
+		}
+		if !isLanguage(p.Language) {
+			v.fault(path, p.Language, "this is not a language tag", "write one such as en or pt-BR; put a text of several words in quotes")
+		}
+		if languages[p.Language] {
+			v.fault(path, cmp.Or(p.Language, p.Text), "this purpose is given twice in one language", "keep one of the two")
+		}
+		languages[p.Language] = true
+	}
+}
+
+// distinct judges each word, and refuses those that stand in the list already.
+func (v *validator) distinct(path string, words []string, judge func(path, word string)) {
+	for i, word := range words {
+		path := fmt.Sprintf("%s[%d]", path, i)
+		judge(path, word)
+		if slices.Contains(words[:i], word) {
+			v.fault(path, word, "this is given twice", "keep one of the two")
+		}
+	}
+}
+
+func (v *validator) domain(path, domain string) {
+	host := strings.TrimPrefix(domain, ".")
+	for _, c := range []byte(host) {
+		if !isAlphanumeric(c) && c != '.' && c != '-' && c != '_' {
+			v.fault(path, domain, "no browser takes this for a Domain", "write the host name alone, in ASCII (xn--… for others), without scheme, port or path")
+			return
+		}
+	}
+	if host == "" || strings.HasPrefix(host, ".") || strings.Contains(host, "..") {
+		v.fault(path, domain, "no browser takes this for a Domain", "write a host name such as data.example.org")
+	}
+}
+
+func (v *validator) preferences(preferences []Preference) {
+	formats := map[string]string{}
+	for i := range preferences {
+		path := fmt.Sprintf("preference[%d]", i)
+		p := &preferences[i]
+		if len(p.Cookies) == 0 {
+			v.fault(path+".cookies", "", "this preference names no cookie", "name the cookie that stores the visitor's choices")
+		}
+		for j, name := range p.Cookies {
+			path := fmt.Sprintf("%s.cookies[%d]", path, j)
+			v.cookieName(path, name)
+			if strings.Contains(name, "*") {
+				v.fault(path, name, "a preference is read from exact names only", "write the name without *")
+			}
+			if format, twice := formats[name]; twice && format != p.format() {
+				v.fault(path, name, fmt.Sprintf("this preference is read in two formats, %s and %s", format, p.format()), "keep one of the two")
+			} else if twice {
+				v.fault(path, name, "this preference is named twice", "keep one of the two")
+			}
+			formats[name] = p.format()
+			v.necessary(name)
+		}
+		v.oneOf(path+".format", p.Format, FormatJSON)
+	}
+}
+
+// necessary refuses a rule of another category for a cookie in which choices are stored.
+func (v *validator) necessary(preference string) {
+	if rule, ok := v.allowed[preference]; ok && rule.category != Necessary {
+		v.fault(rule.path, preference, "a preference is a necessary cookie, and this rule calls it "+string(rule.category), "remove the name from this rule")
+	}
+}
+
+func (p *Preference) format() string { return cmp.Or(p.Format, FormatJSON) }
+
+// oneOf accepts nothing, which means the default, or one of the words.
+func (v *validator) oneOf(path, word string, words ...string) {
+	if word != "" && !slices.Contains(words, word) {
+		v.fault(path, word, "no such "+path[strings.LastIndexByte(path, '.')+1:], "want "+oneOfThese(words))
+	}
+}
+
+// cookieName refuses names under which no browser stores a cookie (RFC 6265bis section 5.7).
+func (v *validator) cookieName(path, name string) {
+	problem := ""
+	switch {
+	case name == "":
+		problem = "a cookie without a name is read differently by different browsers, and never let through"
+	case strings.ContainsAny(name, "=;"):
+		problem = "no browser stores a name that holds = or ;"
+	case hasControl(name) || strings.Contains(name, "\t"):
+		problem = "no browser stores a name that holds a control character"
+	case trim(name) != name:
+		problem = "browsers trim blanks around a name"
+	case len(name) > maxPair:
+		problem = fmt.Sprintf("no browser stores a name of more than %d bytes", maxPair)
+	default:
+		return
+	}
+	v.fault(path, name, problem, "write the name as it stands before the = of Set-Cookie")
+}
+
+// isLanguage accepts the shape of a BCP 47 tag: subtags of letters and digits, at most eight each, the first of letters.
+func isLanguage(tag string) bool {
+	if tag == "" {
+		return true
+	}
+	for i, sub := range strings.Split(tag, "-") {
+		if len(sub) == 0 || len(sub) > 8 || i == 0 && len(sub) < 2 {
+			return false
+		}
+		for _, c := range []byte(sub) {
+			if !isAlphanumeric(c) || i == 0 && c <= '9' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// oneOfThese writes words as a sentence does: a, b or c.
+func oneOfThese(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// quote shows a word as Go does, and cuts what is too long to be read.
+func quote(word string) string {
+	const enough = 80
+	if len(word) > enough {
+		return fmt.Sprintf("%q…", word[:enough])
+	}
+	return fmt.Sprintf("%q", word)
+}
