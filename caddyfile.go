@@ -274,6 +274,7 @@ func (p *parser) duration(word caddyfile.Token, args []caddyfile.Token, path str
 	}
 	if err != nil {
 		p.faultAt(word, "%s: %v", word.Text, err)
+		return
 	}
 	*duration = d
 }
