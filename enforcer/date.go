@@ -10,8 +10,8 @@ import (
 // RFC 6265bis section 5.6.1 is forgiving: any order, any delimiters. Chromium follows it but for tokens that are not plain numbers; other
 // browsers use parsers of their own. What they have in common is read here: one day of month, one month by its English name, one year of two
 // or four digits, and one time of day, in any order but with the day before a two-digit year, separated by blanks, commas, hyphens and the
-// like. Names of weekdays and time zones, and an offset such as +0200 at the end, are ignored: zones shift a date by less than a day, which is
-// why callers leave a day's margin.
+// like. Names of weekdays and time zones, and an offset such as +0200 at the end, are ignored: zones shift a date by half a day at most, which
+// is why callers leave a day's margin. An offset beyond that is read as no date: some browsers would shift the date by days.
 // Years up to 1601 are read as no date at all by some browsers.
 func parseDate(text string) (time.Time, bool) {
 	var (
@@ -48,7 +48,7 @@ func parseDate(text string) (time.Time, bool) {
 				if len(token) == 2 {
 					year = fullYear(n)
 				}
-			case ok && len(token) == 4 && signed && hasDay && hasYear && hasTime:
+			case ok && len(token) == 4 && n <= maxOffset && signed && hasDay && hasYear && hasTime:
 			default:
 				return time.Time{}, false
 			}
@@ -63,6 +63,9 @@ func parseDate(text string) (time.Time, bool) {
 	}
 	return date, true
 }
+
+// maxOffset is the largest offset of a zone that is read, in hours and minutes.
+const maxOffset = 1200
 
 // nextToken returns the first run of non-delimiters in s and what follows it.
 func nextToken(s string) (token, rest string) {

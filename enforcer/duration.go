@@ -23,23 +23,29 @@ const (
 	thirteenMonths = 395 * day
 )
 
-// ParseDuration reads a duration such as `183d`, `36h` or `1d12h`. The error says what is wrong.
+// ParseDuration reads a duration such as `183d`, `36h` or `1d12h`. A sign before the days is that of the whole. The error says what is wrong.
 func ParseDuration(text string) (Duration, error) {
-	var days int64
-	rest := text
-	if before, after, found := strings.Cut(text, "d"); found {
-		n, err := strconv.ParseInt(before, 10, 64)
-		if err != nil || n < -maxDays || n > maxDays {
+	before, rest, found := strings.Cut(text, "d")
+	if !found {
+		d, err := time.ParseDuration(text)
+		if err != nil || Duration(d) > maxDays*day || Duration(d) < -maxDays*day {
 			return 0, notDuration(text)
 		}
-		days, rest = n, after
+		return Duration(d), nil
 	}
-	if days != 0 && rest == "" {
+	days, err := strconv.ParseInt(before, 10, 64)
+	if err != nil || days < -maxDays || days > maxDays {
+		return 0, notDuration(text)
+	}
+	if rest == "" {
 		return Duration(days) * day, nil
 	}
 	d, err := time.ParseDuration(rest)
-	if err != nil || Duration(d) > maxDays*day || Duration(d) < -maxDays*day {
+	if err != nil || rest[0] == '-' || rest[0] == '+' || Duration(d) > maxDays*day {
 		return 0, notDuration(text)
+	}
+	if before[0] == '-' {
+		d = -d
 	}
 	return Duration(days)*day + Duration(d), nil
 }
@@ -62,8 +68,11 @@ func (d Duration) String() string {
 // MarshalJSON writes the duration as text.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
-// UnmarshalJSON reads a text or a number of nanoseconds.
+// UnmarshalJSON reads a text or a number of nanoseconds. As everywhere in JSON null changes nothing.
 func (d *Duration) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
 	var text string
 	if json.Unmarshal(b, &text) != nil {
 		return json.Unmarshal(b, (*int64)(d))

@@ -9,9 +9,10 @@ import (
 // The cost of a look-up depends on the name, hardly on how many rules there are.
 type names struct {
 	exact    map[string]*rule
-	prefixed tree // wildcards that begin with a literal, by that literal
-	suffixed tree // wildcards that only end with one, by that literal read backwards
-	infixed  tree // wildcards with a literal only between two *, by the first of those
+	prefixed tree        // wildcards that begin with a literal, by that literal
+	suffixed tree        // wildcards that only end with one, by that literal read backwards
+	infixed  tree        // wildcards with one literal, between two *, by that
+	several  []*wildcard // wildcards with several literals, each between two *: rare, and tried one after the other
 	any      *wildcard
 	written  int
 }
@@ -36,14 +37,16 @@ func (n *names) add(name string, r *rule) {
 	n.written++
 	w := &wildcard{parts: strings.Split(name, "*"), literals: len(name) - strings.Count(name, "*"), written: n.written, rule: r}
 	first, last := w.parts[0], w.parts[len(w.parts)-1]
-	middle := slices.IndexFunc(w.parts, func(s string) bool { return s != "" })
+	middle := slices.DeleteFunc(slices.Clone(w.parts), func(s string) bool { return s == "" })
 	switch {
 	case first != "":
 		n.prefixed.add(first, w)
 	case last != "":
 		n.suffixed.add(reversed(last), w)
-	case middle >= 0:
-		n.infixed.add(w.parts[middle], w)
+	case len(middle) == 1:
+		n.infixed.add(middle[0], w)
+	case len(middle) > 1:
+		n.several = append(n.several, w)
 	case n.any == nil:
 		n.any = w
 	}
@@ -60,6 +63,12 @@ func (n *names) find(name string) *rule {
 	if n.infixed.edges != nil {
 		for i := range len(name) {
 			best = n.infixed.find(best, name, i, +1)
+		}
+	}
+	// In the tree each of these would be tried at every place of its first literal: quadratic in the name.
+	for _, w := range n.several {
+		if w.beats(best) && w.matches(name) {
+			best = w
 		}
 	}
 	if best == nil {

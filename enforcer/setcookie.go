@@ -30,8 +30,10 @@ func readSetCookie(line string) (c setCookie, ok bool) {
 	return c, c.name != "" && !hasControl(line)
 }
 
-// storable says whether browsers take the line at all, whatever the policy says.
-func (c *setCookie) storable() bool { return len(c.name)+len(c.value) <= maxPair }
+// storable says whether every browser takes the line at all, whatever the policy says. Chromium refuses a tab inside a name or a value.
+func (c *setCookie) storable() bool {
+	return len(c.name)+len(c.value) <= maxPair && strings.IndexByte(c.name, '\t') < 0 && strings.IndexByte(c.value, '\t') < 0
+}
 
 // attributes are the values of those that decide something here; empty where one is not given. Of attributes given twice the last counts,
 // valid or not.
