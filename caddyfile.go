@@ -41,8 +41,16 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			purpose   [<language>] <text>
 //		}
 //		preference <cookie...> {
-//			format json
+//			format    json [<path>] [base64]
+//			          pairs [<separator> [<assignment> [<list-key>]]]
+//			          list [<separator>]
+//			          flag <value> [<key...>]
+//			granted   <word...>
+//			timestamp <path>
+//			max_age   <duration>
+//			persist   [<path>]
 //		}
+//		signal     gpc|dnt <category...>
 //		unlisted   block|pass
 //		mode       enforce
 //	}
@@ -124,12 +132,14 @@ func (p *parser) word(policy *enforcer.Policy) {
 	case "preference":
 		p.preference(policy, word, args)
 		return
+	case "signal":
+		p.signal(policy, word, args)
 	case "unlisted":
 		p.text(word, args, "unlisted", &policy.Unlisted)
 	case "mode":
 		p.text(word, args, "mode", &policy.Mode)
 	default:
-		p.faultAt(word, "%q: cookie_policy has no such word; want name, preset, allow, preference, unlisted or mode", word.Text)
+		p.faultAt(word, "%q: cookie_policy has no such word; want name, preset, allow, preference, signal, unlisted or mode", word.Text)
 		p.skipBlock()
 		return
 	}
@@ -216,17 +226,95 @@ func (p *parser) preference(policy *enforcer.Policy, word caddyfile.Token, args 
 	var preference enforcer.Preference
 	p.words(word, args, path+".cookies", &preference.Cookies)
 	for nesting := p.Nesting(); p.NextBlock(nesting); {
-		word, args := p.Token(), p.RemainingArgsAsTokens()
-		switch word.Text {
-		case "format":
-			p.text(word, args, path+".format", &preference.Format)
-			p.noBlock(word)
-		default:
-			p.faultAt(word, "%q: a preference has no such option; want format", word.Text)
-			p.skipBlock()
-		}
+		p.preferenceOption(path, &preference)
 	}
 	policy.Preference = append(policy.Preference, preference)
+}
+
+func (p *parser) preferenceOption(path string, preference *enforcer.Preference) {
+	word, args := p.Token(), p.RemainingArgsAsTokens()
+	switch word.Text {
+	case "format":
+		p.format(word, args, path, preference)
+	case "granted":
+		p.words(word, args, path+".granted", &preference.Granted)
+	case "timestamp":
+		p.text(word, args, path+".timestamp", &preference.Timestamp)
+	case "max_age":
+		p.duration(word, args, path+".max_age", &preference.MaxAge)
+	case "persist":
+		if len(args) == 0 && p.once(word, path+".persist") {
+			preference.Persist = "/"
+		} else if len(args) > 0 {
+			p.text(word, args, path+".persist", &preference.Persist)
+		}
+	default:
+		p.faultAt(word, "%q: a preference has no such option; want format, granted, timestamp, max_age or persist", word.Text)
+		p.skipBlock()
+		return
+	}
+	p.noBlock(word)
+}
+
+// format reads the name of a format and what stands after it, which is different for each.
+func (p *parser) format(word caddyfile.Token, args []caddyfile.Token, path string, preference *enforcer.Preference) {
+	if !p.once(word, path+".format") {
+		return
+	}
+	if len(args) == 0 {
+		p.faultAt(word, "format wants a name after it; want json, pairs, list or flag")
+		return
+	}
+	name, args := args[0], args[1:]
+	p.written[path+".format"] = name
+	preference.Format = name.Text
+	var fields []*string
+	var places []string
+	switch name.Text {
+	case enforcer.FormatJSON:
+		if len(args) > 0 && args[len(args)-1].Text == "base64" {
+			preference.Base64 = true
+			args = args[:len(args)-1]
+		}
+		fields, places = []*string{&preference.Path}, []string{".path"}
+	case enforcer.FormatPairs:
+		fields = []*string{&preference.Separator, &preference.Assignment, &preference.ListKey}
+		places = []string{".separator", ".assignment", ".list_key"}
+	case enforcer.FormatList:
+		fields, places = []*string{&preference.Separator}, []string{".separator"}
+	case enforcer.FormatFlag:
+		fields, places = []*string{&preference.Value}, []string{".value"}
+		if len(args) > 1 {
+			p.words(word, args[1:], path+".keys", &preference.Keys)
+			args = args[:1]
+		}
+	default: // the policy's own check tells of it
+		return
+	}
+	for i, arg := range args {
+		if i == len(fields) {
+			p.faultAt(arg, "%q: the format %s takes no more words than those before it; remove it", arg.Text, name.Text)
+			return
+		}
+		p.written[path+places[i]] = arg
+		*fields[i] = arg.Text
+	}
+}
+
+func (p *parser) signal(policy *enforcer.Policy, word caddyfile.Token, args []caddyfile.Token) {
+	path := fmt.Sprintf("signal[%d]", len(policy.Signal))
+	p.written[path] = word
+	if len(args) == 0 {
+		p.faultAt(word, "signal wants gpc or dnt, and the categories it refuses; write one such as: signal gpc third_party")
+		return
+	}
+	p.written[path+".signal"] = args[0]
+	signal := enforcer.Signal{Signal: args[0].Text}
+	for i, category := range args[1:] {
+		p.written[fmt.Sprintf("%s.categories[%d]", path, i)] = category
+		signal.Categories = append(signal.Categories, enforcer.Category(category.Text))
+	}
+	policy.Signal = append(policy.Signal, signal)
 }
 
 // text reads a word that takes one argument and stands once in its block.

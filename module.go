@@ -6,6 +6,8 @@ package cookiepolicy
 
 import (
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -19,16 +21,23 @@ func init() {
 	caddy.RegisterModule(new(Handler))
 }
 
-// Handler enforces a cookie policy: of the `Set-Cookie` lines of a response, those reach the visitor that the policy and the visitor's own
-// stored preference let through.
+// Handler enforces a cookie policy on three channels:
+//
+//   - set: of the `Set-Cookie` lines of a response, those reach the visitor that the policy and the visitor's own stored preference let through.
+//   - read: of the cookies in a request, the portal sees the same ones only.
+//   - expire: cookies that a rule names and the visitor does not grant are removed from the browser, with the next page.
 //
 // Lines are read as browsers read them. What is let through stays byte for byte and in order, and so does every line on which all browsers
 // would act as a deletion. It acts on final responses of any status, on informational ones and on trailers, whoever set the cookie:
 // the portal, another handler, or Caddy itself. Error routes run outside the handler: a `handle_errors` that sets cookies needs one of its own.
+//
+// Directives that run inside it see the placeholders `{http.cookie_policy.consent.<key>}`: `granted`, `refused` or `undecided`.
 type Handler struct {
 	enforcer.Policy
 
 	enforcer *enforcer.Enforcer
+	logger   *zap.Logger
+	warned   *atomic.Bool // of a placeholder for a key that nobody knows
 }
 
 // CaddyModule returns the Caddy module information.
@@ -45,24 +54,56 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.enforcer = compiled
-	ctx.Logger().Info("cookie policy loaded",
+	h.enforcer, h.logger, h.warned = compiled, ctx.Logger(), new(atomic.Bool)
+	h.logger.Info("cookie policy loaded",
 		zap.String("policy", compiled.Name()),
 		zap.String("digest", compiled.Digest()),
 		zap.Int("rules", compiled.Rules()))
 	return nil
 }
 
-// ServeHTTP hands the request on, and filters what comes back.
+// ServeHTTP filters the request, hands it on, and filters what comes back.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	fw := &responseWriter{
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		visit:                 h.enforcer.Visit(r.Header["Cookie"]),
+		handler:               h,
+		visit:                 h.enforcer.Visit(enforcer.Request{Header: r.Header, Host: r.Host, HTTPS: isHTTPS(r)}),
 		late:                  r.ProtoMajor == 3,
+	}
+	fw.visit.FilterRequest()
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Map(fw.placeholder)
 	}
 	err := next.ServeHTTP(fw, r)
 	fw.finish()
 	return err
+}
+
+// isHTTPS says whether the visitor's own connection is HTTPS. Behind a trusted proxy that proxy knows.
+func isHTTPS(r *http.Request) bool {
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+		if values := r.Header["X-Forwarded-Proto"]; len(values) > 0 {
+			return strings.EqualFold(values[len(values)-1], "https")
+		}
+	}
+	return r.TLS != nil
+}
+
+const placeholderPrefix = "http.cookie_policy.consent."
+
+// placeholder answers for a consent key. A key that nobody knows is undecided, and told once: it is likely to be misspelt.
+func (w *responseWriter) placeholder(name string) (any, bool) {
+	key, found := strings.CutPrefix(name, placeholderPrefix)
+	if !found {
+		return nil, false
+	}
+	consent, known := w.visit.Consent(key)
+	if !known && w.handler.warned.CompareAndSwap(false, true) {
+		w.handler.logger.Warn("a placeholder asks for a consent key that neither a rule nor the visitor's preference knows; is it misspelt?",
+			zap.String("policy", w.handler.enforcer.Name()),
+			zap.String("key", key))
+	}
+	return consent.String(), true
 }
 
 // Interface guards

@@ -15,36 +15,37 @@ import (
 type responseWriter struct {
 	caddyhttp.ResponseWriterWrapper
 
-	visit enforcer.Visit
-	final bool // the final header has been filtered, and given to the server
-	late  bool // the server reads the header map later than that: HTTP/3 holds it back until a body of some size, or the end
+	handler *Handler
+	visit   enforcer.Visit
+	final   bool // the final header has been filtered, and given to the server
+	late    bool // the server reads the header map later than that: HTTP/3 holds it back until a body of some size, or the end
 }
 
 // WriteHeader filters at each informational status too: whoever sent it restores its header map afterwards, and what was taken out is there again.
 func (w *responseWriter) WriteHeader(status int) {
 	informational := 100 <= status && status <= 199 && status != http.StatusSwitchingProtocols
 	if informational && !w.final {
-		w.filter()
+		w.visit.FilterResponse(w.Header())
 	} else {
-		w.filterFinal()
+		w.complete()
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w *responseWriter) Write(b []byte) (int, error) {
-	w.filterFinal()
+	w.complete()
 	return w.ResponseWriter.Write(b)
 }
 
 // ReadFrom keeps sendfile within reach.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
-	w.filterFinal()
+	w.complete()
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError sends the header if nothing else has done so.
 func (w *responseWriter) FlushError() error {
-	w.filterFinal()
+	w.complete()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
@@ -57,16 +58,15 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // finish filters what was set without anything being written, what is left in the map for an error route, and trailers.
-func (w *responseWriter) finish() { w.filter() }
+func (w *responseWriter) finish() { w.visit.CompleteResponse(w.Header()) }
 
-func (w *responseWriter) filterFinal() {
+// complete filters the final header, and completes it.
+func (w *responseWriter) complete() {
 	if !w.final || w.late {
 		w.final = true
-		w.filter()
+		w.visit.CompleteResponse(w.Header())
 	}
 }
-
-func (w *responseWriter) filter() { w.visit.FilterResponse(w.Header()) }
 
 // Interface guards
 var (

@@ -39,7 +39,7 @@ func isSpent(maxAge string) bool {
 // past tells long past dates from others. It reads the clock once, and only when a verdict needs it.
 type past struct {
 	now    func() time.Time
-	dates  []string // the response's Date headers
+	header map[string][]string // the response's, for its Date
 	before time.Time
 	known  bool // before is set
 }
@@ -50,13 +50,21 @@ func (p *past) isLongPast(date time.Time) bool {
 	if !p.known {
 		p.known = true
 		p.before = p.now()
-		for _, text := range p.dates {
-			if sent, ok := parseDate(text); !ok {
-				p.before = time.Time{}
-			} else if sent.Before(p.before) {
-				p.before = sent
+		for key, lines := range p.header {
+			if equalFold(key, "date") {
+				p.notBefore(lines)
 			}
 		}
 	}
 	return !p.before.IsZero() && !date.Add(time.Duration(day)).After(p.before)
+}
+
+func (p *past) notBefore(dates []string) {
+	for _, text := range dates {
+		if sent, ok := parseDate(text); !ok {
+			p.before = time.Time{}
+		} else if sent.Before(p.before) {
+			p.before = sent
+		}
+	}
 }

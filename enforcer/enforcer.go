@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -17,17 +18,25 @@ type Enforcer struct {
 	names       names
 	keys        map[string]int // consent keys and their numbers
 	preferences []compiledPreference
+	signals     []compiledSignal
 	unlisted    bool // unlisted cookies are let through
+	persists    bool // a preference is sent again
 	now         func() time.Time
 }
 
-// compiledPreference is one cookie that stores choices.
-type compiledPreference struct {
-	cookie string
+// compiledSignal is a request header that counts as refusal of undecided keys.
+type compiledSignal struct {
+	header string
+	keys   keySet
 }
+
+// signalHeaders are the headers of the signals; each objects by the value 1. (W3C Global Privacy Control section 3; W3C Tracking Preference
+// Expression section 5.)
+var signalHeaders = map[string]string{SignalGPC: "Sec-Gpc", SignalDNT: "Dnt"}
 
 // rule is what an Enforcer knows of a rule: the conditions.
 type rule struct {
+	category  Category
 	always    bool // necessary
 	anonymous bool
 	keys      []int // any of which has to be granted
@@ -43,23 +52,28 @@ func Compile(p Policy, now func() time.Time) (*Enforcer, error) {
 	}
 	rules, preferences := p.resolve()
 	e := &Enforcer{digest: p.digest(rules, preferences), rules: len(rules), keys: map[string]int{}, unlisted: p.Unlisted == UnlistedPass, now: now}
-	e.name = p.Name
-	if e.name == "" {
-		e.name = e.digest[:8]
-	}
+	e.name = cmp.Or(p.Name, e.digest[:8])
+	var compiled []*rule
 	for _, r := range rules {
-		compiled := e.compile(&r)
+		c := e.compile(&r)
+		compiled = append(compiled, c)
 		for _, name := range r.Cookies {
-			e.names.add(name, compiled)
+			e.names.add(name, c)
 		}
 	}
-	for _, preference := range preferences {
-		for _, name := range preference.Cookies {
-			e.preferences = append(e.preferences, compiledPreference{name})
-			if e.names.exact[name] == nil {
-				e.names.add(name, &rule{always: true})
+	for i := range preferences {
+		e.compilePreference(&preferences[i])
+	}
+	for _, signal := range p.Signal {
+		s := compiledSignal{header: signalHeaders[signal.Signal], keys: newKeySet(len(e.keys))}
+		for _, r := range compiled {
+			if slices.Contains(signal.Categories, r.category) {
+				for _, k := range r.keys {
+					s.keys.add(k)
+				}
 			}
 		}
+		e.signals = append(e.signals, s)
 	}
 	return e, nil
 }
@@ -118,15 +132,15 @@ func (p *Policy) resolve() (rules []Rule, preferences []Preference) {
 
 // digest hashes what the policy says as JSON, with defaults and presets spelled out.
 func (p *Policy) digest(rules []Rule, preferences []Preference) string {
-	spelled := Policy{Allow: rules, Preference: slices.Clone(preferences), Unlisted: p.Unlisted, Mode: p.Mode}
+	spelled := Policy{
+		Allow:      rules,
+		Preference: slices.Clone(preferences),
+		Signal:     p.Signal,
+		Unlisted:   cmp.Or(p.Unlisted, UnlistedBlock),
+		Mode:       cmp.Or(p.Mode, ModeEnforce),
+	}
 	for i := range spelled.Preference {
-		spelled.Preference[i].Format = spelled.Preference[i].format()
-	}
-	if spelled.Unlisted == "" {
-		spelled.Unlisted = UnlistedBlock
-	}
-	if spelled.Mode == "" {
-		spelled.Mode = ModeEnforce
+		spelled.Preference[i] = spelled.Preference[i].withDefaults()
 	}
 	b, err := json.Marshal(&spelled)
 	if err != nil {
@@ -137,7 +151,7 @@ func (p *Policy) digest(rules []Rule, preferences []Preference) string {
 }
 
 func (e *Enforcer) compile(r *Rule) *rule {
-	compiled := &rule{always: r.Category == Necessary, anonymous: r.Anonymous, paths: r.Path}
+	compiled := &rule{category: r.Category, always: r.Category == Necessary, anonymous: r.Anonymous, paths: slices.Clone(r.Path)}
 	for _, domain := range r.Domain {
 		compiled.domains = append(compiled.domains, normalDomain(domain))
 	}
@@ -157,6 +171,31 @@ func (e *Enforcer) compile(r *Rule) *rule {
 		compiled.keys = append(compiled.keys, k)
 	}
 	return compiled
+}
+
+// compilePreference adds the cookies of a preference, and lets them through.
+func (e *Enforcer) compilePreference(p *Preference) {
+	spelled := p.withDefaults()
+	for _, name := range spelled.Cookies {
+		compiled := compiledPreference{
+			cookie: name, format: spelled.Format, path: splitPath(spelled.Path), base64: spelled.Base64,
+			separator: spelled.Separator, assignment: spelled.Assignment, listKey: spelled.ListKey,
+			value: spelled.Value, keys: spelled.Keys, words: spelled.Granted,
+			maxAge: time.Duration(spelled.MaxAge), persist: spelled.Persist,
+		}
+		switch {
+		case spelled.Timestamp == "":
+		case spelled.Format == FormatPairs:
+			compiled.timestamp = []string{spelled.Timestamp}
+		default:
+			compiled.timestamp = splitPath(spelled.Timestamp)
+		}
+		e.preferences = append(e.preferences, compiled)
+		e.persists = e.persists || compiled.persist != ""
+		if r := e.names.exact[name]; r == nil || !r.always {
+			e.names.add(name, &rule{category: Necessary, always: true})
+		}
+	}
 }
 
 // normalDomain is a Domain as browsers compare it: without a leading dot and in lower case (RFC 6265bis section 5.6.3).

@@ -54,3 +54,8 @@ func (s *keySet) removeAll(t keySet) {
 		s.more[i] &^= t.more[i]
 	}
 }
+
+// clone returns a set that can be changed without changing s.
+func (s *keySet) clone() keySet {
+	return keySet{s.first, append([]uint64(nil), s.more...)}
+}

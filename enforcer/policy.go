@@ -15,6 +15,7 @@ package enforcer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 )
 
@@ -47,6 +48,9 @@ type Policy struct {
 
 	// The cookies in which the visitor's choices are stored. They are necessary by being named here.
 	Preference []Preference `json:"preference,omitempty"`
+
+	// Signals by which a browser objects where the visitor made no choice of their own.
+	Signal []Signal `json:"signal,omitempty"`
 
 	// What happens to cookies that no rule names: `block` or `pass`. Default: `block`.
 	Unlisted string `json:"unlisted,omitempty"`
@@ -138,14 +142,63 @@ func (p *Preset) UnmarshalJSON(b []byte) error {
 	return d.Decode((*plain)(p))
 }
 
-// Preference says where the visitor's choices are stored and how they are read.
+// Preference says where the visitor's choices are stored and how they are read. A key is granted by `true`, or by a word that counts as yes,
+// refused by any other value, and undecided where it is absent. A preference that cannot be read, or that names a key twice, grants nothing.
 type Preference struct {
 	// Exact names of the cookies. They are necessary by being named here.
 	Cookies []string `json:"cookies"`
 
-	// How the value is read. `json`: an object with one member per consent key, `true` where it is granted; percent-encoded
-	// in whole, in part or not at all, with or without quotes around it. Default: `json`.
+	// How the value is read. Percent-encoding, of the whole or of a part, and quotes around the value are taken off first. Default: `json`.
+	//
+	// - `json`: an object with one member per consent key, or an array of the keys that are granted.
+	// - `pairs`: keys and values, such as `a=true&b=false`.
+	// - `list`: the keys that are granted.
+	// - `flag`: one value that grants all keys, or those named.
 	Format string `json:"format,omitempty"`
+
+	// For `json`: the dotted path of the object or array of choices within the value, such as `purposes.enabled`. Default: the whole value.
+	Path string `json:"path,omitempty"`
+
+	// For `json`: the value is encoded in base64.
+	Base64 bool `json:"base64,omitempty"`
+
+	// What separates the members of `pairs` (default: `&`) or of a `list` (default: `,`).
+	Separator string `json:"separator,omitempty"`
+
+	// For `pairs`: what stands between key and value. Default: `=`.
+	Assignment string `json:"assignment,omitempty"`
+
+	// For `pairs`: the key whose value holds the choices, as a list such as `a:1,b:0`. Default: the pairs themselves are the choices.
+	ListKey string `json:"list_key,omitempty"`
+
+	// For `flag`: the value that grants. Any other refuses.
+	Value string `json:"value,omitempty"`
+
+	// For `flag`: the consent keys that the value grants. Default: all.
+	Keys []string `json:"keys,omitempty"`
+
+	// What counts as yes, as the tool writes it. In JSON `true` does always. Default for pairs: `true`, `1`, `yes`, `allow`, `accept`.
+	Granted []string `json:"granted,omitempty"`
+
+	// The dotted path (for `pairs`: the key) of the time when the choice was made: seconds or milliseconds since 1970, or ISO 8601.
+	Timestamp string `json:"timestamp,omitempty"`
+
+	// How long a choice counts. An older one is no choice, and neither is one from the future. Wants a timestamp; a choice without one has no
+	// known age and counts. Default: no limit.
+	MaxAge Duration `json:"max_age,omitempty"`
+
+	// The path at which the gateway sends the preference again, for what is left of its `max_age`, where browsers cut the life of cookies that
+	// scripts write. Default: it is not sent again.
+	Persist string `json:"persist,omitempty"`
+}
+
+// Signal is a request header by which a browser objects to cookies.
+type Signal struct {
+	// `gpc` (Global Privacy Control, `Sec-GPC: 1`) or `dnt` (Do Not Track, `DNT: 1`).
+	Signal string `json:"signal"`
+
+	// The categories in whose rules the signal counts as refusal of every undecided key.
+	Categories []Category `json:"categories"`
 }
 
 // Values of the words of a policy.
@@ -154,4 +207,24 @@ const (
 	UnlistedPass  = "pass"
 	ModeEnforce   = "enforce"
 	FormatJSON    = "json"
+	FormatPairs   = "pairs"
+	FormatList    = "list"
+	FormatFlag    = "flag"
+	SignalGPC     = "gpc"
+	SignalDNT     = "dnt"
 )
+
+// withDefaults spells out what is left to defaults.
+func (p Preference) withDefaults() Preference {
+	p.Format = cmp.Or(p.Format, FormatJSON)
+	switch p.Format {
+	case FormatPairs:
+		p.Separator, p.Assignment = cmp.Or(p.Separator, "&"), cmp.Or(p.Assignment, "=")
+		if len(p.Granted) == 0 {
+			p.Granted = []string{"true", "1", "yes", "allow", "accept"}
+		}
+	case FormatList:
+		p.Separator = cmp.Or(p.Separator, ",")
+	}
+	return p
+}

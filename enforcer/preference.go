@@ -1,13 +1,31 @@
 package enforcer
 
 import (
-	"bytes"
-	"encoding/json"
+	"hash/maphash"
+	"slices"
+	"strconv"
 	"strings"
-	"unicode/utf8"
+	"time"
 )
 
-// preference is what the visitor chose, as far as the policy asks for it.
+// compiledPreference is one cookie that stores choices, and how it is read.
+type compiledPreference struct {
+	cookie     string
+	format     string
+	path       []string // json: where the choices are; empty, not nil, for the whole object
+	base64     bool
+	separator  string
+	assignment string
+	listKey    string
+	value      string   // flag
+	keys       []string // flag: what the value grants; none for all
+	words      []string // what counts as yes
+	timestamp  []string
+	maxAge     time.Duration
+	persist    string // the path at which it is sent again; empty if it is not
+}
+
+// preference is what the visitor chose, as far as it was asked for.
 type preference struct {
 	state   preferenceState
 	granted keySet
@@ -18,349 +36,245 @@ type preferenceState uint8
 
 const (
 	preferenceNone          preferenceState = iota // no cookie holds a choice
-	preferenceValid                                // every cookie that should hold one was read
+	preferenceOutdated                             // the choice is too old to count, or from the future
+	preferenceValid                                // every cookie that holds a choice was read
 	preferenceUnreadable                           // one could not be read
 	preferenceContradictory                        // one says two things about a key
 )
 
-// readPreference reads the visitor's choices from the request's Cookie header. Doubt is refusal: a single cookie that cannot be read, or that
-// contradicts itself, and nothing is granted.
+// Consent is what a visitor's preference says about one key.
+type Consent uint8
+
+// The zero Consent is Undecided.
+const (
+	Undecided Consent = iota
+	Granted
+	Refused
+)
+
+// String is `undecided`, `granted` or `refused`.
+func (c Consent) String() string { return [...]string{"undecided", "granted", "refused"}[c] }
+
+func (p *preference) consent(k int) Consent {
+	switch {
+	case p.granted.has(k):
+		return Granted
+	case p.refused.has(k):
+		return Refused
+	}
+	return Undecided
+}
+
+// inDoubt says whether the preference lets nothing through, not even what waits for no consent.
+func (p *preference) inDoubt() bool { return p.state >= preferenceUnreadable }
+
+// choices are what one copy of a preference cookie says about the keys asked for.
+type choices struct {
+	keys    map[string]int
+	words   []string
+	granted keySet
+	refused keySet
+	made    time.Time // zero where the copy does not say
+}
+
+func (p *compiledPreference) newChoices(keys map[string]int) choices {
+	return choices{keys: keys, words: p.words, granted: newKeySet(len(keys)), refused: newKeySet(len(keys))}
+}
+
+func (c *choices) set(k int, granted bool) {
+	if granted {
+		c.granted.add(k)
+	} else {
+		c.refused.add(k)
+	}
+}
+
+func (c *choices) isWord(word []byte) bool {
+	for _, w := range c.words {
+		if w == string(word) {
+			return true
+		}
+	}
+	return false
+}
+
+// setTime reads the time of the choice: seconds or milliseconds since 1970, told apart by their magnitude, or ISO 8601.
+func (c *choices) setTime(text []byte) bool {
+	if n, err := strconv.ParseFloat(string(text), 64); err == nil {
+		const milliseconds = 1e11 // as seconds that would be the year 5138, as milliseconds it is 1973
+		switch {
+		case !(n > 0 && n < 1e14):
+			return false
+		case n < milliseconds:
+			c.made = time.Unix(int64(n), 0)
+		default:
+			c.made = time.UnixMilli(int64(n))
+		}
+		return true
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05.999999999", time.DateTime, time.DateOnly} {
+		if made, err := time.Parse(layout, string(text)); err == nil {
+			c.made = made
+			return true
+		}
+	}
+	return false
+}
+
+// clockSkew is how far ahead of the gateway's clock a visitor's may be.
+const clockSkew = time.Hour
+
+// counts says whether a choice is young enough to be one. A choice that does not say when it was made has no known age, and counts.
+func (p *compiledPreference) counts(c *choices, now func() time.Time) bool {
+	if c.made.IsZero() || p.maxAge == 0 {
+		return true
+	}
+	age := now().Sub(c.made)
+	return age <= p.maxAge && age >= -clockSkew
+}
+
+// newest is a preference cookie that the response itself sets or deletes: it carries a newer choice than the request.
+type newest struct {
+	cookie  string
+	value   string
+	deleted bool
+}
+
+// readPreference reads the visitor's choices about keys. Doubt is refusal: a single cookie that cannot be read, or that contradicts itself,
+// and nothing is granted.
 //
-// A cookie that comes more than once (with different paths) grants a key only if every copy does. Of several cookies one that grants is enough.
-// What any of them refuses is refused.
-func (e *Enforcer) readPreference(cookies []string) preference {
-	p := preference{state: preferenceNone, granted: newKeySet(len(e.keys)), refused: newKeySet(len(e.keys))}
+// A cookie that comes more than once (with different paths) grants a key only if every copy does. Of several cookies one that grants is
+// enough. What any of them refuses is refused.
+func (e *Enforcer) readPreference(keys map[string]int, cookies []string, written []newest) preference {
+	p := preference{granted: newKeySet(len(keys)), refused: newKeySet(len(keys))}
 	for i := range e.preferences {
-		first := true
-		var granted keySet
-		pairs := cookiePairs{lines: cookies}
-		for name, value, ok := pairs.next(); ok; name, value, ok = pairs.next() {
-			if name != e.preferences[i].cookie {
-				continue
-			}
-			one := e.readChoices(value)
-			if one.state != preferenceValid {
-				return preference{state: one.state}
-			}
-			p.state = preferenceValid
-			p.refused.addAll(one.refused)
-			if first {
-				granted, first = one.granted, false
-			} else {
-				granted.keepOnly(one.granted)
-			}
-		}
-		if !first {
-			p.granted.addAll(granted)
-		}
+		m := merger{enforcer: e, preference: &e.preferences[i], keys: keys, refused: newKeySet(len(keys))}
+		m.copies(cookies, written)
+		p.state = max(p.state, m.state)
+		p.granted.addAll(m.granted)
+		p.refused.addAll(m.refused)
+	}
+	if p.inDoubt() {
+		return preference{state: p.state}
 	}
 	p.granted.removeAll(p.refused)
 	return p
 }
 
-// readChoices reads one preference cookie.
-func (e *Enforcer) readChoices(value string) preference {
-	var buffer [1024]byte
-	text, ok := decode(buffer[:0], value)
-	if !ok {
-		return preference{state: preferenceUnreadable}
-	}
-	r := choicesReader{text: text, keys: e.keys, granted: newKeySet(len(e.keys)), refused: newKeySet(len(e.keys))}
-	return preference{state: r.read(), granted: r.granted, refused: r.refused}
+// merger puts the copies of one preference cookie together.
+type merger struct {
+	enforcer   *Enforcer
+	preference *compiledPreference
+	keys       map[string]int
+	state      preferenceState
+	granted    keySet // by every copy so far
+	refused    keySet // by any
+	seen       bool
 }
 
-// decode takes off what scripts and servers put around JSON in a cookie: quotes, with backslashes before what would end them (Python writes
-// these), and percent-encoding, of the whole or of a part. It is not ok where the value is longer than any browser stores, where an
-// escape is malformed, and where the quotes of the JSON are encoded in one place and not in another: then the text can be read in two ways.
-func decode(buffer []byte, value string) (text []byte, ok bool) {
+// copies reads those of the request and of the response. What the response writes takes the place of a single copy that the request
+// brought; of several, nobody knows which one.
+func (m *merger) copies(cookies []string, written []newest) {
+	rewritten := false
+	for _, w := range written {
+		rewritten = rewritten || w.cookie == m.preference.cookie
+	}
+	if !rewritten || countPairs(cookies, m.preference.cookie) > 1 {
+		pairs := cookiePairs{lines: cookies}
+		for name, value, ok := pairs.next(); ok; name, value, ok = pairs.next() {
+			if name == m.preference.cookie {
+				m.add(value)
+			}
+		}
+	}
+	for _, w := range written {
+		if w.cookie == m.preference.cookie && !w.deleted {
+			m.add(w.value)
+		}
+	}
+}
+
+func (m *merger) add(value string) {
+	c := m.preference.newChoices(m.keys)
+	state := m.preference.readChoices(value, &c)
+	if state < preferenceUnreadable && !m.preference.counts(&c, m.enforcer.now) {
+		state, c = preferenceOutdated, m.preference.newChoices(m.keys)
+	}
+	m.state = max(m.state, state)
+	m.refused.addAll(c.refused)
+	if !m.seen {
+		m.granted, m.seen = c.granted, true
+	} else {
+		m.granted.keepOnly(c.granted)
+	}
+}
+
+// readChoices reads one copy. A value longer than any browser stores is unreadable.
+func (p *compiledPreference) readChoices(value string, c *choices) preferenceState {
 	if len(value) > maxPair {
-		return nil, false
-	}
-	escapes := false
-	if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
-		value = value[1 : len(value)-1]
-		escapes = !hasBareQuote(value)
-	}
-	text = buffer
-	var rawQuote, encodedQuote bool
-	for i := 0; i < len(value); i++ {
-		c := value[i]
-		switch {
-		case c == '"':
-			rawQuote = true
-		case c == '\\' && escapes:
-			if c, i, ok = unquoteByte(value, i); !ok {
-				return nil, false
-			}
-			rawQuote = rawQuote || c == '"'
-		case c == '%':
-			if i+2 >= len(value) || !isHex(value[i+1]) || !isHex(value[i+2]) {
-				return nil, false
-			}
-			c = unhex(value[i+1])<<4 | unhex(value[i+2])
-			i += 2
-			encodedQuote = encodedQuote || c == '"' || c == '\\'
-		}
-		text = append(text, c)
-	}
-	return text, !(rawQuote && encodedQuote) && utf8.Valid(text)
-}
-
-// hasBareQuote finds a quote that no backslash precedes.
-func hasBareQuote(s string) bool {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return true
-		}
-	}
-	return false
-}
-
-// unquoteByte reads the escape at s[i]: a backslash and three octal digits, or a backslash and the byte it stands for.
-// It returns the byte and the index of the escape's last byte.
-func unquoteByte(s string, i int) (c byte, last int, ok bool) {
-	if i+3 < len(s) && '0' <= s[i+1] && s[i+1] <= '3' && isOctal(s[i+2]) && isOctal(s[i+3]) {
-		return (s[i+1]-'0')<<6 | (s[i+2]-'0')<<3 | (s[i+3] - '0'), i + 3, true
-	}
-	if i+1 >= len(s) {
-		return 0, i, false
-	}
-	return s[i+1], i + 1, true
-}
-
-func isOctal(c byte) bool { return '0' <= c && c <= '7' }
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-func unhex(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c&^0x20 - 'A' + 10
-}
-
-// choicesReader reads an object of choices (RFC 8259) in one pass: `true` grants a key, any other value refuses it. What is not JSON to the
-// last byte is unreadable; a key given twice contradicts itself, whatever its values.
-type choicesReader struct {
-	text    []byte
-	i       int // of the byte to be read next
-	keys    map[string]int
-	granted keySet
-	refused keySet
-}
-
-func (r *choicesReader) read() preferenceState {
-	if !r.take('{') {
 		return preferenceUnreadable
 	}
-	state := preferenceValid
-	for more := !r.take('}'); more; {
-		key, ok := r.string()
-		if !ok || !r.take(':') {
-			return preferenceUnreadable
-		}
-		k, known := r.key(key)
-		if known && (r.granted.has(k) || r.refused.has(k)) {
-			state = preferenceContradictory
-		}
-		r.blanks()
-		value := r.i
-		if !r.value() {
-			return preferenceUnreadable
-		}
-		if known {
-			if string(r.text[value:r.i]) == "true" {
-				r.granted.add(k)
-			} else {
-				r.refused.add(k)
-			}
-		}
-		if r.take('}') {
-			more = false
-		} else if !r.take(',') {
-			return preferenceUnreadable
-		}
+	var buffer [1024]byte
+	switch p.format {
+	case FormatPairs:
+		return p.readPairs(buffer[:0], value, c)
+	case FormatList:
+		return p.readList(buffer[:0], value, c)
+	case FormatFlag:
+		return p.readFlag(buffer[:0], value, c)
 	}
-	if r.blanks(); r.i < len(r.text) {
+	inside, escapes := unquote(value)
+	text, ok := appendDecoded(buffer[:0], inside, escapes)
+	if ok && p.base64 {
+		text, ok = decodeBase64(text)
+	}
+	if !ok {
 		return preferenceUnreadable
 	}
-	return state
+	r := jsonReader{choices: c, text: text, path: p.path, timestamp: p.timestamp}
+	return r.read()
 }
 
-// key finds the consent key that the inside of a JSON string stands for.
-func (r *choicesReader) key(raw []byte) (int, bool) {
-	for _, c := range raw {
-		if c == '\\' {
-			var unescaped string
-			if json.Unmarshal(append(append([]byte{'"'}, raw...), '"'), &unescaped) != nil {
-				return 0, false
-			}
-			k, ok := r.keys[unescaped]
-			return k, ok
+// keysSeen notices a key that is given twice, be it known to the policy or not.
+type keysSeen struct {
+	hashes [maxKeys]uint64
+	n      int
+}
+
+// maxKeys is how many keys a preference may have: more than any tool writes.
+const maxKeys = 256
+
+var hashSeed = maphash.MakeSeed()
+
+// add says whether the key was seen before. It is not ok where there are too many keys to tell.
+func (s *keysSeen) add(key []byte) (twice, ok bool) {
+	hash := maphash.Bytes(hashSeed, key)
+	if slices.Contains(s.hashes[:s.n], hash) {
+		return true, true
+	}
+	if s.n == maxKeys {
+		return false, false
+	}
+	s.hashes[s.n] = hash
+	s.n++
+	return false, true
+}
+
+// countPairs counts the pairs of a name.
+func countPairs(cookies []string, cookie string) (n int) {
+	pairs := cookiePairs{lines: cookies}
+	for name, _, ok := pairs.next(); ok; name, _, ok = pairs.next() {
+		if name == cookie {
+			n++
 		}
-	}
-	k, ok := r.keys[string(raw)]
-	return k, ok
-}
-
-func (r *choicesReader) blanks() {
-	for r.i < len(r.text) && (r.text[r.i] == ' ' || r.text[r.i] == '\t' || r.text[r.i] == '\n' || r.text[r.i] == '\r') {
-		r.i++
-	}
-}
-
-// take passes over blanks, and over c if it is next.
-func (r *choicesReader) take(c byte) bool {
-	r.blanks()
-	if r.i < len(r.text) && r.text[r.i] == c {
-		r.i++
-		return true
-	}
-	return false
-}
-
-// maxDepth is how deep objects and arrays may lie in one another: more than any consent tool needs.
-const maxDepth = 63
-
-// value passes over one value of any kind. Objects and arrays are counted, not recursed into: one bit each tells which of the two is open.
-func (r *choicesReader) value() bool {
-	var objects uint64 // the innermost in the lowest bit, set for an object
-	for depth := 0; ; {
-		switch {
-		case r.take('{'):
-			depth, objects = depth+1, objects<<1|1
-			if r.take('}') {
-				break
-			}
-			if depth > maxDepth || !r.member() {
-				return false
-			}
-			continue
-		case r.take('['):
-			depth, objects = depth+1, objects<<1
-			if r.take(']') {
-				break
-			}
-			if depth > maxDepth {
-				return false
-			}
-			continue
-		case r.scalar():
-			depth, objects = depth+1, objects<<1 // a scalar closes at once, like an empty array
-		default:
-			return false
-		}
-		// A value has ended: close what ends with it, or go on to the next one.
-		for depth, objects = depth-1, objects>>1; ; depth, objects = depth-1, objects>>1 {
-			if depth == 0 {
-				return true
-			}
-			inObject := objects&1 == 1
-			if r.take(',') {
-				if inObject && !r.member() {
-					return false
-				}
-				break
-			}
-			if inObject && !r.take('}') || !inObject && !r.take(']') {
-				return false
-			}
-		}
-	}
-}
-
-// member passes over a key and its colon.
-func (r *choicesReader) member() bool {
-	r.blanks()
-	_, ok := r.string()
-	return ok && r.take(':')
-}
-
-// string returns the inside of the string that is next, escapes and all.
-func (r *choicesReader) string() (inside []byte, ok bool) {
-	if !r.take('"') {
-		return nil, false
-	}
-	for start := r.i; r.i < len(r.text); r.i++ {
-		switch c := r.text[r.i]; {
-		case c == '"':
-			r.i++
-			return r.text[start : r.i-1], true
-		case c < ' ':
-			return nil, false
-		case c == '\\':
-			if r.i++; r.i == len(r.text) {
-				return nil, false
-			}
-			switch r.text[r.i] {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-			case 'u':
-				for range 4 {
-					if r.i++; r.i == len(r.text) || !isHex(r.text[r.i]) {
-						return nil, false
-					}
-				}
-			default:
-				return nil, false
-			}
-		}
-	}
-	return nil, false
-}
-
-// scalar passes over a string, a number, true, false or null.
-func (r *choicesReader) scalar() bool {
-	if r.i == len(r.text) {
-		return false
-	}
-	switch c := r.text[r.i]; {
-	case c == '"':
-		_, ok := r.string()
-		return ok
-	case c == '-' || '0' <= c && c <= '9':
-		return r.number()
-	}
-	for _, word := range [...]string{"true", "false", "null"} {
-		if bytes.HasPrefix(r.text[r.i:], []byte(word)) {
-			r.i += len(word)
-			return true
-		}
-	}
-	return false
-}
-
-func (r *choicesReader) number() bool {
-	r.skip("-")
-	if !r.skip("0") && r.digits() == 0 {
-		return false
-	}
-	if r.skip(".") && r.digits() == 0 {
-		return false
-	}
-	if r.skip("eE") {
-		r.skip("+-")
-		return r.digits() > 0
-	}
-	return true
-}
-
-// skip passes over one byte of those given.
-func (r *choicesReader) skip(bytes string) bool {
-	if r.i < len(r.text) && strings.IndexByte(bytes, r.text[r.i]) >= 0 {
-		r.i++
-		return true
-	}
-	return false
-}
-
-func (r *choicesReader) digits() (n int) {
-	for r.skip("0123456789") {
-		n++
 	}
 	return n
+}
+
+// splitPath splits a dotted path. An empty one leads to the whole object.
+func splitPath(path string) []string {
+	if path == "" {
+		return []string{}
+	}
+	return strings.Split(path, ".")
 }

@@ -28,7 +28,7 @@ var presets = []preset{
 				"Keeps the visitor's choices about cookies.",
 				"Garde les choix du visiteur au sujet des cookies."),
 		},
-		preference: []Preference{{Cookies: []string{"cookies_preferences"}, Format: FormatJSON}},
+		preference: []Preference{{Cookies: []string{"cookies_preferences"}, Format: FormatJSON, Timestamp: "timestamp", MaxAge: sixMonths}},
 	},
 	{
 		name: "matomo",

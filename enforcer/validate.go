@@ -55,6 +55,7 @@ func (v *validator) policy(p *Policy) {
 		}
 	}
 	v.preferences(p.Preference)
+	v.signals(p.Signal)
 	v.oneOf("unlisted", p.Unlisted, UnlistedBlock, UnlistedPass)
 	v.oneOf("mode", p.Mode, ModeEnforce)
 }
@@ -118,17 +119,9 @@ func (v *validator) rule(path string, r *Rule) {
 }
 
 func (v *validator) options(path string, o *RuleOptions) {
-	v.distinct(path+".consent", o.Consent, func(path, key string) {
-		if key == "" || hasControl(key) {
-			v.fault(path, key, "this cannot be a consent key", "write the key as it stands in the visitor's preference")
-		}
-	})
+	v.distinct(path+".consent", o.Consent, v.key)
 	v.distinct(path+".domain", o.Domain, v.domain)
-	v.distinct(path+".path", o.Path, func(path, p string) {
-		if !strings.HasPrefix(p, "/") || hasControl(p) || strings.Contains(p, ";") {
-			v.fault(path, p, "no browser takes this for a Path", "begin it with /, and without semicolons")
-		}
-	})
+	v.distinct(path+".path", o.Path, v.path)
 	if o.Lifetime < 0 {
 		v.fault(path+".lifetime", o.Lifetime.String(), "a lifetime cannot be negative", "write one such as 183d")
 	}
@@ -145,6 +138,46 @@ func (v *validator) options(path string, o *RuleOptions) {
 			v.fault(path, cmp.Or(p.Language, p.Text), "this purpose is given twice in one language", "keep one of the two")
 		}
 		languages[p.Language] = true
+	}
+}
+
+// key accepts what can stand in a preference.
+func (v *validator) key(path, key string) {
+	if key == "" || hasControl(key) {
+		v.fault(path, key, "this cannot stand in a preference", "write it as it stands in the visitor's preference")
+	}
+}
+
+func (v *validator) path(path, p string) {
+	if !strings.HasPrefix(p, "/") || hasControl(p) || strings.Contains(p, ";") || trim(p) != p || len(p) > maxAttributeValue {
+		v.fault(path, p, "no browser takes this for a Path", "begin it with /, and without semicolons, blanks around it or more than 1024 bytes")
+	}
+}
+
+func (v *validator) signals(signals []Signal) {
+	for i, s := range signals {
+		path := fmt.Sprintf("signal[%d]", i)
+		if s.Signal == "" {
+			v.fault(path+".signal", "", "this signal has no name", "want gpc or dnt")
+		}
+		v.oneOf(path+".signal", s.Signal, SignalGPC, SignalDNT)
+		if slices.ContainsFunc(signals[:i], func(t Signal) bool { return t.Signal == s.Signal }) {
+			v.fault(path+".signal", s.Signal, "this signal is given twice", "name all its categories in one line")
+		}
+		if len(s.Categories) == 0 {
+			v.fault(path+".categories", s.Signal, "this signal objects to nothing", "name the categories it refuses")
+		}
+		for j, c := range s.Categories {
+			path := fmt.Sprintf("%s.categories[%d]", path, j)
+			switch {
+			case !slices.Contains(categories, c):
+				v.fault(path, string(c), "no such category", "want statistical, first_party or third_party")
+			case c == Necessary:
+				v.fault(path, string(c), "necessary cookies need no consent, and nobody can object to them", "want statistical, first_party or third_party")
+			case slices.Contains(s.Categories[:j], c):
+				v.fault(path, string(c), "this is given twice", "keep one of the two")
+			}
+		}
 	}
 }
 
@@ -176,7 +209,7 @@ func (v *validator) preferences(preferences []Preference) {
 	formats := map[string]string{}
 	for i := range preferences {
 		path := fmt.Sprintf("preference[%d]", i)
-		p := &preferences[i]
+		p := preferences[i].withDefaults()
 		if len(p.Cookies) == 0 {
 			v.fault(path+".cookies", "", "this preference names no cookie", "name the cookie that stores the visitor's choices")
 		}
@@ -186,15 +219,67 @@ func (v *validator) preferences(preferences []Preference) {
 			if strings.Contains(name, "*") {
 				v.fault(path, name, "a preference is read from exact names only", "write the name without *")
 			}
-			if format, twice := formats[name]; twice && format != p.format() {
-				v.fault(path, name, fmt.Sprintf("this preference is read in two formats, %s and %s", format, p.format()), "keep one of the two")
+			if format, twice := formats[name]; twice && format != p.Format {
+				v.fault(path, name, fmt.Sprintf("this preference is read in two formats, %s and %s", format, p.Format), "keep one of the two")
 			} else if twice {
 				v.fault(path, name, "this preference is named twice", "keep one of the two")
 			}
-			formats[name] = p.format()
+			formats[name] = p.Format
 			v.necessary(name)
 		}
-		v.oneOf(path+".format", p.Format, FormatJSON)
+		v.format(path, &preferences[i])
+	}
+}
+
+// format refuses what makes no sense in a preference's format.
+func (v *validator) format(path string, p *Preference) {
+	v.oneOf(path+".format", p.Format, FormatJSON, FormatPairs, FormatList, FormatFlag)
+	format := p.withDefaults().Format
+	only := func(field, word string, formats ...string) {
+		if word != "" && !slices.Contains(formats, format) {
+			v.fault(path+"."+field, word, "the format "+format+" has no such thing", "it belongs to "+oneOfThese(formats))
+		}
+	}
+	only("path", p.Path, FormatJSON)
+	if p.Base64 {
+		only("base64", "base64", FormatJSON)
+	}
+	only("separator", p.Separator, FormatPairs, FormatList)
+	only("assignment", p.Assignment, FormatPairs)
+	only("list_key", p.ListKey, FormatPairs)
+	only("value", p.Value, FormatFlag)
+	only("keys", strings.Join(p.Keys, " "), FormatFlag)
+	only("granted", strings.Join(p.Granted, " "), FormatJSON, FormatPairs)
+	only("timestamp", p.Timestamp, FormatJSON, FormatPairs)
+	if format == FormatFlag && p.Value == "" {
+		v.fault(path+".value", "", "a flag wants the value that grants", "write one such as: format flag yes")
+	}
+	if format == FormatPairs && p.Separator != "" && p.Separator == p.withDefaults().Assignment {
+		v.fault(path+".assignment", p.Separator, "pairs cannot be told apart where one word is both separator and assignment", "write both as the tool does")
+	}
+	v.distinct(path+".keys", p.Keys, v.key)
+	v.distinct(path+".granted", p.Granted, v.key)
+	v.dotted(path+".path", p.Path)
+	v.dotted(path+".timestamp", p.Timestamp)
+	if p.MaxAge < 0 {
+		v.fault(path+".max_age", p.MaxAge.String(), "a choice cannot count for less than no time", "write one such as 183d")
+	}
+	if p.MaxAge != 0 && p.Timestamp == "" {
+		v.fault(path+".max_age", p.MaxAge.String(), "nobody can tell how old a choice without a timestamp is", "name the timestamp, or remove max_age")
+	}
+	if p.Persist == "" {
+		return
+	}
+	v.path(path+".persist", p.Persist)
+	if p.MaxAge == 0 {
+		v.fault(path+".persist", p.Persist, "what is left of a choice's life is known only from a timestamp and max_age", "add both")
+	}
+}
+
+// dotted accepts the path of a JSON member.
+func (v *validator) dotted(path, dotted string) {
+	if dotted != "" && slices.Contains(splitPath(dotted), "") {
+		v.fault(path, dotted, "this path has an empty part", "write one such as purposes.enabled")
 	}
 }
 
@@ -202,10 +287,9 @@ func (v *validator) preferences(preferences []Preference) {
 func (v *validator) necessary(preference string) {
 	if rule, ok := v.allowed[preference]; ok && rule.category != Necessary {
 		v.fault(rule.path, preference, "a preference is a necessary cookie, and this rule calls it "+string(rule.category), "remove the name from this rule")
+		delete(v.allowed, preference) // told once
 	}
 }
-
-func (p *Preference) format() string { return cmp.Or(p.Format, FormatJSON) }
 
 // oneOf accepts nothing, which means the default, or one of the words.
 func (v *validator) oneOf(path, word string, words ...string) {

@@ -1,55 +1,211 @@
 package enforcer
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
-// Visit is one request under a policy: what the visitor prefers, read once and only when a verdict needs it, and the response's filter.
-// A Visit belongs to one request; it is not for two goroutines at once.
-type Visit struct {
-	enforcer   *Enforcer
-	cookies    []string
-	preference preference
-	read       bool // the preference is
+// Request is what a Visit has to know of a request.
+type Request struct {
+	// The header map. Visit.FilterRequest changes it in place.
+	Header map[string][]string
+
+	// The host that the visitor asked for, with or without a port.
+	Host string
+
+	// Whether the visitor's own connection is HTTPS, be it to a proxy in front.
+	HTTPS bool
 }
 
-// Visit begins a request, given the lines of its Cookie header. They are read later, and must not change until then.
-func (e *Enforcer) Visit(cookies []string) Visit { return Visit{enforcer: e, cookies: cookies} }
+// Visit is one request under a policy: what the visitor prefers, read once and only when a verdict needs it, and the filters of request and
+// response. A Visit belongs to one request; it is not for two goroutines at once.
+type Visit struct {
+	enforcer   *Enforcer
+	request    Request
+	cookies    []string // the request's Cookie header as it came
+	preference preference
+	read       bool      // the preference is
+	removable  bool      // the request carries a cookie that a rule names and the visitor does not grant
+	completed  bool      // the final header has been completed
+	began      time.Time // set where the policy needs it
+}
+
+// Visit begins a request.
+func (e *Enforcer) Visit(r Request) Visit {
+	v := Visit{enforcer: e, request: r, cookies: r.Header["Cookie"]}
+	if e.persists {
+		v.began = e.now()
+	}
+	return v
+}
+
+// FilterRequest takes out of the request's Cookie header every cookie that the policy does not let through for this visitor, in place in the
+// header map. What stays is byte for byte and in order; nothing left means no header.
+func (v *Visit) FilterRequest() {
+	for i, line := range v.cookies {
+		kept, changed := v.filterCookies(line)
+		if !changed {
+			continue
+		}
+		// The lines as they came are still needed; the header gets a slice of its own.
+		lines := append(make([]string, 0, len(v.cookies)), v.cookies[:i]...)
+		if kept != "" {
+			lines = append(lines, kept)
+		}
+		for _, line := range v.cookies[i+1:] {
+			if kept, _ := v.filterCookies(line); kept != "" {
+				lines = append(lines, kept)
+			}
+		}
+		if len(lines) == 0 {
+			delete(v.request.Header, "Cookie")
+		} else {
+			v.request.Header["Cookie"] = lines
+		}
+		return
+	}
+}
+
+// filterCookies returns a Cookie line without what is not let through, and whether anything was taken out.
+func (v *Visit) filterCookies(line string) (kept string, changed bool) {
+	var b strings.Builder
+	for start := 0; start <= len(line); {
+		end := len(line)
+		if semicolon := strings.IndexByte(line[start:], ';'); semicolon >= 0 {
+			end = start + semicolon
+		}
+		pair := line[start:end]
+		switch {
+		case v.letsRead(pair):
+			if changed {
+				if b.Len() > 0 {
+					b.WriteByte(';')
+				} else {
+					pair = strings.TrimLeft(pair, " \t")
+				}
+				b.WriteString(pair)
+			}
+		case !changed:
+			changed = true
+			b.Grow(len(line))
+			b.WriteString(strings.TrimSuffix(line[:start], ";"))
+		}
+		start = end + 1
+	}
+	if !changed {
+		return line, false
+	}
+	return b.String(), true
+}
+
+// letsRead is the verdict on one pair of a Cookie header. A pair without a name is never let through, an empty one holds nothing to refuse.
+func (v *Visit) letsRead(pair string) bool {
+	name, _, found := strings.Cut(pair, "=")
+	if name = trim(name); !found || name == "" {
+		return name == "" && !found
+	}
+	r := v.enforcer.find(name)
+	switch {
+	case r == nil:
+		return v.enforcer.unlisted
+	case v.grants(r):
+		return true
+	}
+	v.removable = true
+	return false
+}
 
 // FilterResponse takes out of a response's header map, in place, every cookie that the policy does not let through for this visitor:
 // Set-Cookie lines under any spelling of the key, also as a trailer ([net/http.TrailerPrefix]), and Set-Cookie2 whole. What is let through
-// stays byte for byte and in order; a slice of lines that are all let through is not touched. Filtering twice does no harm.
+// stays byte for byte and in order. Filtering twice does no harm.
+//
+// Lines are moved within their slice; one whose lines are all let through is not touched. A handler must not share a slice of lines between
+// responses.
 func (v *Visit) FilterResponse(header map[string][]string) {
+	if len(v.enforcer.preferences) > 0 {
+		v.readNewest(header)
+	}
 	for key, lines := range header {
-		if len(key) < len("Set-Cookie") {
-			continue
-		}
-		switch key[0] {
-		case 'S', 's', 'T', ' ', '\t':
-			v.filterField(header, key, lines)
+		switch kindOf(key) {
+		case setCookieField:
+			switch kept := v.filterLines(lines, header); {
+			case len(kept) == 0:
+				delete(header, key)
+			case len(kept) < len(lines):
+				header[key] = kept
+			}
+		case setCookie2Field:
+			delete(header, key)
 		}
 	}
 }
 
-func (v *Visit) filterField(header map[string][]string, key string, lines []string) {
-	name := trim(strings.TrimPrefix(key, "Trailer:"))
-	if equalFold(name, "set-cookie2") { // RFC 6265 section 9.4 retired it; browsers ignore it, other clients may not
-		delete(header, key)
+// CompleteResponse does what FilterResponse does, to the final header. The first time it also adds to it what belongs to a page: lines that
+// remove refused cookies from the browser, and the preference where the policy says that it is sent again.
+func (v *Visit) CompleteResponse(header map[string][]string) {
+	v.FilterResponse(header)
+	if v.completed {
 		return
 	}
-	if !equalFold(name, "set-cookie") {
+	v.completed = true
+	if !v.removable && !v.enforcer.persists || !v.isNavigation(header) {
 		return
 	}
-	switch kept := v.filterLines(lines, header["Date"]); {
-	case len(kept) == 0:
-		delete(header, key)
-	case len(kept) < len(lines):
-		header[key] = kept
+	if v.enforcer.persists {
+		v.persist(header)
 	}
+	if v.removable {
+		v.remove(header)
+	}
+}
+
+// isNavigation says whether the response is a page rather than an asset: by the request's Sec-Fetch-Mode, and where the browser sends none
+// (old ones, and all of them over plain HTTP) by the response's type.
+func (v *Visit) isNavigation(header map[string][]string) bool {
+	if mode := v.request.Header["Sec-Fetch-Mode"]; len(mode) > 0 {
+		return len(mode) == 1 && mode[0] == "navigate"
+	}
+	types := header["Content-Type"]
+	if len(types) != 1 {
+		return false
+	}
+	media, _, _ := strings.Cut(types[0], ";")
+	media = trim(media)
+	return equalFold(media, "text/html") || equalFold(media, "application/xhtml+xml")
+}
+
+// fieldKind tells the header fields that carry cookies from all others.
+type fieldKind uint8
+
+const (
+	otherField fieldKind = iota
+	setCookieField
+	setCookie2Field // RFC 6265 section 9.4 retired it; browsers ignore it, other clients may not
+)
+
+// kindOf reads a key of a header map, in any case, with blanks around it, or with the prefix of a trailer.
+func kindOf(key string) fieldKind {
+	if len(key) < len("Set-Cookie") {
+		return otherField
+	}
+	switch key[0] {
+	case 'S', 's', 'T', ' ', '\t':
+	default:
+		return otherField
+	}
+	switch name := trim(strings.TrimPrefix(key, "Trailer:")); {
+	case equalFold(name, "set-cookie"):
+		return setCookieField
+	case equalFold(name, "set-cookie2"):
+		return setCookie2Field
+	}
+	return otherField
 }
 
 // filterLines moves the lines that are let through to the front, and returns them.
-func (v *Visit) filterLines(lines, dates []string) []string {
+func (v *Visit) filterLines(lines []string, header map[string][]string) []string {
 	kept := 0
-	long := past{now: v.enforcer.now, dates: dates}
+	long := past{now: v.enforcer.now, header: header}
 	for i, line := range lines {
 		if !v.letsThrough(line, &long) {
 			continue
@@ -68,10 +224,7 @@ func (v *Visit) letsThrough(line string, long *past) bool {
 	if !ok {
 		return false
 	}
-	var r *rule
-	if len(c.name) <= maxPair {
-		r = v.enforcer.names.find(c.name)
-	}
+	r := v.enforcer.find(c.name)
 	granted := r == nil && v.enforcer.unlisted || r != nil && v.grants(r)
 	if granted && (r == nil || len(r.domains) == 0 && len(r.paths) == 0) {
 		return true
@@ -80,14 +233,20 @@ func (v *Visit) letsThrough(line string, long *past) bool {
 	return granted && r.accepts(&a) || c.storable() && a.deletes(long)
 }
 
+// find returns the rule for a name, or nil. A name longer than browsers store has none.
+func (e *Enforcer) find(name string) *rule {
+	if len(name) > maxPair {
+		return nil
+	}
+	return e.names.find(name)
+}
+
 // grants says whether the visitor's choices let a rule's cookies through.
 func (v *Visit) grants(r *rule) bool {
 	if r.always {
 		return true
 	}
-	if !v.read {
-		v.preference, v.read = v.enforcer.readPreference(v.cookies), true
-	}
+	v.readOnce()
 	p := &v.preference
 	refused := false
 	for _, k := range r.keys {
@@ -96,5 +255,82 @@ func (v *Visit) grants(r *rule) bool {
 		}
 		refused = refused || p.refused.has(k)
 	}
-	return r.anonymous && !refused && (p.state == preferenceNone || p.state == preferenceValid)
+	return r.anonymous && !refused && !p.inDoubt()
+}
+
+// Consent is what the visitor's preference says about a key, and whether a rule of the policy or the preference itself knows the key.
+func (v *Visit) Consent(key string) (consent Consent, known bool) {
+	if k, ok := v.enforcer.keys[key]; ok {
+		v.readOnce()
+		return v.preference.consent(k), true
+	}
+	p := v.enforcer.readPreference(map[string]int{key: 0}, v.cookies, nil)
+	consent = p.consent(0)
+	return consent, consent != Undecided
+}
+
+// readOnce reads the visitor's preference, and lets signals refuse what it leaves undecided.
+func (v *Visit) readOnce() {
+	if v.read {
+		return
+	}
+	v.read = true
+	v.readPreference(nil)
+}
+
+func (v *Visit) readPreference(written []newest) {
+	v.preference = v.enforcer.readPreference(v.enforcer.keys, v.cookies, written)
+	for i := range v.enforcer.signals {
+		if s := &v.enforcer.signals[i]; v.objects(s.header) && !v.preference.inDoubt() {
+			objected := s.keys.clone()
+			objected.removeAll(v.preference.granted)
+			v.preference.refused.addAll(objected)
+		}
+	}
+}
+
+// objects says whether the request carries a signal. Any single field of it is enough.
+func (v *Visit) objects(header string) bool {
+	for _, value := range v.request.Header[header] {
+		if trim(value) == "1" {
+			return true
+		}
+	}
+	return false
+}
+
+// readNewest looks for lines by which the response itself sets or deletes the preference: they carry the visitor's newest choice, by which
+// the response's own cookies are judged.
+func (v *Visit) readNewest(header map[string][]string) {
+	var written []newest
+	for key, lines := range header {
+		if kindOf(key) != setCookieField {
+			continue
+		}
+		long := past{now: v.enforcer.now, header: header}
+		for _, line := range lines {
+			if cookie := v.enforcer.preferenceNamed(line); cookie != "" && v.letsThrough(line, &long) {
+				c, _ := readSetCookie(line)
+				a := c.readAttributes()
+				written = append(written, newest{cookie, c.value, a.deletes(&long)})
+			}
+		}
+	}
+	if written != nil {
+		v.read = true
+		v.readPreference(written)
+	}
+}
+
+// preferenceNamed returns the name of the preference that a line writes, or nothing. It costs next to nothing where it writes none.
+func (e *Enforcer) preferenceNamed(line string) string {
+	for i := range e.preferences {
+		cookie := e.preferences[i].cookie
+		if at := strings.Index(line, cookie); at >= 0 && trim(line[:at]) == "" {
+			if rest := strings.TrimLeft(line[at+len(cookie):], " \t"); strings.HasPrefix(rest, "=") {
+				return cookie
+			}
+		}
+	}
+	return ""
 }

@@ -1,0 +1,131 @@
+package enforcer
+
+import "strings"
+
+// readPairs reads a preference of keys and values such as `a=true|b=false`. With a list key, the choices are pairs within that key's
+// value, `groups=C1:1,C2:0` in a query string.
+//
+// Separators are looked for before percent-encoding is taken off, for an encoded one is part of a value. Where none stands in the clear,
+// the whole is encoded, and they are looked for afterwards.
+func (p *compiledPreference) readPairs(buffer []byte, value string, c *choices) preferenceState {
+	value, escapes := unquote(value)
+	encoded := strings.Contains(value, p.separator)
+	if !encoded {
+		text, ok := appendDecoded(buffer, value, escapes)
+		if !ok {
+			return preferenceUnreadable
+		}
+		value = string(text)
+	}
+	r := pairsReader{preference: p, choices: c, state: preferenceValid}
+	for more := true; more && r.state == preferenceValid; {
+		var pair string
+		pair, value, more = strings.Cut(value, p.separator)
+		if encoded {
+			text, ok := appendDecoded(buffer, pair, escapes)
+			if !ok {
+				return preferenceUnreadable
+			}
+			pair = string(text)
+		}
+		r.pair(pair)
+	}
+	return r.state
+}
+
+type pairsReader struct {
+	*choices
+	preference *compiledPreference
+	state      preferenceState
+	seenTime   bool
+	seenList   bool
+	seen       keysSeen
+}
+
+// pair reads one pair, decoded.
+func (r *pairsReader) pair(pair string) {
+	if trim(pair) == "" {
+		return
+	}
+	key, value, ok := strings.Cut(pair, r.preference.assignment)
+	key, value = trim(key), trim(value)
+	switch {
+	case !ok:
+		r.state = preferenceUnreadable
+	case r.preference.timestamp != nil && key == r.preference.timestamp[0]:
+		if r.seenTime {
+			r.state = preferenceContradictory
+		} else if !r.setTime([]byte(value)) {
+			r.state = preferenceUnreadable
+		}
+		r.seenTime = true
+	case r.preference.listKey == "":
+		r.choose(key, value)
+	case key == r.preference.listKey:
+		if r.seenList {
+			r.state = preferenceContradictory
+		}
+		r.seenList = true
+		for value != "" {
+			var inner string
+			inner, value, _ = strings.Cut(value, ",")
+			key, word, ok := strings.Cut(inner, ":")
+			if !ok {
+				r.state = preferenceUnreadable
+			}
+			r.choose(trim(key), trim(word))
+		}
+	}
+}
+
+// choose grants a key if the value is a word for yes, and refuses it otherwise.
+func (r *pairsReader) choose(key, value string) {
+	twice, ok := r.seen.add([]byte(key))
+	switch {
+	case !ok:
+		r.state = preferenceUnreadable
+	case twice:
+		r.state = preferenceContradictory
+	}
+	if k, known := r.keys[key]; known {
+		r.set(k, r.isWord([]byte(value)))
+	}
+}
+
+// readList reads a preference that is a list of the keys granted, such as `necessary,statistics`.
+func (p *compiledPreference) readList(buffer []byte, value string, c *choices) preferenceState {
+	value, escapes := unquote(value)
+	text, ok := appendDecoded(buffer, value, escapes)
+	if !ok {
+		return preferenceUnreadable
+	}
+	for rest, more := string(text), true; more; {
+		var word string
+		word, rest, more = strings.Cut(rest, p.separator)
+		if k, known := c.keys[trim(word)]; known {
+			c.set(k, true)
+		}
+	}
+	return preferenceValid
+}
+
+// readFlag reads a preference that grants its keys, or every key if it names none, by one value, and refuses them by any other.
+func (p *compiledPreference) readFlag(buffer []byte, value string, c *choices) preferenceState {
+	value, escapes := unquote(value)
+	text, ok := appendDecoded(buffer, value, escapes)
+	if !ok {
+		return preferenceUnreadable
+	}
+	granted := string(text) == p.value
+	if len(p.keys) == 0 {
+		for _, k := range c.keys {
+			c.set(k, granted)
+		}
+	}
+	for _, key := range p.keys {
+		if k, known := c.keys[key]; known {
+			c.set(k, granted)
+		}
+	}
+	return preferenceValid
+}

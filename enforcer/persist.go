@@ -1,0 +1,64 @@
+package enforcer
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxPersistDelay is how long a response may take if a preference is to be sent again with it. The visitor may have changed it meanwhile.
+const maxPersistDelay = 2 * time.Second
+
+// persist sends preferences again whose life browsers cut short, value unchanged, for what is left of their life since the choice was made.
+// Not where somebody else could get the line: from a shared cache, or by a prefetch that nobody looks at. Not where the value may be stale.
+func (v *Visit) persist(header map[string][]string) {
+	now := v.enforcer.now()
+	if now.Sub(v.began) > maxPersistDelay || v.isPrefetch() || mayBeShared(header) {
+		return
+	}
+	for i := range v.enforcer.preferences {
+		p := &v.enforcer.preferences[i]
+		if p.persist == "" || countPairs(v.cookies, p.cookie) != 1 || setsCookie(header, p.cookie) {
+			continue
+		}
+		pairs := cookiePairs{lines: v.cookies}
+		name, value, ok := pairs.next()
+		for ok && name != p.cookie {
+			name, value, ok = pairs.next()
+		}
+		c := p.newChoices(v.enforcer.keys)
+		state := p.readChoices(value, &c)
+		left := p.maxAge - now.Sub(c.made)
+		if state != preferenceValid || c.made.IsZero() || left < time.Second || !p.counts(&c, v.enforcer.now) {
+			continue
+		}
+		left = min(left, p.maxAge) // a visitor's clock may be ahead
+		line := p.cookie + "=" + value + "; Path=" + p.persist + "; Max-Age=" + strconv.FormatInt(int64(left/time.Second), 10)
+		header["Set-Cookie"] = append(header["Set-Cookie"], line)
+	}
+}
+
+// isPrefetch says whether the browser only fetches ahead (Fetch standard, Sec-Purpose; older browsers send Purpose or X-Moz).
+func (v *Visit) isPrefetch() bool {
+	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Moz"} {
+		for _, value := range v.request.Header[name] {
+			if strings.Contains(strings.ToLower(value), "prefetch") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mayBeShared says whether a shared cache may keep the response (RFC 9111 section 3): unless it is told not to.
+func mayBeShared(header map[string][]string) bool {
+	return !slices.ContainsFunc(header["Cache-Control"], func(line string) bool {
+		for directive := range strings.SplitSeq(line, ",") {
+			if d := trim(directive); equalFold(d, "private") || equalFold(d, "no-store") {
+				return true
+			}
+		}
+		return false
+	})
+}
