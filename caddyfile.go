@@ -37,6 +37,10 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			domain    <domain...>
 //			path      <path...>
 //			lifetime  <duration>
+//			max_age   <duration>
+//			secure
+//			http_only
+//			same_site lax|strict|none
 //			provider  <text>
 //			purpose   [<language>] <text>
 //		}
@@ -53,6 +57,9 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		signal     gpc|dnt <category...>
 //		unlisted   block|pass
 //		mode       enforce
+//		lifetimes  report|enforce
+//		rewrite_domain <from> [<to>]
+//		shared_cache   protect|keep
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
@@ -138,8 +145,14 @@ func (p *parser) word(policy *enforcer.Policy) {
 		p.text(word, args, "unlisted", &policy.Unlisted)
 	case "mode":
 		p.text(word, args, "mode", &policy.Mode)
+	case "lifetimes":
+		p.text(word, args, "lifetimes", &policy.Lifetimes)
+	case "rewrite_domain":
+		p.rewrite(policy, word, args)
+	case "shared_cache":
+		p.text(word, args, "shared_cache", &policy.SharedCache)
 	default:
-		p.faultAt(word, "%q: cookie_policy has no such word; want name, preset, allow, preference, signal, unlisted or mode", word.Text)
+		p.faultAt(word, "%q: cookie_policy has no such word; want name, preset, allow, preference, signal, unlisted, mode, lifetimes, rewrite_domain or shared_cache", word.Text)
 		p.skipBlock()
 		return
 	}
@@ -200,6 +213,14 @@ func (p *parser) option(o *enforcer.RuleOptions) {
 		p.words(word, args, ".path", &o.Path)
 	case "lifetime":
 		p.duration(word, args, ".lifetime", &o.Lifetime)
+	case "max_age":
+		p.duration(word, args, ".max_age", &o.MaxAge)
+	case "secure":
+		p.flag(word, args, ".secure", &o.Secure)
+	case "http_only":
+		p.flag(word, args, ".http_only", &o.HTTPOnly)
+	case "same_site":
+		p.text(word, args, ".same_site", &o.SameSite)
 	case "provider":
 		p.text(word, args, ".provider", &o.Provider)
 	case "purpose":
@@ -213,7 +234,7 @@ func (p *parser) option(o *enforcer.RuleOptions) {
 			p.faultAt(word, "purpose takes a text, or a language and a text, and here are %d words; put the text in quotes", len(args))
 		}
 	default:
-		p.faultAt(word, "%q: a rule has no such option; want consent, anonymous, domain, path, lifetime, provider or purpose", word.Text)
+		p.faultAt(word, "%q: a rule has no such option; want consent, anonymous, domain, path, lifetime, max_age, secure, http_only, same_site, provider or purpose", word.Text)
 		p.skipBlock()
 		return
 	}
@@ -315,6 +336,22 @@ func (p *parser) signal(policy *enforcer.Policy, word caddyfile.Token, args []ca
 		signal.Categories = append(signal.Categories, enforcer.Category(category.Text))
 	}
 	policy.Signal = append(policy.Signal, signal)
+}
+
+func (p *parser) rewrite(policy *enforcer.Policy, word caddyfile.Token, args []caddyfile.Token) {
+	path := fmt.Sprintf("rewrite_domain[%d]", len(policy.RewriteDomain))
+	p.written[path] = word
+	if len(args) == 0 || len(args) > 2 {
+		p.faultAt(word, "rewrite_domain takes the portal's domain and, perhaps, the visitors', and here are %d words", len(args))
+		return
+	}
+	rewrite := enforcer.Rewrite{From: args[0].Text}
+	p.written[path+".from"] = args[0]
+	if len(args) == 2 {
+		rewrite.To = args[1].Text
+		p.written[path+".to"] = args[1]
+	}
+	policy.RewriteDomain = append(policy.RewriteDomain, rewrite)
 }
 
 // text reads a word that takes one argument and stands once in its block.

@@ -37,7 +37,10 @@ type Handler struct {
 
 	enforcer *enforcer.Enforcer
 	logger   *zap.Logger
-	warned   *atomic.Bool // of a placeholder for a key that nobody knows
+
+	// Told once for each load, for they come again with every request.
+	toldUnknownKey *atomic.Bool
+	toldUnusable   *atomic.Bool
 }
 
 // CaddyModule returns the Caddy module information.
@@ -54,7 +57,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.enforcer, h.logger, h.warned = compiled, ctx.Logger(), new(atomic.Bool)
+	h.enforcer, h.logger = compiled, ctx.Logger()
+	h.toldUnknownKey, h.toldUnusable = new(atomic.Bool), new(atomic.Bool)
 	h.logger.Info("cookie policy loaded",
 		zap.String("policy", compiled.Name()),
 		zap.String("digest", compiled.Digest()),
@@ -76,6 +80,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	err := next.ServeHTTP(fw, r)
 	fw.finish()
+	if unusable, met := fw.visit.Unusable(); met && h.toldUnusable.CompareAndSwap(false, true) {
+		h.logger.Warn("no browser accepts a cookie of the portal from this host, because of its Domain; see rewrite_domain",
+			zap.String("policy", h.enforcer.Name()),
+			zap.String("cookie", unusable.Name),
+			zap.String("domain", unusable.Domain),
+			zap.String("host", r.Host))
+	}
 	return err
 }
 
@@ -98,7 +109,7 @@ func (w *responseWriter) placeholder(name string) (any, bool) {
 		return nil, false
 	}
 	consent, known := w.visit.Consent(key)
-	if !known && w.handler.warned.CompareAndSwap(false, true) {
+	if !known && w.handler.toldUnknownKey.CompareAndSwap(false, true) {
 		w.handler.logger.Warn("a placeholder asks for a consent key that neither a rule nor the visitor's preference knows; is it misspelt?",
 			zap.String("policy", w.handler.enforcer.Name()),
 			zap.String("key", key))

@@ -17,14 +17,14 @@ type responseWriter struct {
 
 	handler *Handler
 	visit   enforcer.Visit
-	final   bool // the final header has been filtered, and given to the server
-	late    bool // the server reads the header map later than that: HTTP/3 holds it back until a body of some size, or the end
+	sent    bool // a body has begun, and the header is out; before that, whoever is around this writer may hold it back: encode does
+	late    bool // not even then: HTTP/3 holds it back until a body of some size, or the end
 }
 
 // WriteHeader filters at each informational status too: whoever sent it restores its header map afterwards, and what was taken out is there again.
+// 101 is one of them. Over HTTP/1.1 nothing follows it; HTTP/2 and HTTP/3 take it for a hint.
 func (w *responseWriter) WriteHeader(status int) {
-	informational := 100 <= status && status <= 199 && status != http.StatusSwitchingProtocols
-	if informational && !w.final {
+	if 100 <= status && status <= 199 {
 		w.visit.FilterResponse(w.Header())
 	} else {
 		w.complete()
@@ -34,13 +34,17 @@ func (w *responseWriter) WriteHeader(status int) {
 
 func (w *responseWriter) Write(b []byte) (int, error) {
 	w.complete()
-	return w.ResponseWriter.Write(b)
+	n, err := w.ResponseWriter.Write(b)
+	w.sent = w.sent || n > 0
+	return n, err
 }
 
 // ReadFrom keeps sendfile within reach.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	w.complete()
-	return w.ResponseWriterWrapper.ReadFrom(r)
+	n, err := w.ResponseWriterWrapper.ReadFrom(r)
+	w.sent = w.sent || n > 0
+	return n, err
 }
 
 // FlushError sends the header if nothing else has done so.
@@ -62,8 +66,7 @@ func (w *responseWriter) finish() { w.visit.CompleteResponse(w.Header()) }
 
 // complete filters the final header, and completes it.
 func (w *responseWriter) complete() {
-	if !w.final || w.late {
-		w.final = true
+	if !w.sent || w.late {
 		w.visit.CompleteResponse(w.Header())
 	}
 }

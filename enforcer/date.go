@@ -7,48 +7,63 @@ import (
 
 // parseDate reads a cookie date in every form on which browsers agree, and no other.
 //
-// RFC 6265bis section 5.6.1 is forgiving: any order, any delimiters. Chromium follows it but for tokens that are not plain numbers; other
-// browsers use parsers of their own. What they have in common is read here: one day of month, one month by its English name, one year of two
-// or four digits, and one time of day, in any order but with the day before a two-digit year, separated by blanks, commas, hyphens and the
-// like. Names of weekdays and time zones, and an offset such as +0200 at the end, are ignored: zones shift a date by half a day at most, which
-// is why callers leave a day's margin. An offset beyond that is read as no date: some browsers would shift the date by days.
+// RFC 6265bis section 5.6.1 is forgiving: any order, any delimiters. Chromium follows it but for tokens that are not plain numbers; Firefox
+// uses a parser of its own, which gives up at delimiters that it does not expect. What they have in common is read here: one day of month, one
+// month by its English name, one year of two or four digits, and one time of day, in any order but with the day before a two-digit year,
+// separated by blanks and commas, or by one hyphen or slash in the order 31-Dec-1999. Names of weekdays and time zones, and an offset such as
+// +0200 at the end, are ignored: zones shift a date by half a day at most, which is why callers leave a day's margin. An offset beyond that is
+// read as no date: some browsers would shift the date by days.
 // Years up to 1601 are read as no date at all by some browsers.
 func parseDate(text string) (time.Time, bool) {
 	var (
 		dayOfMonth, year, hour, minute, second int
 		month                                  time.Month
 		hasDay, hasYear, hasTime               bool
+		before                                 datePart // the last part that was read
 	)
 	for rest := text; ; {
 		token, after := nextToken(rest)
+		delimiters := rest[:len(rest)-len(after)-len(token)]
+		rest = after
+		plain := strings.Trim(delimiters, " \t,") == ""
+		joined := delimiters == "-" || delimiters == "/"
+		// Behind the time of day both parsers pass over whatever is no number, if nothing is missing.
+		complete := before == timePart && hasDay && month != 0 && hasYear
 		if token == "" {
+			if !plain && !complete {
+				return time.Time{}, false
+			}
 			break
 		}
-		delimiters := rest[:len(rest)-len(after)-len(token)]
-		signed := strings.HasSuffix(delimiters, "+") || strings.HasSuffix(delimiters, "-")
-		rest = after
 		switch {
 		case token[0] < '0' || token[0] > '9':
-			if month == 0 {
-				month = monthNamed(token)
+			m := monthNamed(token)
+			switch {
+			case complete:
+			case m != 0 && month == 0 && (plain || joined && before == dayPart):
+				month, before = m, monthPart
+			case m != 0 && month == 0, !plain && before != noPart:
+				return time.Time{}, false
+			default:
+				before = wordPart
 			}
 		case strings.IndexByte(token, ':') >= 0:
 			var ok bool
-			if hour, minute, second, ok = parseTimeOfDay(token); !ok || hasTime {
+			if hour, minute, second, ok = parseTimeOfDay(token); !ok || hasTime || !plain {
 				return time.Time{}, false
 			}
-			hasTime = true
+			hasTime, before = true, timePart
 		default:
 			n, ok := number(token)
 			switch {
-			case ok && len(token) <= 2 && !hasDay:
-				dayOfMonth, hasDay = n, true
-			case ok && (len(token) == 2 || len(token) == 4) && !hasYear:
-				year, hasYear = n, true
+			case ok && len(token) <= 2 && !hasDay && plain:
+				dayOfMonth, hasDay, before = n, true, dayPart
+			case ok && (len(token) == 2 || len(token) == 4) && !hasYear && (plain || joined && before == monthPart && hasDay):
+				year, hasYear, before = n, true, yearPart
 				if len(token) == 2 {
 					year = fullYear(n)
 				}
-			case ok && len(token) == 4 && n <= maxOffset && signed && hasDay && hasYear && hasTime:
+			case ok && len(token) == 4 && n <= maxOffset && complete && (strings.HasSuffix(delimiters, "+") || strings.HasSuffix(delimiters, "-")):
 			default:
 				return time.Time{}, false
 			}
@@ -63,6 +78,18 @@ func parseDate(text string) (time.Time, bool) {
 	}
 	return date, true
 }
+
+// datePart is what a token of a date was read as.
+type datePart uint8
+
+const (
+	noPart datePart = iota
+	wordPart
+	dayPart
+	monthPart
+	yearPart
+	timePart
+)
 
 // maxOffset is the largest offset of a zone that is read, in hours and minutes.
 const maxOffset = 1200
@@ -127,4 +154,50 @@ func number(s string) (n int, ok bool) {
 		n = 10*n + int(c-'0')
 	}
 	return n, true
+}
+
+// latestDate reads a cookie date as forgivingly as any browser does, for those who have to know whether a life could be too long: RFC 6265bis
+// section 5.6.1, with the numbers that Chromium reads from the beginning of a token.
+func latestDate(text string) (time.Time, bool) {
+	if date, ok := parseDate(text); ok {
+		return date, true
+	}
+	var (
+		dayOfMonth, year         int
+		hour, minute, second     int
+		month                    time.Month
+		hasDay, hasYear, hasTime bool
+	)
+	for token, rest := nextToken(text); token != ""; token, rest = nextToken(rest) {
+		n, digits := leadingNumber(token)
+		switch {
+		case digits == 0:
+			if month == 0 {
+				month = monthNamed(token)
+			}
+		case strings.IndexByte(token, ':') >= 0:
+			if !hasTime {
+				hour, minute, second, hasTime = parseTimeOfDay(token)
+			}
+		case digits <= 2 && !hasDay:
+			dayOfMonth, hasDay = n, true
+		case digits <= 5 && !hasYear:
+			if year, hasYear = n, true; digits == 2 {
+				year = fullYear(n)
+			}
+		}
+	}
+	if !hasDay || month == 0 || !hasYear {
+		return time.Time{}, false
+	}
+	return time.Date(year, month, dayOfMonth, hour, minute, second, 0, time.UTC), true
+}
+
+// leadingNumber reads the digits at the beginning of a token, five at most.
+func leadingNumber(token string) (n, digits int) {
+	for digits < len(token) && digits < 6 && '0' <= token[digits] && token[digits] <= '9' {
+		n = 10*n + int(token[digits]-'0')
+		digits++
+	}
+	return n, digits
 }

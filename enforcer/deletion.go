@@ -1,14 +1,19 @@
 package enforcer
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // deletes says whether every browser would act on a line with these attributes as a deletion: its life is over when it arrives.
 //
-// Max-Age wins over Expires (RFC 6265bis section 5.7, step 8). Where a Max-Age is given that is no number, browsers differ: some take
-// Expires then, some make a session cookie of it. That is no deletion. An empty Max-Age counts nowhere.
+// Max-Age wins over Expires (RFC 6265bis section 5.7, step 8), unless it is no number: then it is as if it were not given (section 5.6.2).
 func (a *attributes) deletes(p *past) bool {
-	if a.maxAge != "" {
-		return isSpent(a.maxAge)
+	if a.refused {
+		return false
+	}
+	if spent, ok := isSpent(a.maxAge); ok {
+		return spent
 	}
 	if a.expires == "" {
 		return false
@@ -17,23 +22,24 @@ func (a *attributes) deletes(p *past) bool {
 	return ok && p.isLongPast(date)
 }
 
-// isSpent accepts a Max-Age of zero or less (RFC 6265bis section 5.6.2): an optional minus and digits, no other sign, no fraction.
-func isSpent(maxAge string) bool {
-	digits, negative := maxAge, false
-	if digits[0] == '-' {
-		digits, negative = digits[1:], true
+// isSpent says whether a Max-Age is zero or less: an optional minus and digits, no other sign, no fraction (RFC 6265bis section 5.6.2). It is
+// not ok if it is no number in any browser. Chromium takes a plus for a number's sign, Firefox does not: that is no deletion.
+func isSpent(maxAge string) (spent, ok bool) {
+	if maxAge == "" || maxAge[0] == '+' {
+		return false, maxAge != ""
 	}
+	digits, negative := strings.CutPrefix(maxAge, "-")
 	if digits == "" {
-		return false
+		return false, false
 	}
 	zero := true
 	for _, c := range []byte(digits) {
 		if c < '0' || c > '9' {
-			return false
+			return false, false
 		}
 		zero = zero && c == '0'
 	}
-	return negative || zero
+	return negative || zero, true
 }
 
 // past tells long past dates from others. It reads the clock once, and only when a verdict needs it.
@@ -57,6 +63,15 @@ func (p *past) isLongPast(date time.Time) bool {
 		}
 	}
 	return !p.before.IsZero() && !date.Add(time.Duration(day)).After(p.before)
+}
+
+// earliest is the gateway's clock or the response's Date, whichever is earlier: an Expires that much later ends a life of no more in any browser.
+func (p *past) earliest() time.Time {
+	p.isLongPast(time.Time{})
+	if p.before.IsZero() {
+		return p.now()
+	}
+	return p.before
 }
 
 func (p *past) notBefore(dates []string) {

@@ -52,8 +52,8 @@ func TestMaxAgeOfZeroOrLessIsADeletion(t *testing.T) {
 		{"quotes", `; Max-Age="0"`, false},
 		{"a comma and another cookie melted to it", "; Max-Age=0, sessionid=x", false},
 		{"digits that are not ASCII", "; Max-Age=٠", false},
-		{"a word, though Expires lies in the past", "; Max-Age=abc" + past, false},
-		{"a fraction, though Expires lies in the past", "; Max-Age=-1.5" + past, false},
+		{"a word, and Expires lies in the past", "; Max-Age=abc" + past, true},
+		{"a fraction, and Expires lies in the past", "; Max-Age=1.5" + past, true},
 		{"Expires in the future", future, false},
 		{"Expires in the past, then in the future", past + future, false},
 		{"Expires in the past, then no date", past + "; Expires=never", false},
@@ -70,7 +70,8 @@ func TestOnlyLinesThatEveryBrowserActsOnAreDeletions(t *testing.T) {
 	e := compiled(t, allowing("sessionid"))
 	for line, want := range map[string]bool{
 		"_ga=; Max-Age=0":                                     true,
-		"__Host-x=y; Max-Age=0":                               true,
+		"__Host-x=y; Max-Age=0":                               false, // refused whole: such a name wants Secure and Path=/
+		"__Host-x=y; Max-Age=0; Secure; Path=/":               true,
 		"Ünï cödé/[x]=y; Max-Age=0":                           true,
 		"_ga=" + strings.Repeat("x", 4093) + "; Max-Age=0":    true,
 		"_ga=" + strings.Repeat("x", 4094) + "; Max-Age=0":    false, // too long: refused whole

@@ -19,10 +19,15 @@ type Enforcer struct {
 	keys        map[string]int // consent keys and their numbers
 	preferences []compiledPreference
 	signals     []compiledSignal
+	rewrites    []rewrite
+	protects    bool // responses with cookies are kept out of shared caches
 	unlisted    bool // unlisted cookies are let through
 	persists    bool // a preference is sent again
 	now         func() time.Time
 }
+
+// rewrite is a Domain attribute that becomes another, or none.
+type rewrite struct{ from, to string }
 
 // compiledSignal is a request header that counts as refusal of undecided keys.
 type compiledSignal struct {
@@ -42,6 +47,7 @@ type rule struct {
 	keys      []int // any of which has to be granted
 	domains   []string
 	paths     []string
+	mending   mending
 }
 
 // Compile judges the policy and makes an Enforcer of it. The error holds all the policy's [Faults].
@@ -51,11 +57,14 @@ func Compile(p Policy, now func() time.Time) (*Enforcer, error) {
 		return nil, err
 	}
 	rules, preferences := p.resolve()
-	e := &Enforcer{digest: p.digest(rules, preferences), rules: len(rules), keys: map[string]int{}, unlisted: p.Unlisted == UnlistedPass, now: now}
+	e := &Enforcer{digest: p.digest(rules, preferences), rules: len(rules), keys: map[string]int{}, unlisted: p.Unlisted == UnlistedPass, protects: p.SharedCache != SharedCacheKeep, now: now}
 	e.name = cmp.Or(p.Name, e.digest[:8])
 	var compiled []*rule
 	for _, r := range rules {
 		c := e.compile(&r)
+		if p.Lifetimes == LifetimesEnforce && r.MaxAge == 0 {
+			c.mending.maxAge = time.Duration(r.Lifetime)
+		}
 		compiled = append(compiled, c)
 		for _, name := range r.Cookies {
 			e.names.add(name, c)
@@ -63,6 +72,9 @@ func Compile(p Policy, now func() time.Time) (*Enforcer, error) {
 	}
 	for i := range preferences {
 		e.compilePreference(&preferences[i])
+	}
+	for _, r := range p.RewriteDomain {
+		e.rewrites = append(e.rewrites, rewrite{normalDomain(r.From), normalDomain(r.To)})
 	}
 	for _, signal := range p.Signal {
 		s := compiledSignal{header: signalHeaders[signal.Signal], keys: newKeySet(len(e.keys))}
@@ -138,6 +150,10 @@ func (p *Policy) digest(rules []Rule, preferences []Preference) string {
 		Signal:     p.Signal,
 		Unlisted:   cmp.Or(p.Unlisted, UnlistedBlock),
 		Mode:       cmp.Or(p.Mode, ModeEnforce),
+
+		Lifetimes:     cmp.Or(p.Lifetimes, LifetimesReport),
+		RewriteDomain: p.RewriteDomain,
+		SharedCache:   cmp.Or(p.SharedCache, SharedCacheProtect),
 	}
 	for i := range spelled.Preference {
 		spelled.Preference[i] = spelled.Preference[i].withDefaults()
@@ -152,6 +168,7 @@ func (p *Policy) digest(rules []Rule, preferences []Preference) string {
 
 func (e *Enforcer) compile(r *Rule) *rule {
 	compiled := &rule{category: r.Category, always: r.Category == Necessary, anonymous: r.Anonymous, paths: slices.Clone(r.Path)}
+	compiled.mending = mending{maxAge: time.Duration(r.MaxAge), secure: r.Secure, httpOnly: r.HTTPOnly, sameSite: r.SameSite}
 	for _, domain := range r.Domain {
 		compiled.domains = append(compiled.domains, normalDomain(domain))
 	}

@@ -6,7 +6,8 @@ import "strings"
 // value, `groups=C1:1,C2:0` in a query string.
 //
 // Separators are looked for before percent-encoding is taken off, for an encoded one is part of a value. Where none stands in the clear,
-// the whole is encoded, and they are looked for afterwards.
+// the whole is encoded, and they are looked for afterwards. Braces around the whole, as around an object in a script, mean nothing; one
+// without the other tells of a value cut short, and so does a value without a pair.
 func (p *compiledPreference) readPairs(buffer []byte, value string, c *choices) preferenceState {
 	value, escapes := unquote(value)
 	encoded := strings.Contains(value, p.separator)
@@ -16,6 +17,10 @@ func (p *compiledPreference) readPairs(buffer []byte, value string, c *choices) 
 			return preferenceUnreadable
 		}
 		value = string(text)
+	}
+	value, ok := unbrace(trim(value))
+	if !ok {
+		return preferenceUnreadable
 	}
 	r := pairsReader{preference: p, choices: c, state: preferenceValid}
 	for more := true; more && r.state == preferenceValid; {
@@ -30,13 +35,24 @@ func (p *compiledPreference) readPairs(buffer []byte, value string, c *choices) 
 		}
 		r.pair(pair)
 	}
+	if !r.seenPair {
+		return preferenceUnreadable
+	}
 	return r.state
+}
+
+// unbrace takes off braces around a value. It is not ok where one of the two is missing.
+func unbrace(value string) (inside string, ok bool) {
+	inside, opened := strings.CutPrefix(value, "{")
+	inside, closed := strings.CutSuffix(inside, "}")
+	return inside, opened == closed
 }
 
 type pairsReader struct {
 	*choices
 	preference *compiledPreference
 	state      preferenceState
+	seenPair   bool
 	seenTime   bool
 	seenList   bool
 	seen       keysSeen
@@ -47,6 +63,7 @@ func (r *pairsReader) pair(pair string) {
 	if trim(pair) == "" {
 		return
 	}
+	r.seenPair = true
 	key, value, ok := strings.Cut(pair, r.preference.assignment)
 	key, value = trim(key), trim(value)
 	switch {
@@ -92,7 +109,7 @@ func (r *pairsReader) choose(key, value string) {
 	}
 }
 
-// readList reads a preference that is a list of the keys granted, such as `necessary,statistics`.
+// readList reads a preference that is a list of the keys granted, such as `necessary,statistics`. A word that counts as yes grants all of them.
 func (p *compiledPreference) readList(buffer []byte, value string, c *choices) preferenceState {
 	value, escapes := unquote(value)
 	text, ok := appendDecoded(buffer, value, escapes)
@@ -104,6 +121,10 @@ func (p *compiledPreference) readList(buffer []byte, value string, c *choices) p
 		word, rest, more = strings.Cut(rest, p.separator)
 		if k, known := c.keys[trim(word)]; known {
 			c.set(k, true)
+		} else if c.isWord([]byte(trim(word))) {
+			for _, k := range c.keys {
+				c.set(k, true)
+			}
 		}
 	}
 	return preferenceValid

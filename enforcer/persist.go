@@ -1,7 +1,6 @@
 package enforcer
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +13,7 @@ const maxPersistDelay = 2 * time.Second
 // Not where somebody else could get the line: from a shared cache, or by a prefetch that nobody looks at. Not where the value may be stale.
 func (v *Visit) persist(header map[string][]string) {
 	now := v.enforcer.now()
-	if now.Sub(v.began) > maxPersistDelay || v.isPrefetch() || mayBeShared(header) {
+	if now.Sub(v.began) > maxPersistDelay || v.isPrefetch() || v.mayBeShared(header) {
 		return
 	}
 	for i := range v.enforcer.preferences {
@@ -36,6 +35,7 @@ func (v *Visit) persist(header map[string][]string) {
 		left = min(left, p.maxAge) // a visitor's clock may be ahead
 		line := p.cookie + "=" + value + "; Path=" + p.persist + "; Max-Age=" + strconv.FormatInt(int64(left/time.Second), 10)
 		header["Set-Cookie"] = append(header["Set-Cookie"], line)
+		v.carries = true
 	}
 }
 
@@ -49,16 +49,4 @@ func (v *Visit) isPrefetch() bool {
 		}
 	}
 	return false
-}
-
-// mayBeShared says whether a shared cache may keep the response (RFC 9111 section 3): unless it is told not to.
-func mayBeShared(header map[string][]string) bool {
-	return !slices.ContainsFunc(header["Cache-Control"], func(line string) bool {
-		for directive := range strings.SplitSeq(line, ",") {
-			if d := trim(directive); equalFold(d, "private") || equalFold(d, "no-store") {
-				return true
-			}
-		}
-		return false
-	})
 }

@@ -57,6 +57,18 @@ type Policy struct {
 
 	// What the gateway does with its verdicts: `enforce`. Default: `enforce`.
 	Mode string `json:"mode,omitempty"`
+
+	// What declared lifetimes do: `report` leaves lives as they are, `enforce` cuts a longer life to the declared one wherever a rule has no
+	// `max_age` of its own. Default: `report`.
+	Lifetimes string `json:"lifetimes,omitempty"`
+
+	// `Domain` attributes that become others, where visitors know the portal under another name than it knows itself. The rules' `domain`
+	// conditions are judged before that. Cookies whose name begins with `__Host-` are left alone.
+	RewriteDomain []Rewrite `json:"rewrite_domain,omitempty"`
+
+	// What happens to responses that carry cookies: `protect` makes them private, so that no shared cache replays them to another visitor, and
+	// lets responses vary by what a verdict depended on; `keep` leaves the headers as they are. Default: `protect`.
+	SharedCache string `json:"shared_cache,omitempty"`
 }
 
 // Rule lets cookies through on a condition.
@@ -91,6 +103,18 @@ type RuleOptions struct {
 
 	// How long the policy page says the cookie lives. Declared only: nothing is shortened by it.
 	Lifetime Duration `json:"lifetime,omitempty"`
+
+	// Enforced: a longer life is cut to this. A cookie of the session stays one, and a deletion stays a deletion. Default: no limit.
+	MaxAge Duration `json:"max_age,omitempty"`
+
+	// Add `Secure` where the visitor's connection is HTTPS.
+	Secure bool `json:"secure,omitempty"`
+
+	// Add `HttpOnly`. Not for cookies that scripts have to read: `csrftoken`, and the preference.
+	HTTPOnly bool `json:"http_only,omitempty"`
+
+	// Raise `SameSite` to `lax` or `strict`, or give lines that have none `none` (with `Secure`, over HTTPS only). It is never lowered.
+	SameSite string `json:"same_site,omitempty"`
 
 	// For people: who sets the cookie.
 	Provider string `json:"provider,omitempty"`
@@ -177,7 +201,8 @@ type Preference struct {
 	// For `flag`: the consent keys that the value grants. Default: all.
 	Keys []string `json:"keys,omitempty"`
 
-	// What counts as yes, as the tool writes it. In JSON `true` does always. Default for pairs: `true`, `1`, `yes`, `allow`, `accept`.
+	// What counts as yes, as the tool writes it. In `pairs` and in JSON these are values of keys; `true` always counts in JSON, and `<time>` stands
+	// for any time in ISO 8601. In a `list` such a word grants every key. Default for `pairs`: `true`, `1`, `yes`, `allow`, `accept`.
 	Granted []string `json:"granted,omitempty"`
 
 	// The dotted path (for `pairs`: the key) of the time when the choice was made: seconds or milliseconds since 1970, or ISO 8601.
@@ -190,6 +215,15 @@ type Preference struct {
 	// The path at which the gateway sends the preference again, for what is left of its `max_age`, where browsers cut the life of cookies that
 	// scripts write. Default: it is not sent again.
 	Persist string `json:"persist,omitempty"`
+}
+
+// Rewrite is a Domain attribute that becomes another.
+type Rewrite struct {
+	// The portal's own domain, as its cookies name it.
+	From string `json:"from"`
+
+	// The domain that visitors know. Default: none, which makes the cookie one of the visitor's host only.
+	To string `json:"to,omitempty"`
 }
 
 // Signal is a request header by which a browser objects to cookies.
@@ -212,6 +246,14 @@ const (
 	FormatFlag    = "flag"
 	SignalGPC     = "gpc"
 	SignalDNT     = "dnt"
+
+	LifetimesReport    = "report"
+	LifetimesEnforce   = "enforce"
+	SharedCacheProtect = "protect"
+	SharedCacheKeep    = "keep"
+	SameSiteLax        = "lax"
+	SameSiteStrict     = "strict"
+	SameSiteNone       = "none"
 )
 
 // withDefaults spells out what is left to defaults.

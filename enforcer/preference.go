@@ -89,9 +89,16 @@ func (c *choices) set(k int, granted bool) {
 	}
 }
 
+// anyTime stands among the words for yes where a tool writes a time for it.
+const anyTime = "<time>"
+
 func (c *choices) isWord(word []byte) bool {
 	for _, w := range c.words {
-		if w == string(word) {
+		if w == anyTime {
+			if _, ok := parseTime(string(word)); ok {
+				return true
+			}
+		} else if w == string(word) {
 			return true
 		}
 	}
@@ -112,13 +119,21 @@ func (c *choices) setTime(text []byte) bool {
 		}
 		return true
 	}
+	made, ok := parseTime(string(text))
+	if ok {
+		c.made = made
+	}
+	return ok
+}
+
+// parseTime reads a time in ISO 8601. One without an offset is taken for UTC.
+func parseTime(text string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05.999999999", time.DateTime, time.DateOnly} {
-		if made, err := time.Parse(layout, string(text)); err == nil {
-			c.made = made
-			return true
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
 		}
 	}
-	return false
+	return time.Time{}, false
 }
 
 // clockSkew is how far ahead of the gateway's clock a visitor's may be.

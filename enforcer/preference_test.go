@@ -7,20 +7,22 @@ import (
 	"testing"
 )
 
-// withPreference is a policy whose verdicts tell what was read of the preference `prefs`, or `more`: cookies that need the keys a and b, cookies that
-// pass until a and b are refused, and one that passes wherever the preference leaves no doubt.
-func withPreference(tb testing.TB) *Enforcer {
+func withPreference(tb testing.TB) *Enforcer { return compiled(tb, policyOfPreference()) }
+
+// policyOfPreference is a policy whose verdicts tell what was read of the preference `prefs`, or `more`: cookies that need the keys a and b, cookies
+// that pass until a and b are refused, and one that passes wherever the preference leaves no doubt.
+func policyOfPreference() Policy {
 	asks := func(category Category, key, cookie string, anonymous bool) Rule {
 		return Rule{Category: category, Cookies: []string{cookie}, RuleOptions: RuleOptions{Consent: []string{key}, Anonymous: anonymous}}
 	}
-	return compiled(tb, Policy{
+	return Policy{
 		Allow: []Rule{
 			asks(ThirdParty, "a", "needs_a", false), asks(Statistical, "a", "until_a", true),
 			asks(FirstParty, "b", "needs_b", false), asks(Statistical, "b", "until_b", true),
 			asks(Statistical, "nobody writes this key", "sure", true),
 		},
 		Preference: []Preference{{Cookies: []string{"prefs", "more"}}},
-	})
+	}
 }
 
 // readChoicesOf says what was read of the preference in these Cookie lines: `+a` where a is granted, `-a` where it is refused, or `doubt`.

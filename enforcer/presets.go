@@ -10,7 +10,9 @@ type preset struct {
 }
 
 // presets are all the ready-made policies there are, as data: facts published by the portals and by the tools' makers.
-var presets = []preset{
+var presets = slices.Concat(portalsAndTrackers, consentTools)
+
+var portalsAndTrackers = []preset{
 	{
 		// The cookie policy that Opendatasoft portals publish: four necessary cookies, one of which stores the visitor's choices.
 		name: "opendatasoft",
@@ -24,9 +26,7 @@ var presets = []preset{
 			necessary("Opendatasoft", twelveMonths, []string{"django_language"},
 				"Keeps the language the visitor chose.",
 				"Garde la langue choisie par le visiteur."),
-			necessary("Opendatasoft", sixMonths, []string{"cookies_preferences"},
-				"Keeps the visitor's choices about cookies.",
-				"Garde les choix du visiteur au sujet des cookies."),
+			choiceCookies("Opendatasoft", sixMonths, "cookies_preferences"),
 		},
 		preference: []Preference{{Cookies: []string{"cookies_preferences"}, Format: FormatJSON, Timestamp: "timestamp", MaxAge: sixMonths}},
 	},
@@ -141,6 +141,14 @@ func (r Rule) with(o RuleOptions) Rule {
 	}
 	if o.Lifetime != 0 {
 		r.Lifetime = o.Lifetime
+	}
+	if o.MaxAge != 0 {
+		r.MaxAge = o.MaxAge
+	}
+	r.Secure = r.Secure || o.Secure
+	r.HTTPOnly = r.HTTPOnly || o.HTTPOnly
+	if o.SameSite != "" {
+		r.SameSite = o.SameSite
 	}
 	if o.Provider != "" {
 		r.Provider = o.Provider

@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"net/netip"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -31,6 +32,7 @@ func (v *Visit) remove(header map[string][]string) {
 		}
 	}
 	header["Set-Cookie"] = append(header["Set-Cookie"], r.lines...)
+	v.carries = v.carries || len(r.lines) > 0
 }
 
 // removals are the names to be removed, each once: at most so many that a response has room for one line each.
@@ -86,9 +88,10 @@ func (r *remover) add(name string) bool {
 	if r.host != "" && !hasPrefixFold(name, "__host-") {
 		domains = append(domains, r.host)
 		for _, d := range rule.domains {
-			if d != r.host && strings.HasSuffix(r.host, "."+d) && !isPublicSuffix(d) {
-				domains = append(domains, d)
-			}
+			domains = r.addDomain(domains, d)
+		}
+		for _, rewrite := range r.visit.enforcer.rewrites {
+			domains = r.addDomain(domains, rewrite.to)
 		}
 	}
 	paths := rule.paths
@@ -117,6 +120,14 @@ func (r *remover) add(name string) bool {
 		}
 	}
 	return true
+}
+
+// addDomain adds a domain above the host, once.
+func (r *remover) addDomain(domains []string, domain string) []string {
+	if domain == "" || !strings.HasSuffix(r.host, "."+domain) || contains(domains, domain) {
+		return domains
+	}
+	return append(domains, domain)
 }
 
 func (r *remover) line(line string) bool {
@@ -155,8 +166,11 @@ func domainOf(host string) string {
 
 // isPublicSuffix says whether nobody can own the domain as a whole.
 func isPublicSuffix(domain string) bool {
-	suffix, _ := publicsuffix.PublicSuffix(domain)
-	return suffix == domain
+	if _, err := netip.ParseAddr(domain); err == nil {
+		return false
+	}
+	suffix, icann := publicsuffix.PublicSuffix(domain)
+	return suffix == domain && (icann || strings.Contains(domain, ".")) // a single label that the list does not know is a private name
 }
 
 func hasPrefixFold(s, lower string) bool {

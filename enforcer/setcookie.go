@@ -35,10 +35,13 @@ func (c *setCookie) storable() bool {
 	return len(c.name)+len(c.value) <= maxPair && strings.IndexByte(c.name, '\t') < 0 && strings.IndexByte(c.value, '\t') < 0
 }
 
-// attributes are the values of those that decide something here; empty where one is not given. Of attributes given twice the last counts,
-// valid or not.
+// attributes are what decides something here: the values of those that have one, empty where one is not given, and whether the others are
+// given. Of attributes given twice the last counts, valid or not.
 type attributes struct {
-	domain, path, maxAge, expires string
+	domain, path, maxAge, expires, sameSite string
+	secure, httpOnly, partitioned           bool
+
+	refused bool // not every browser takes a line with these attributes
 }
 
 // readAttributes reads what follows the pair, by RFC 6265bis section 5.6, step 6 and following.
@@ -47,11 +50,14 @@ func (c *setCookie) readAttributes() (a attributes) {
 		var av string
 		av, rest, _ = strings.Cut(rest, ";")
 		name, value, _ := strings.Cut(av, "=")
-		value = trim(value)
+		name, value = trim(name), trim(value)
+		if strings.IndexByte(name, '\t') >= 0 || strings.IndexByte(value, '\t') >= 0 {
+			a.refused = true // by Chromium, be the attribute known or not
+		}
 		if len(value) > maxAttributeValue {
 			continue
 		}
-		switch name = trim(name); {
+		switch {
 		case equalFold(name, "domain"):
 			a.domain = value
 		case equalFold(name, "path"):
@@ -60,9 +66,31 @@ func (c *setCookie) readAttributes() (a attributes) {
 			a.maxAge = value
 		case equalFold(name, "expires"):
 			a.expires = value
+		case equalFold(name, "samesite"):
+			a.sameSite = value
+		case equalFold(name, "secure"):
+			a.secure = true
+		case equalFold(name, "httponly"):
+			a.httpOnly = true
+		case equalFold(name, "partitioned"):
+			a.partitioned = true
 		}
 	}
+	a.refused = a.refused || !a.suit(c.name)
 	return a
+}
+
+// suit says whether the attributes are such as browsers demand for the name's prefix, whatever its case (RFC 6265bis section 5.4; Chromium and
+// Firefox know __Http- and __Host-Http- too), for SameSite=None and for Partitioned.
+func (a *attributes) suit(name string) bool {
+	secure := a.partitioned || equalFold(a.sameSite, "none")
+	var httpOnly, host bool
+	if hasPrefixFold(name, "__") {
+		host = hasPrefixFold(name, "__host-")
+		httpOnly = hasPrefixFold(name, "__http-") || hasPrefixFold(name, "__host-http-")
+		secure = secure || host || httpOnly || hasPrefixFold(name, "__secure-")
+	}
+	return (a.secure || !secure) && (a.httpOnly || !httpOnly) && (!host || a.domain == "" && a.path == "/")
 }
 
 // trim removes spaces and tabs around s, and nothing else: not what Unicode calls blank.

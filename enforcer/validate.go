@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Validate returns all that is wrong with the policy, as [Faults] in the order of its fields, or nil.
@@ -58,6 +59,10 @@ func (v *validator) policy(p *Policy) {
 	v.signals(p.Signal)
 	v.oneOf("unlisted", p.Unlisted, UnlistedBlock, UnlistedPass)
 	v.oneOf("mode", p.Mode, ModeEnforce)
+	v.oneOf("lifetimes", p.Lifetimes, LifetimesReport, LifetimesEnforce)
+	v.rewrites(p.RewriteDomain)
+	v.oneOf("shared_cache", p.SharedCache, SharedCacheProtect, SharedCacheKeep)
+	v.scripted(p)
 }
 
 // label accepts what can stand unquoted in logs, metrics and addresses.
@@ -104,6 +109,9 @@ func (v *validator) rule(path string, r *Rule) {
 	for i, name := range r.Cookies {
 		path := fmt.Sprintf("%s.cookies[%d]", path, i)
 		v.cookieName(path, name)
+		if hasPrefixFold(name, "__host-") && len(r.Path) > 0 && !slices.Contains(r.Path, "/") {
+			v.fault(path, name, "this rule could never match: browsers take a __Host- cookie with Path=/ only", "add / to the rule's paths")
+		}
 		if _, twice := v.allowed[name]; twice {
 			v.fault(path, name, "this name is allowed twice", "keep one of the two")
 		}
@@ -125,6 +133,10 @@ func (v *validator) options(path string, o *RuleOptions) {
 	if o.Lifetime < 0 {
 		v.fault(path+".lifetime", o.Lifetime.String(), "a lifetime cannot be negative", "write one such as 183d")
 	}
+	if o.MaxAge < 0 || o.MaxAge != 0 && o.MaxAge < Duration(time.Second) {
+		v.fault(path+".max_age", o.MaxAge.String(), "a life of less than a second is none", "write one such as 183d, or remove it: a cookie is refused by not naming it")
+	}
+	v.oneOf(path+".same_site", o.SameSite, SameSiteLax, SameSiteStrict, SameSiteNone)
 	languages := map[string]bool{}
 	for i, p := range o.Purpose {
 		path := fmt.Sprintf("%s.purpose[%d]", path, i)
@@ -202,6 +214,53 @@ func (v *validator) domain(path, domain string) {
 	}
 	if host == "" || strings.HasPrefix(host, ".") || strings.Contains(host, "..") {
 		v.fault(path, domain, "no browser takes this for a Domain", "write a host name such as data.example.org")
+	} else if isPublicSuffix(normalDomain(host)) {
+		v.fault(path, domain, "no browser takes a public suffix for a Domain: it belongs to many owners", "write a name below it, such as example."+host)
+	}
+}
+
+func (v *validator) rewrites(rewrites []Rewrite) {
+	for i, r := range rewrites {
+		path := fmt.Sprintf("rewrite_domain[%d]", i)
+		v.domain(path+".from", r.From)
+		if r.To != "" {
+			v.domain(path+".to", r.To)
+		}
+		if r.To != "" && normalDomain(r.From) == normalDomain(r.To) {
+			v.fault(path+".to", r.To, "this domain stays what it is", "remove the line, or name another domain")
+		}
+		if slices.ContainsFunc(rewrites[:i], func(q Rewrite) bool { return normalDomain(q.From) == normalDomain(r.From) }) {
+			v.fault(path+".from", r.From, "this domain is rewritten twice", "keep one of the two")
+		}
+	}
+}
+
+// scripted refuses HttpOnly on cookies that scripts have to read: the portal's own script sends csrftoken back with its API calls, and its
+// banner reads and writes the preference.
+func (v *validator) scripted(p *Policy) {
+	for i := range p.Presets {
+		known, _ := presetNamed(p.Presets[i].Name)
+		if p.Presets[i].HTTPOnly {
+			v.notHTTPOnly(fmt.Sprintf("presets[%d].http_only", i), known.rules, p)
+		}
+	}
+	for i := range p.Allow {
+		if p.Allow[i].HTTPOnly {
+			v.notHTTPOnly(fmt.Sprintf("allow[%d].http_only", i), p.Allow[i:i+1], p)
+		}
+	}
+}
+
+func (v *validator) notHTTPOnly(path string, rules []Rule, p *Policy) {
+	_, preferences := p.resolve()
+	scripted := []string{"csrftoken"}
+	for _, preference := range preferences {
+		scripted = append(scripted, preference.Cookies...)
+	}
+	for _, name := range scripted {
+		if slices.ContainsFunc(rules, func(r Rule) bool { return slices.Contains(r.Cookies, name) }) {
+			v.fault(path, name, "scripts of the portal have to read this cookie, and HttpOnly would hide it from them", "put the other cookies into a rule of their own, with http_only there")
+		}
 	}
 }
 
@@ -249,7 +308,7 @@ func (v *validator) format(path string, p *Preference) {
 	only("list_key", p.ListKey, FormatPairs)
 	only("value", p.Value, FormatFlag)
 	only("keys", strings.Join(p.Keys, " "), FormatFlag)
-	only("granted", strings.Join(p.Granted, " "), FormatJSON, FormatPairs)
+	only("granted", strings.Join(p.Granted, " "), FormatJSON, FormatPairs, FormatList)
 	only("timestamp", p.Timestamp, FormatJSON, FormatPairs)
 	if format == FormatFlag && p.Value == "" {
 		v.fault(path+".value", "", "a flag wants the value that grants", "write one such as: format flag yes")

@@ -24,9 +24,14 @@ type Visit struct {
 	request    Request
 	cookies    []string // the request's Cookie header as it came
 	preference preference
-	read       bool      // the preference is
-	removable  bool      // the request carries a cookie that a rule names and the visitor does not grant
-	completed  bool      // the final header has been completed
+	decided    keySet // keys that the preference itself decides; known where the policy has signals
+	read       bool   // the preference is
+	removable  bool   // the request carries a cookie that a rule names and the visitor does not grant
+	completed  bool   // the final header has been completed
+	unusable   Unusable
+	carries    bool      // the response carries a cookie
+	varies     bool      // the response depends on the preference
+	signalled  uint8     // and on these signals, one bit each
 	began      time.Time // set where the policy needs it
 }
 
@@ -128,12 +133,14 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 	for key, lines := range header {
 		switch kindOf(key) {
 		case setCookieField:
-			switch kept := v.filterLines(lines, header); {
+			kept := v.filterLines(lines, header)
+			switch {
 			case len(kept) == 0:
 				delete(header, key)
 			case len(kept) < len(lines):
 				header[key] = kept
 			}
+			v.carries = v.carries || len(kept) > 0
 		case setCookie2Field:
 			delete(header, key)
 		}
@@ -143,11 +150,19 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 // CompleteResponse does what FilterResponse does, to the final header. The first time it also adds to it what belongs to a page: lines that
 // remove refused cookies from the browser, and the preference where the policy says that it is sent again.
 func (v *Visit) CompleteResponse(header map[string][]string) {
+	v.carries = false
 	v.FilterResponse(header)
-	if v.completed {
-		return
+	if !v.completed {
+		v.completed = true
+		v.addToPage(header)
 	}
-	v.completed = true
+	if v.enforcer.protects {
+		v.protect(header)
+	}
+}
+
+// addToPage adds lines that belong to pages only.
+func (v *Visit) addToPage(header map[string][]string) {
 	if !v.removable && !v.enforcer.persists || !v.isNavigation(header) {
 		return
 	}
@@ -207,30 +222,56 @@ func (v *Visit) filterLines(lines []string, header map[string][]string) []string
 	kept := 0
 	long := past{now: v.enforcer.now, header: header}
 	for i, line := range lines {
-		if !v.letsThrough(line, &long) {
+		c, r, ok := v.letsThrough(line, &long)
+		if !ok {
 			continue
 		}
-		if kept < i {
-			lines[kept] = line
+		if mended := v.mend(line, &c, r, &long); kept < i || len(mended) != len(line) || mended != line {
+			lines[kept] = mended
 		}
 		kept++
 	}
 	return lines[:kept]
 }
 
-// letsThrough is the verdict on one Set-Cookie line.
-func (v *Visit) letsThrough(line string, long *past) bool {
-	c, ok := readSetCookie(line)
+// letsThrough is the verdict on one Set-Cookie line, with what was read and the rule that speaks for it: none where the cookie is unlisted, and
+// where the line passes as a deletion only.
+func (v *Visit) letsThrough(line string, long *past) (c setCookie, r *rule, ok bool) {
+	c, ok = readSetCookie(line)
 	if !ok {
-		return false
+		return c, nil, false
 	}
-	r := v.enforcer.find(c.name)
-	granted := r == nil && v.enforcer.unlisted || r != nil && v.grants(r)
+	r = v.enforcer.find(c.name)
+	granted := r == nil && v.enforcer.unlisted || r != nil && v.grantsResponse(r)
 	if granted && (r == nil || len(r.domains) == 0 && len(r.paths) == 0) {
-		return true
+		return c, r, true
 	}
 	a := c.readAttributes()
-	return granted && r.accepts(&a) || c.storable() && a.deletes(long)
+	if granted && r.accepts(&a) {
+		return c, r, true
+	}
+	return c, nil, c.storable() && a.deletes(long)
+}
+
+// grantsResponse is grants for what goes into the response, which then depends on what the visitor chose.
+func (v *Visit) grantsResponse(r *rule) bool {
+	granted := v.grants(r)
+	if !r.always {
+		for _, k := range r.keys {
+			v.dependsOn(k)
+		}
+	}
+	return granted
+}
+
+// dependsOn notes that the response depends on a key: on the preference, and on the signals that speak where it leaves the key undecided.
+func (v *Visit) dependsOn(k int) {
+	v.varies = true
+	for i := range v.enforcer.signals {
+		if v.enforcer.signals[i].keys.has(k) && !v.decided.has(k) && !v.preference.inDoubt() {
+			v.signalled |= 1 << i
+		}
+	}
 }
 
 // find returns the rule for a name, or nil. A name longer than browsers store has none.
@@ -259,9 +300,12 @@ func (v *Visit) grants(r *rule) bool {
 }
 
 // Consent is what the visitor's preference says about a key, and whether a rule of the policy or the preference itself knows the key.
+// Whoever asks makes the response depend on it.
 func (v *Visit) Consent(key string) (consent Consent, known bool) {
+	v.varies = true
 	if k, ok := v.enforcer.keys[key]; ok {
 		v.readOnce()
+		v.dependsOn(k)
 		return v.preference.consent(k), true
 	}
 	p := v.enforcer.readPreference(map[string]int{key: 0}, v.cookies, nil)
@@ -280,6 +324,10 @@ func (v *Visit) readOnce() {
 
 func (v *Visit) readPreference(written []newest) {
 	v.preference = v.enforcer.readPreference(v.enforcer.keys, v.cookies, written)
+	if len(v.enforcer.signals) > 0 {
+		v.decided = v.preference.granted.clone()
+		v.decided.addAll(v.preference.refused)
+	}
 	for i := range v.enforcer.signals {
 		if s := &v.enforcer.signals[i]; v.objects(s.header) && !v.preference.inDoubt() {
 			objected := s.keys.clone()
@@ -309,8 +357,11 @@ func (v *Visit) readNewest(header map[string][]string) {
 		}
 		long := past{now: v.enforcer.now, header: header}
 		for _, line := range lines {
-			if cookie := v.enforcer.preferenceNamed(line); cookie != "" && v.letsThrough(line, &long) {
-				c, _ := readSetCookie(line)
+			cookie := v.enforcer.preferenceNamed(line)
+			if cookie == "" {
+				continue
+			}
+			if c, _, ok := v.letsThrough(line, &long); ok {
 				a := c.readAttributes()
 				written = append(written, newest{cookie, c.value, a.deletes(&long)})
 			}

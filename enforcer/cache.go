@@ -1,0 +1,129 @@
+package enforcer
+
+import (
+	"slices"
+	"strings"
+)
+
+// protect keeps a response out of shared caches, if it carries cookies, and tells caches what else it depends on.
+//
+// RFC 9111 lets a shared cache keep a response with Set-Cookie and replay it to others. One that carries cookies becomes private. One from
+// which nothing was taken by consent stays as cacheable as the portal said; one on which a verdict depended on consent varies by Cookie,
+// and by the header of a signal where that could have decided.
+func (v *Visit) protect(header map[string][]string) {
+	if v.varies {
+		addVary(header, "Cookie")
+		for i := range v.enforcer.signals {
+			if v.signalled&(1<<i) != 0 {
+				addVary(header, v.enforcer.signals[i].header)
+			}
+		}
+	}
+	if v.carries {
+		makePrivate(header)
+	}
+}
+
+// cdnHeaders tell caches of one maker, or near the server, what Cache-Control does not tell all of them (RFC 9213 and its forerunners).
+var cdnHeaders = []string{"Surrogate-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control",
+	"Netlify-Cdn-Cache-Control", "Akamai-Cache-Control", "Edge-Control", "X-Accel-Expires"}
+
+// makePrivate takes from a response what lets shared caches keep it, and forbids them to. What browsers may do stays as it was.
+func makePrivate(header map[string][]string) {
+	for key := range header {
+		for _, name := range cdnHeaders {
+			if strings.EqualFold(key, name) {
+				delete(header, key)
+			}
+		}
+	}
+	lines := header["Cache-Control"]
+	private, shared := false, false
+	for _, line := range lines {
+		for d := range directives(line) {
+			private = private || equalFold(d, "private") || equalFold(d, "no-store")
+			shared = shared || isShared(d)
+		}
+	}
+	if private && !shared {
+		return
+	}
+	var kept []string
+	for _, line := range lines {
+		for d := range directives(line) {
+			if !isShared(d) {
+				kept = append(kept, d)
+			}
+		}
+	}
+	if !private {
+		kept = append(kept, "private")
+	}
+	header["Cache-Control"] = []string{strings.Join(kept, ", ")}
+}
+
+// isShared says whether a directive of Cache-Control speaks to shared caches only (RFC 9111 section 5.2.2).
+func isShared(directive string) bool {
+	name, _, _ := strings.Cut(directive, "=")
+	name = trim(name)
+	return equalFold(name, "public") || equalFold(name, "s-maxage") || equalFold(name, "proxy-revalidate")
+}
+
+// directives goes through the members of a Cache-Control line. A comma in quotes separates nothing.
+func directives(line string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		start, quoted := 0, false
+		for i := 0; i <= len(line); i++ {
+			switch {
+			case i == len(line) || line[i] == ',' && !quoted:
+				if d := trim(line[start:i]); d != "" && !yield(d) {
+					return
+				}
+				start = i + 1
+			case line[i] == '\\' && quoted:
+				i++
+			case line[i] == '"':
+				quoted = !quoted
+			}
+		}
+	}
+}
+
+// addVary adds a field's name to Vary, where it is not there yet.
+func addVary(header map[string][]string, name string) {
+	lines := header["Vary"]
+	for _, line := range lines {
+		for member := range strings.SplitSeq(line, ",") {
+			if member = trim(member); member == "*" || strings.EqualFold(member, name) {
+				return
+			}
+		}
+	}
+	if len(lines) == 0 || trim(lines[len(lines)-1]) == "" {
+		header["Vary"] = append(slices.Clone(lines[:max(0, len(lines)-1)]), name)
+		return
+	}
+	lines = slices.Clone(lines)
+	lines[len(lines)-1] += ", " + name
+	header["Vary"] = lines
+}
+
+// mayBeShared says whether the portal meant shared caches to keep the response. Where it said nothing, a line that is added makes it private,
+// if the policy protects; otherwise a cache might keep it all the same.
+func (v *Visit) mayBeShared(header map[string][]string) bool {
+	fresh := !v.enforcer.protects
+	for _, line := range header["Cache-Control"] {
+		for d := range directives(line) {
+			switch name, _, _ := strings.Cut(d, "="); {
+			case equalFold(d, "private") || equalFold(d, "no-store"):
+				return false
+			case isShared(d) || equalFold(trim(name), "max-age"):
+				fresh = true
+			}
+		}
+	}
+	for _, name := range append([]string{"Expires"}, cdnHeaders...) {
+		fresh = fresh || len(header[name]) > 0
+	}
+	return fresh
+}

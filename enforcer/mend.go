@@ -1,0 +1,263 @@
+package enforcer
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// mending is what an operator asked for on lines that are let through. The zero mending changes nothing.
+type mending struct {
+	maxAge   time.Duration // a longer life is cut to this
+	secure   bool
+	httpOnly bool
+	sameSite string // lower case
+}
+
+// mend returns a line with the changes that its rule and the policy ask for, and no others: what is not changed keeps its bytes. A deletion
+// is left as it is.
+func (v *Visit) mend(line string, c *setCookie, r *rule, long *past) string {
+	var m mending
+	if r != nil {
+		m = r.mending
+	}
+	rewrites := len(v.enforcer.rewrites) > 0
+	if m == (mending{}) && !rewrites {
+		return line
+	}
+	e := editor{line: line}
+	e.read(len(line) - len(c.attributes))
+	if a := c.readAttributes(); a.deletes(long) {
+		m = mending{} // but for its Domain, without which it would delete nothing
+	}
+	if rewrites && !hasPrefixFold(c.name, "__host-") { // such a cookie has no Domain
+		e.rewriteDomain(v.enforcer.rewrites)
+		v.checkDomain(c.name, e.domainNow())
+	}
+	if m.maxAge > 0 {
+		e.cutLife(m.maxAge, long)
+	}
+	if m.sameSite != "" {
+		e.raiseSameSite(m.sameSite, v.request.HTTPS)
+	}
+	if (m.secure || m.sameSite == "none") && v.request.HTTPS && e.secure == nil {
+		e.append("Secure")
+	}
+	if m.httpOnly && e.httpOnly == nil {
+		e.append("HttpOnly")
+	}
+	return e.edited()
+}
+
+// editor changes single attributes of a line.
+type editor struct {
+	line string
+
+	// The attributes that count, the last of each name (RFC 6265bis section 5.7).
+	domain, maxAge, expires, sameSite, secure, httpOnly *span
+
+	spans []span
+	added []string
+}
+
+// span is one attribute of a line: where it begins, with its semicolon, where it ends, and where its value stands between the two.
+type span struct {
+	name                       string
+	start, end                 int
+	valueStart, valueEnd       int
+	replacement                string
+	replaced, removed, counted bool
+}
+
+// read finds the attributes. The first begins at the given index, behind the semicolon that ends the pair.
+func (e *editor) read(at int) {
+	for at < len(e.line) || at == len(e.line) && len(e.line) > 0 && e.line[at-1] == ';' {
+		end := len(e.line)
+		if semicolon := strings.IndexByte(e.line[at:], ';'); semicolon >= 0 {
+			end = at + semicolon
+		}
+		s := span{start: at - 1, end: end, valueStart: end, valueEnd: end, counted: true}
+		name := e.line[at:end]
+		if equals := strings.IndexByte(name, '='); equals >= 0 {
+			value := name[equals+1:]
+			name = name[:equals]
+			left := len(value) - len(strings.TrimLeft(value, " \t"))
+			s.valueStart = at + equals + 1 + left
+			s.valueEnd = s.valueStart + len(trim(value))
+		}
+		s.name = trim(name)
+		if s.valueEnd-s.valueStart > maxAttributeValue {
+			s.counted = false
+		}
+		e.spans = append(e.spans, s)
+		at = end + 1
+	}
+	for i := range e.spans {
+		s := &e.spans[i]
+		if !s.counted {
+			continue
+		}
+		switch {
+		case equalFold(s.name, "domain"):
+			e.domain = s
+		case equalFold(s.name, "max-age"):
+			e.maxAge = s
+		case equalFold(s.name, "expires"):
+			e.expires = s
+		case equalFold(s.name, "samesite"):
+			e.sameSite = s
+		case equalFold(s.name, "secure"):
+			e.secure = s
+		case equalFold(s.name, "httponly"):
+			e.httpOnly = s
+		}
+	}
+}
+
+func (e *editor) value(s *span) string {
+	if s == nil {
+		return ""
+	}
+	return e.line[s.valueStart:s.valueEnd]
+}
+
+func (s *span) replace(value string) { s.replacement, s.replaced = value, true }
+
+func (e *editor) append(attribute string) { e.added = append(e.added, attribute) }
+
+// edited puts the line together again.
+func (e *editor) edited() string {
+	changed := len(e.added) > 0
+	for i := range e.spans {
+		changed = changed || e.spans[i].replaced || e.spans[i].removed
+	}
+	if !changed {
+		return e.line
+	}
+	var b strings.Builder
+	at := 0
+	for i := range e.spans {
+		s := &e.spans[i]
+		switch {
+		case s.removed:
+			b.WriteString(e.line[at:s.start])
+			at = s.end
+		case s.replaced:
+			b.WriteString(e.line[at:s.valueStart])
+			b.WriteString(s.replacement)
+			at = s.valueEnd
+		}
+	}
+	b.WriteString(e.line[at:])
+	for _, attribute := range e.added {
+		b.WriteString("; ")
+		b.WriteString(attribute)
+	}
+	return b.String()
+}
+
+// rewriteDomain puts another Domain in the place of one that the portal uses for its own name, or takes it out.
+func (e *editor) rewriteDomain(rewrites []rewrite) {
+	if e.domain == nil {
+		return
+	}
+	domain := normalDomain(e.value(e.domain))
+	for _, r := range rewrites {
+		if r.from != domain {
+			continue
+		}
+		if r.to != "" {
+			e.domain.replace(r.to)
+			return
+		}
+		for i := range e.spans { // all of them, or one given before would count
+			s := &e.spans[i]
+			s.removed = s.removed || equalFold(s.name, "domain")
+		}
+		return
+	}
+}
+
+// domainNow is the line's Domain after rewriting; empty if it has none.
+func (e *editor) domainNow() string {
+	switch {
+	case e.domain == nil || e.domain.removed:
+		return ""
+	case e.domain.replaced:
+		return e.domain.replacement
+	}
+	return normalDomain(e.value(e.domain))
+}
+
+// checkDomain notes a cookie that no browser takes from the visitor's host (RFC 6265bis section 5.7, step 10).
+func (v *Visit) checkDomain(name, domain string) {
+	host := strings.ToLower(v.request.Host)
+	if colon := strings.LastIndexByte(host, ':'); colon >= 0 {
+		host = host[:colon]
+	}
+	if domain != "" && domain != host && !strings.HasSuffix(host, "."+domain) {
+		v.unusable = Unusable{Name: name, Domain: domain}
+	}
+}
+
+// Unusable is a cookie of the response whose Domain no browser accepts from the visitor's host.
+type Unusable struct{ Name, Domain string }
+
+// Unusable returns such a cookie, if one was met and the policy rewrites domains.
+func (v *Visit) Unusable() (u Unusable, met bool) { return v.unusable, v.unusable.Name != "" }
+
+// cutLife shortens a longer life. Max-Age decides where it is a number, and Expires where it is not (RFC 6265bis section 5.7, step 8).
+// A cookie of the session has neither, and stays one.
+func (e *editor) cutLife(most time.Duration, long *past) {
+	if seconds, ok := lifeSeconds(e.value(e.maxAge)); ok {
+		if limit := int64(most / time.Second); seconds > limit {
+			e.maxAge.replace(strconv.FormatInt(limit, 10))
+		}
+		return
+	}
+	if expires, ok := latestDate(e.value(e.expires)); ok {
+		if limit := long.earliest().Add(most); expires.After(limit) {
+			e.expires.replace(limit.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
+		}
+	}
+}
+
+// lifeSeconds reads a Max-Age. Numbers past int64 are the largest there is. It is ok where some browser takes the text for a number:
+// Chromium takes a plus before it.
+func lifeSeconds(maxAge string) (seconds int64, ok bool) {
+	seconds, err := strconv.ParseInt(maxAge, 10, 64)
+	if err == nil {
+		return seconds, true
+	}
+	outOfRange, _ := err.(*strconv.NumError)
+	return seconds, outOfRange != nil && outOfRange.Err == strconv.ErrRange
+}
+
+// strictness orders the values of SameSite. Browsers treat a cookie without the attribute, or with an unknown value, as Lax.
+func strictness(sameSite string) int {
+	switch {
+	case equalFold(sameSite, "none"):
+		return 1
+	case equalFold(sameSite, "strict"):
+		return 3
+	}
+	return 2
+}
+
+// raiseSameSite gives a line a stricter SameSite than it has. A line that has none gets what is asked for: not every browser treats it as Lax,
+// and `none` is asked for where embedding portals need it; browsers take that over HTTPS only.
+func (e *editor) raiseSameSite(sameSite string, https bool) {
+	if sameSite == "none" && !https {
+		return
+	}
+	word := strings.ToUpper(sameSite[:1]) + sameSite[1:]
+	switch {
+	case e.sameSite == nil:
+		e.append("SameSite=" + word)
+	case strictness(sameSite) > strictness(e.value(e.sameSite)):
+		if e.sameSite.valueStart == e.sameSite.end && e.line[e.sameSite.end-1] != '=' { // no equals sign
+			word = "=" + word
+		}
+		e.sameSite.replace(word)
+	}
+}
