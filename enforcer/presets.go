@@ -102,6 +102,13 @@ func necessary(provider string, lifetime Duration, cookies []string, english, fr
 	}}
 }
 
+// choiceCookies is the rule for cookies in which a consent tool keeps the visitor's choices.
+func choiceCookies(provider string, lifetime Duration, cookies ...string) Rule {
+	return necessary(provider, lifetime, cookies,
+		"Keeps the visitor's choices about cookies.",
+		"Garde les choix du visiteur au sujet des cookies.")
+}
+
 func statistical(provider string, lifetime Duration, consent, cookies []string, english, french string) Rule {
 	return Rule{Category: Statistical, Cookies: cookies, RuleOptions: RuleOptions{
 		Consent: consent, Lifetime: lifetime, Provider: provider, Purpose: []Purpose{{"en", english}, {"fr", french}},
