@@ -56,7 +56,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		}
 //		signal     gpc|dnt <category...>
 //		unlisted   block|pass
-//		mode       enforce
+//		mode       enforce|report
 //		lifetimes  report|enforce
 //		rewrite_domain <from> [<to>]
 //		shared_cache   protect|keep

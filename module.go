@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
 )
@@ -59,11 +60,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.enforcer, h.logger = compiled, ctx.Logger()
 	h.toldUnknownKey, h.toldUnusable = new(atomic.Bool), new(atomic.Bool)
-	h.logger.Info("cookie policy loaded",
-		zap.String("policy", compiled.Name()),
-		zap.String("digest", compiled.Digest()),
-		zap.Int("rules", compiled.Rules()))
-	return nil
+	app, err := ctx.App("cookie_policy")
+	if err != nil {
+		return err
+	}
+	return app.(*App).use(compiled)
 }
 
 // ServeHTTP filters the request, hands it on, and filters what comes back.
@@ -74,20 +75,45 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		visit:                 h.enforcer.Visit(enforcer.Request{Header: r.Header, Host: r.Host, HTTPS: isHTTPS(r)}),
 		late:                  r.ProtoMajor == 3,
 	}
+	if h.logger.Core().Enabled(zapcore.DebugLevel) {
+		fw.visit.Trace()
+	}
 	fw.visit.FilterRequest()
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Map(fw.placeholder)
 	}
+	defer h.tell(&fw.visit, r) // also where the handler panics, as reverse_proxy does when a body breaks off
 	err := next.ServeHTTP(fw, r)
 	fw.finish()
-	if unusable, met := fw.visit.Unusable(); met && h.toldUnusable.CompareAndSwap(false, true) {
+	return err
+}
+
+// tell ends a Visit and writes down what is to be told of it: names, never values.
+func (h *Handler) tell(visit *enforcer.Visit, r *http.Request) {
+	discoveries, traced := visit.End()
+	for _, d := range discoveries {
+		h.logger.Warn("met a cookie that the policy does not name",
+			zap.String("policy", h.enforcer.Name()),
+			zap.String("cookie", d.Name),
+			zap.Stringer("channel", d.Channel),
+			zap.String("attributes", d.Attributes),
+			zap.String("host", r.Host))
+	}
+	for _, t := range traced {
+		h.logger.Debug("verdict",
+			zap.String("policy", h.enforcer.Name()),
+			zap.String("cookie", t.Cookie),
+			zap.Stringer("channel", t.Channel),
+			zap.Stringer("verdict", t.Verdict),
+			zap.String("rule", t.Rule))
+	}
+	if unusable, met := visit.Unusable(); met && h.toldUnusable.CompareAndSwap(false, true) {
 		h.logger.Warn("no browser accepts a cookie of the portal from this host, because of its Domain; see rewrite_domain",
 			zap.String("policy", h.enforcer.Name()),
 			zap.String("cookie", unusable.Name),
 			zap.String("domain", unusable.Domain),
 			zap.String("host", r.Host))
 	}
-	return err
 }
 
 // isHTTPS says whether the visitor's own connection is HTTPS. Behind a trusted proxy that proxy knows.

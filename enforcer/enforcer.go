@@ -12,9 +12,10 @@ import (
 
 // Enforcer is a compiled policy. It is immutable: any number of requests share it without a lock.
 type Enforcer struct {
+	policy      Policy // spelled out
 	name        string
 	digest      string
-	rules       int
+	declared    []*rule // in the order of the policy
 	names       names
 	keys        map[string]int // consent keys and their numbers
 	preferences []compiledPreference
@@ -23,6 +24,8 @@ type Enforcer struct {
 	protects    bool // responses with cookies are kept out of shared caches
 	unlisted    bool // unlisted cookies are let through
 	persists    bool // a preference is sent again
+	reports     bool // nothing is changed
+	observer    *Observer
 	now         func() time.Time
 }
 
@@ -41,6 +44,9 @@ var signalHeaders = map[string]string{SignalGPC: "Sec-Gpc", SignalDNT: "Dnt"}
 
 // rule is what an Enforcer knows of a rule: the conditions.
 type rule struct {
+	label     string // for people: the category and the names
+	declared  *Rule
+	counter   int // of its category
 	category  Category
 	always    bool // necessary
 	anonymous bool
@@ -57,15 +63,16 @@ func Compile(p Policy, now func() time.Time) (*Enforcer, error) {
 		return nil, err
 	}
 	rules, preferences := p.resolve()
-	e := &Enforcer{digest: p.digest(rules, preferences), rules: len(rules), keys: map[string]int{}, unlisted: p.Unlisted == UnlistedPass, protects: p.SharedCache != SharedCacheKeep, now: now}
+	spelled := p.spelledOut(rules, preferences)
+	e := &Enforcer{policy: spelled, digest: spelled.digest(), keys: map[string]int{}, unlisted: p.Unlisted == UnlistedPass, protects: p.SharedCache != SharedCacheKeep, reports: p.Mode == ModeReport, now: now}
 	e.name = cmp.Or(p.Name, e.digest[:8])
-	var compiled []*rule
-	for _, r := range rules {
-		c := e.compile(&r)
+	for i := range rules {
+		r := &rules[i]
+		c := e.compile(r)
 		if p.Lifetimes == LifetimesEnforce && r.MaxAge == 0 {
 			c.mending.maxAge = time.Duration(r.Lifetime)
 		}
-		compiled = append(compiled, c)
+		e.declared = append(e.declared, c)
 		for _, name := range r.Cookies {
 			e.names.add(name, c)
 		}
@@ -78,7 +85,7 @@ func Compile(p Policy, now func() time.Time) (*Enforcer, error) {
 	}
 	for _, signal := range p.Signal {
 		s := compiledSignal{header: signalHeaders[signal.Signal], keys: newKeySet(len(e.keys))}
-		for _, r := range compiled {
+		for _, r := range e.declared {
 			if slices.Contains(signal.Categories, r.category) {
 				for _, k := range r.keys {
 					s.keys.add(k)
@@ -90,14 +97,23 @@ func Compile(p Policy, now func() time.Time) (*Enforcer, error) {
 	return e, nil
 }
 
+// Observe makes the Enforcer count what it does in an Observer. It is not for an Enforcer that is in use.
+func (e *Enforcer) Observe(o *Observer) { e.observer = o }
+
 // Name is the policy's label, or the first eight digits of its digest.
 func (e *Enforcer) Name() string { return e.name }
 
 // Digest is a SHA-256 of what the policy says, its presets spelled out, but for its name: 64 hexadecimal digits.
 func (e *Enforcer) Digest() string { return e.digest }
 
+// Policy is what is enforced, with presets and defaults spelled out. It must not be changed.
+func (e *Enforcer) Policy() Policy { return e.policy }
+
+// Mode is `enforce` or `report`.
+func (e *Enforcer) Mode() string { return e.policy.Mode }
+
 // Rules counts the policy's rules, those of its presets included.
-func (e *Enforcer) Rules() int { return e.rules }
+func (e *Enforcer) Rules() int { return len(e.declared) }
 
 // resolve spells out the presets. Each name is left in the one rule, and each cookie in the one preference, that counts: the policy's own before
 // a preset's, an earlier preset's before a later one's.
@@ -142,15 +158,15 @@ func (p *Policy) resolve() (rules []Rule, preferences []Preference) {
 	return rules, append(preferences, p.Preference...)
 }
 
-// digest hashes what the policy says as JSON, with defaults and presets spelled out.
-func (p *Policy) digest(rules []Rule, preferences []Preference) string {
+// spelledOut is the policy with its presets and its defaults written down.
+func (p *Policy) spelledOut(rules []Rule, preferences []Preference) Policy {
 	spelled := Policy{
-		Allow:      rules,
-		Preference: slices.Clone(preferences),
-		Signal:     p.Signal,
-		Unlisted:   cmp.Or(p.Unlisted, UnlistedBlock),
-		Mode:       cmp.Or(p.Mode, ModeEnforce),
-
+		Name:          p.Name,
+		Allow:         rules,
+		Preference:    slices.Clone(preferences),
+		Signal:        p.Signal,
+		Unlisted:      cmp.Or(p.Unlisted, UnlistedBlock),
+		Mode:          cmp.Or(p.Mode, ModeEnforce),
 		Lifetimes:     cmp.Or(p.Lifetimes, LifetimesReport),
 		RewriteDomain: p.RewriteDomain,
 		SharedCache:   cmp.Or(p.SharedCache, SharedCacheProtect),
@@ -158,7 +174,13 @@ func (p *Policy) digest(rules []Rule, preferences []Preference) string {
 	for i := range spelled.Preference {
 		spelled.Preference[i] = spelled.Preference[i].withDefaults()
 	}
-	b, err := json.Marshal(&spelled)
+	return spelled
+}
+
+// digest hashes what the policy says, but for its name, as JSON.
+func (p Policy) digest() string {
+	p.Name = ""
+	b, err := json.Marshal(&p)
 	if err != nil {
 		panic("enforcer: a policy is plain data: " + err.Error())
 	}
@@ -167,7 +189,10 @@ func (p *Policy) digest(rules []Rule, preferences []Preference) string {
 }
 
 func (e *Enforcer) compile(r *Rule) *rule {
-	compiled := &rule{category: r.Category, always: r.Category == Necessary, anonymous: r.Anonymous, paths: slices.Clone(r.Path)}
+	compiled := &rule{
+		label: string(r.Category) + " " + strings.Join(r.Cookies, " "), declared: r, counter: slices.Index(counted[:], r.Category),
+		category: r.Category, always: r.Category == Necessary, anonymous: r.Anonymous, paths: slices.Clone(r.Path),
+	}
 	compiled.mending = mending{maxAge: time.Duration(r.MaxAge), secure: r.Secure, httpOnly: r.HTTPOnly, sameSite: r.SameSite}
 	for _, domain := range r.Domain {
 		compiled.domains = append(compiled.domains, normalDomain(domain))
@@ -210,7 +235,7 @@ func (e *Enforcer) compilePreference(p *Preference) {
 		e.preferences = append(e.preferences, compiled)
 		e.persists = e.persists || compiled.persist != ""
 		if r := e.names.exact[name]; r == nil || !r.always {
-			e.names.add(name, &rule{category: Necessary, always: true})
+			e.names.add(name, e.compile(&Rule{Category: Necessary, Cookies: []string{name}}))
 		}
 	}
 }

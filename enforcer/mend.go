@@ -16,10 +16,11 @@ type mending struct {
 
 // mend returns a line with the changes that its rule and the policy ask for, and no others: what is not changed keeps its bytes. A deletion
 // is left as it is.
-func (v *Visit) mend(line string, c *setCookie, r *rule, long *past) string {
+func (v *Visit) mend(line string, j *judgement, long *past) string {
+	c := &j.cookie
 	var m mending
-	if r != nil {
-		m = r.mending
+	if j.rule != nil && j.verdict == VerdictLetThrough {
+		m = j.rule.mending
 	}
 	rewrites := len(v.enforcer.rewrites) > 0
 	if m == (mending{}) && !rewrites {

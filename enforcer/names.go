@@ -57,6 +57,22 @@ func (n *names) find(name string) *rule {
 	if r := n.exact[name]; r != nil {
 		return r
 	}
+	if w := n.findWildcard(name); w != nil {
+		return w.rule
+	}
+	return nil
+}
+
+// patternOf returns the name, as the policy writes it, by which find finds the rule for a name.
+func (n *names) patternOf(name string) string {
+	if w := n.findWildcard(name); n.exact[name] == nil && w != nil {
+		return strings.Join(w.parts, "*")
+	}
+	return name
+}
+
+// findWildcard returns the best wildcard for a name, or nil.
+func (n *names) findWildcard(name string) *wildcard {
 	best := n.any
 	best = n.prefixed.find(best, name, 0, +1)
 	best = n.suffixed.find(best, name, len(name)-1, -1)
@@ -71,10 +87,7 @@ func (n *names) find(name string) *rule {
 			best = w
 		}
 	}
-	if best == nil {
-		return nil
-	}
-	return best.rule
+	return best
 }
 
 // beats says whether w is the more specific wildcard. A nil other is beaten by any.

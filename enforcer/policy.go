@@ -55,7 +55,8 @@ type Policy struct {
 	// What happens to cookies that no rule names: `block` or `pass`. Default: `block`.
 	Unlisted string `json:"unlisted,omitempty"`
 
-	// What the gateway does with its verdicts: `enforce`. Default: `enforce`.
+	// What the gateway does with its verdicts: `enforce` acts on them, `report` changes nothing and tells what would have happened.
+	// Default: `enforce`.
 	Mode string `json:"mode,omitempty"`
 
 	// What declared lifetimes do: `report` leaves lives as they are, `enforce` cuts a longer life to the declared one wherever a rule has no
@@ -240,6 +241,7 @@ const (
 	UnlistedBlock = "block"
 	UnlistedPass  = "pass"
 	ModeEnforce   = "enforce"
+	ModeReport    = "report"
 	FormatJSON    = "json"
 	FormatPairs   = "pairs"
 	FormatList    = "list"

@@ -24,12 +24,20 @@ func (v *Visit) remove(header map[string][]string) {
 	if len(names) == 0 {
 		return
 	}
+	if v.enforcer.reports {
+		for _, name := range names {
+			v.observeExpired(name)
+		}
+		return
+	}
 	r := remover{visit: v, host: domainOf(v.request.Host)}
 	first := int(v.enforcer.now().Unix() % int64(len(names)))
 	for i := range names {
-		if !r.add(names[(first+i)%len(names)]) {
+		name := names[(first+i)%len(names)]
+		if !r.add(name) {
 			break
 		}
+		v.observeExpired(name)
 	}
 	header["Set-Cookie"] = append(header["Set-Cookie"], r.lines...)
 	v.carries = v.carries || len(r.lines) > 0

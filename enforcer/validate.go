@@ -58,7 +58,7 @@ func (v *validator) policy(p *Policy) {
 	v.preferences(p.Preference)
 	v.signals(p.Signal)
 	v.oneOf("unlisted", p.Unlisted, UnlistedBlock, UnlistedPass)
-	v.oneOf("mode", p.Mode, ModeEnforce)
+	v.oneOf("mode", p.Mode, ModeEnforce, ModeReport)
 	v.oneOf("lifetimes", p.Lifetimes, LifetimesReport, LifetimesEnforce)
 	v.rewrites(p.RewriteDomain)
 	v.oneOf("shared_cache", p.SharedCache, SharedCacheProtect, SharedCacheKeep)

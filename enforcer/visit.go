@@ -33,13 +33,18 @@ type Visit struct {
 	varies     bool      // the response depends on the preference
 	signalled  uint8     // and on these signals, one bit each
 	began      time.Time // set where the policy needs it
+	observed   observation
+	told       *details // rarely needed
 }
 
-// Visit begins a request.
+// Visit begins a request. If the Enforcer has an Observer, [Visit.End] has to end it.
 func (e *Enforcer) Visit(r Request) Visit {
 	v := Visit{enforcer: e, request: r, cookies: r.Header["Cookie"]}
-	if e.persists {
+	if e.persists || e.observer != nil {
 		v.began = e.now()
+	}
+	if e.observer != nil {
+		v.observed.shard = e.observer.begin()
 	}
 	return v
 }
@@ -47,6 +52,12 @@ func (e *Enforcer) Visit(r Request) Visit {
 // FilterRequest takes out of the request's Cookie header every cookie that the policy does not let through for this visitor, in place in the
 // header map. What stays is byte for byte and in order; nothing left means no header.
 func (v *Visit) FilterRequest() {
+	if v.enforcer.reports {
+		for _, line := range v.cookies {
+			v.filterCookies(line)
+		}
+		return
+	}
 	for i, line := range v.cookies {
 		kept, changed := v.filterCookies(line)
 		if !changed {
@@ -107,17 +118,21 @@ func (v *Visit) filterCookies(line string) (kept string, changed bool) {
 func (v *Visit) letsRead(pair string) bool {
 	name, _, found := strings.Cut(pair, "=")
 	if name = trim(name); !found || name == "" {
-		return name == "" && !found
+		if name == "" && !found {
+			return true
+		}
+		if v.enforcer.observer != nil {
+			v.observePair("", nil, false)
+		}
+		return false
 	}
 	r := v.enforcer.find(name)
-	switch {
-	case r == nil:
-		return v.enforcer.unlisted
-	case v.grants(r):
-		return true
+	granted := r == nil && v.enforcer.unlisted || r != nil && v.grants(r)
+	if v.enforcer.observer != nil {
+		v.observePair(name, r, granted)
 	}
-	v.removable = true
-	return false
+	v.removable = v.removable || !granted && r != nil
+	return granted
 }
 
 // FilterResponse takes out of a response's header map, in place, every cookie that the policy does not let through for this visitor:
@@ -135,14 +150,16 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 		case setCookieField:
 			kept := v.filterLines(lines, header)
 			switch {
-			case len(kept) == 0:
+			case len(kept) == 0 && !v.enforcer.reports:
 				delete(header, key)
 			case len(kept) < len(lines):
 				header[key] = kept
 			}
 			v.carries = v.carries || len(kept) > 0
 		case setCookie2Field:
-			delete(header, key)
+			if !v.enforcer.reports {
+				delete(header, key)
+			}
 		}
 	}
 }
@@ -156,7 +173,7 @@ func (v *Visit) CompleteResponse(header map[string][]string) {
 		v.completed = true
 		v.addToPage(header)
 	}
-	if v.enforcer.protects {
+	if v.enforcer.protects && !v.enforcer.reports {
 		v.protect(header)
 	}
 }
@@ -166,7 +183,7 @@ func (v *Visit) addToPage(header map[string][]string) {
 	if !v.removable && !v.enforcer.persists || !v.isNavigation(header) {
 		return
 	}
-	if v.enforcer.persists {
+	if v.enforcer.persists && !v.enforcer.reports {
 		v.persist(header)
 	}
 	if v.removable {
@@ -222,11 +239,18 @@ func (v *Visit) filterLines(lines []string, header map[string][]string) []string
 	kept := 0
 	long := past{now: v.enforcer.now, header: header}
 	for i, line := range lines {
-		c, r, ok := v.letsThrough(line, &long)
-		if !ok {
+		j := v.judge(line, &long)
+		if v.enforcer.observer != nil {
+			v.observeLine(&j)
+		}
+		if v.enforcer.reports {
+			kept++
 			continue
 		}
-		if mended := v.mend(line, &c, r, &long); kept < i || len(mended) != len(line) || mended != line {
+		if j.verdict == VerdictRefused {
+			continue
+		}
+		if mended := v.mend(line, &j, &long); kept < i || len(mended) != len(line) || mended != line {
 			lines[kept] = mended
 		}
 		kept++
@@ -234,23 +258,31 @@ func (v *Visit) filterLines(lines []string, header map[string][]string) []string
 	return lines[:kept]
 }
 
-// letsThrough is the verdict on one Set-Cookie line, with what was read and the rule that speaks for it: none where the cookie is unlisted, and
-// where the line passes as a deletion only.
-func (v *Visit) letsThrough(line string, long *past) (c setCookie, r *rule, ok bool) {
-	c, ok = readSetCookie(line)
+// judgement is the verdict on one Set-Cookie line, with what was read and the rule for its name, if there is one.
+type judgement struct {
+	cookie  setCookie // without a name where browsers read different ones, or none
+	rule    *rule
+	verdict Verdict
+}
+
+// judge reads a Set-Cookie line and gives the verdict on it.
+func (v *Visit) judge(line string, long *past) judgement {
+	c, ok := readSetCookie(line)
 	if !ok {
-		return c, nil, false
+		return judgement{verdict: VerdictRefused}
 	}
-	r = v.enforcer.find(c.name)
+	r := v.enforcer.find(c.name)
 	granted := r == nil && v.enforcer.unlisted || r != nil && v.grantsResponse(r)
 	if granted && (r == nil || len(r.domains) == 0 && len(r.paths) == 0) {
-		return c, r, true
+		return judgement{c, r, VerdictLetThrough}
 	}
-	a := c.readAttributes()
-	if granted && r.accepts(&a) {
-		return c, r, true
+	switch a := c.readAttributes(); {
+	case granted && r.accepts(&a):
+		return judgement{c, r, VerdictLetThrough}
+	case c.storable() && a.deletes(long):
+		return judgement{c, r, VerdictDeletion}
 	}
-	return c, nil, c.storable() && a.deletes(long)
+	return judgement{c, r, VerdictRefused}
 }
 
 // grantsResponse is grants for what goes into the response, which then depends on what the visitor chose.
@@ -361,9 +393,9 @@ func (v *Visit) readNewest(header map[string][]string) {
 			if cookie == "" {
 				continue
 			}
-			if c, _, ok := v.letsThrough(line, &long); ok {
-				a := c.readAttributes()
-				written = append(written, newest{cookie, c.value, a.deletes(&long)})
+			if j := v.judge(line, &long); j.verdict != VerdictRefused {
+				a := j.cookie.readAttributes()
+				written = append(written, newest{cookie, j.cookie.value, a.deletes(&long)})
 			}
 		}
 	}

@@ -1,0 +1,294 @@
+package cookiepolicy
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+)
+
+func init() {
+	var c command
+	flags := flag.NewFlagSet("cookie-policy", flag.ContinueOnError)
+	flags.Var(&c.addresses, "address", "a gateway's admin address, such as localhost:2019; several are merged into one answer")
+	flags.StringVar(&c.policy, "policy", "", "the policy's name; may be left out where a gateway has one policy only")
+	flags.BoolVar(&c.json, "json", false, "write JSON instead of a table")
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "cookie-policy",
+		Usage: "inventory|drift [--address <host:port>]... [--policy <name>] [--json]",
+		Short: "Shows which cookies gateways met, and where a portal and its policy differ",
+		Long: `inventory lists every cookie name that the gateways met: on which channel, by which rule, how often, with which attributes.
+
+drift lists where the portal and the policy differ: cookies that no rule names, rules whose cookies were never met, cookies that live longer
+or have weaker attributes than declared, necessary cookies that browsers never send back.
+
+Both ask the admin endpoint of running gateways. The exit status is 0 without drift, 1 with it, and 2 where a gateway could not be asked.`,
+		Flags: flags,
+		Func: func(f caddycmd.Flags) (int, error) {
+			status, err := c.run(f.Args(), os.Stdout)
+			if err != nil && status > exitDrift { // Caddy exits with such a status, and says nothing
+				fmt.Fprintln(os.Stderr, "Error:", err)
+			}
+			return status, err
+		},
+	})
+}
+
+// Exit statuses of the command.
+const (
+	exitNoDrift  = 0
+	exitDrift    = 1
+	exitNotAsked = 2
+)
+
+// command is `caddy cookie-policy`.
+type command struct {
+	addresses addresses
+	policy    string
+	json      bool
+}
+
+// addresses is a flag that may be given several times.
+type addresses []string
+
+func (a *addresses) String() string { return strings.Join(*a, ", ") }
+
+// Set adds an address.
+func (a *addresses) Set(address string) error {
+	*a = append(*a, address)
+	return nil
+}
+
+func (c *command) run(args []string, out io.Writer) (status int, err error) {
+	if len(args) != 1 || args[0] != "inventory" && args[0] != "drift" {
+		return exitNotAsked, errors.New("say what to show: inventory or drift")
+	}
+	gateways := c.addresses
+	if len(gateways) == 0 {
+		gateways = addresses{"localhost:2019"}
+	}
+	if args[0] == "inventory" {
+		report, err := askAll(gateways, c.policy, "inventory", mergeReports)
+		if err != nil {
+			return exitNotAsked, err
+		}
+		return exitNoDrift, c.write(out, report, func(w io.Writer) { printReport(w, &report) })
+	}
+	drift, err := askAll(gateways, c.policy, "drift", mergeDrifts)
+	if err != nil {
+		return exitNotAsked, err
+	}
+	if err := c.write(out, drift, func(w io.Writer) { printDrift(w, &drift) }); err != nil {
+		return exitNotAsked, err
+	}
+	if n := len(drift.Findings); n > 0 {
+		return exitDrift, fmt.Errorf("the portal and the policy differ: %d findings", n)
+	}
+	return exitNoDrift, nil
+}
+
+func (c *command) write(out io.Writer, v any, table func(io.Writer)) error {
+	if c.json {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "\t")
+		return encoder.Encode(v)
+	}
+	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	table(w)
+	return w.Flush()
+}
+
+// askAll asks every gateway, and merges the answers. All faults are told at once.
+func askAll[T any](gateways []string, policy, what string, merge func([]T) T) (merged T, err error) {
+	var answers []T
+	var errs []error
+	for _, gateway := range gateways {
+		var answer T
+		if err := askOne(gateway, policy, what, &answer); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", gateway, err))
+			continue
+		}
+		answers = append(answers, answer)
+	}
+	if len(errs) > 0 {
+		return merged, errors.Join(errs...)
+	}
+	return merge(answers), nil
+}
+
+func askOne(gateway, policy, what string, answer any) error {
+	if policy == "" {
+		var policies []policyInForce
+		if err := get(gateway, "policies", &policies); err != nil {
+			return err
+		}
+		if len(policies) != 1 {
+			names := make([]string, len(policies))
+			for i := range policies {
+				names[i] = policies[i].Name
+			}
+			return fmt.Errorf("this gateway has %d policies (%s); choose one with --policy", len(policies), strings.Join(names, ", "))
+		}
+		policy = policies[0].Name
+	}
+	return get(gateway, url.PathEscape(policy)+"/"+what, answer)
+}
+
+// get asks a gateway's admin endpoint.
+func get(gateway, path string, answer any) error {
+	if !strings.Contains(gateway, "://") {
+		gateway = "http://" + gateway
+	}
+	client := &http.Client{Timeout: 30 * time.Second}
+	resp, err := client.Get(strings.TrimSuffix(gateway, "/") + "/cookie-policy/" + path)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		var problem struct{ Error string }
+		_ = json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&problem)
+		return fmt.Errorf("%s: %s", resp.Status, harmless(problem.Error))
+	}
+	return json.NewDecoder(resp.Body).Decode(answer)
+}
+
+// mergeReports adds up what several gateways met. The answer speaks of the time that all of them observed.
+func mergeReports(reports []enforcer.Report) enforcer.Report {
+	merged := reports[0]
+	for _, r := range reports[1:] {
+		merged.Since, merged.At = later(merged.Since, r.Since), later(merged.At, r.At)
+		merged.Overflow += r.Overflow
+		if r.Digest != merged.Digest {
+			merged.Digest = "different"
+		}
+		for _, item := range r.Cookies {
+			i := slices.IndexFunc(merged.Cookies, func(m enforcer.Item) bool { return m.Name == item.Name && m.Channel == item.Channel })
+			if i < 0 {
+				merged.Cookies = append(merged.Cookies, item)
+			} else {
+				mergeItem(&merged.Cookies[i], &item)
+			}
+		}
+	}
+	slices.SortFunc(merged.Cookies, func(a, b enforcer.Item) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(b.Channel, a.Channel))
+	})
+	return merged
+}
+
+func mergeItem(into, item *enforcer.Item) {
+	if item.First.Before(into.First) {
+		into.First = item.First
+	}
+	into.Last = later(into.Last, item.Last)
+	into.Count += item.Count
+	for verdict, n := range item.Verdicts {
+		into.Verdicts[verdict] += n
+	}
+	into.Hosts = union(into.Hosts, item.Hosts)
+	into.Domains = union(into.Domains, item.Domains)
+	into.Paths = union(into.Paths, item.Paths)
+	into.SameSite = union(into.SameSite, item.SameSite)
+	into.Lifetime = max(into.Lifetime, item.Lifetime)
+	into.Session = into.Session || item.Session
+	into.Insecure = into.Insecure || item.Insecure
+	into.Scripted = into.Scripted || item.Scripted
+}
+
+// mergeDrifts joins what several gateways found. That something was never met is true only if none of them met it.
+func mergeDrifts(drifts []enforcer.Drift) enforcer.Drift {
+	merged := drifts[0]
+	merged.Findings = []enforcer.Finding{}
+	for _, d := range drifts {
+		merged.Since, merged.At = later(merged.Since, d.Since), later(merged.At, d.At)
+		if d.Digest != merged.Digest {
+			merged.Digest = "different"
+		}
+	}
+	for _, d := range drifts {
+		for _, f := range d.Findings {
+			same := func(g enforcer.Finding) bool { return g.Kind == f.Kind && g.Cookie == f.Cookie }
+			missing := f.Kind == enforcer.FindingNeverSeen || f.Kind == enforcer.FindingNeverRead
+			if slices.ContainsFunc(merged.Findings, same) || missing && !everyGatewayLacks(drifts, f) {
+				continue
+			}
+			merged.Findings = append(merged.Findings, f)
+		}
+	}
+	slices.SortStableFunc(merged.Findings, func(a, b enforcer.Finding) int {
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Cookie, b.Cookie))
+	})
+	return merged
+}
+
+// everyGatewayLacks says whether each gateway found the same, or never met the cookie at all.
+func everyGatewayLacks(drifts []enforcer.Drift, f enforcer.Finding) bool {
+	for _, d := range drifts {
+		if !slices.ContainsFunc(d.Findings, func(g enforcer.Finding) bool {
+			return g.Cookie == f.Cookie && (g.Kind == f.Kind || g.Kind == enforcer.FindingNeverSeen)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+func union(a, b []string) []string {
+	for _, s := range b {
+		if !slices.Contains(a, s) {
+			a = append(a, s)
+		}
+	}
+	return a
+}
+
+func printReport(w io.Writer, r *enforcer.Report) {
+	fmt.Fprintf(w, "Policy %s, digest %s, observed since %s\n\n", harmless(r.Policy), harmless(r.Digest), r.Since.UTC().Format(time.RFC3339))
+	fmt.Fprintln(w, "COOKIE\tCHANNEL\tCATEGORY\tCOUNT\tLET THROUGH\tREFUSED\tDELETIONS\tEXPIRED\tLIFETIME\tLAST\tHOSTS")
+	for i := range r.Cookies {
+		item := &r.Cookies[i]
+		lifetime := ""
+		if item.Lifetime > 0 {
+			lifetime = (enforcer.Duration(item.Lifetime) * enforcer.Duration(time.Second)).String()
+		}
+		v := item.Verdicts
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", harmless(item.Name), harmless(item.Channel), harmless(string(item.Category)), item.Count,
+			v["let_through"], v["refused"], v["deletion"], v["expired"], lifetime, item.Last.UTC().Format(time.RFC3339), harmless(strings.Join(item.Hosts, " ")))
+	}
+	if r.Overflow > 0 {
+		fmt.Fprintf(w, "\n%d more cookies had names for which there was no room.\n", r.Overflow)
+	}
+}
+
+func printDrift(w io.Writer, d *enforcer.Drift) {
+	fmt.Fprintf(w, "Policy %s, digest %s, observed since %s\n\n", harmless(d.Policy), harmless(d.Digest), d.Since.UTC().Format(time.RFC3339))
+	if len(d.Findings) == 0 {
+		fmt.Fprintln(w, "The portal and the policy do not differ.")
+		return
+	}
+	fmt.Fprintln(w, "FINDING\tCOOKIE\tDETAIL")
+	for _, f := range d.Findings {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", harmless(f.Kind), harmless(f.Cookie), harmless(f.Detail))
+	}
+}
