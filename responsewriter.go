@@ -61,7 +61,8 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
-// finish filters what was set without anything being written, what is left in the map for an error route, and trailers.
+// finish filters what was set without anything being written, what is left in the map for an error route or for whoever holds the response
+// back, and trailers.
 func (w *responseWriter) finish() { w.visit.CompleteResponse(w.Header()) }
 
 // complete filters the final header, and completes it.

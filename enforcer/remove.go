@@ -2,6 +2,7 @@ package enforcer
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -15,39 +16,72 @@ const (
 
 // remove adds lines that expire the cookies that the browser sent, that a rule names, and that this visitor does not grant. A name for which
 // the response itself carries a line is left alone.
-//
-// A cookie is known by its name, its domain, its path and its partition, and a request shows only the name: each likely variant gets a line
-// of its own. Cookies that cannot be met that way stay in the browser and would be tried again and again before all others; that is why the
-// first one tried changes with the clock.
 func (v *Visit) remove(header map[string][]string) {
 	names := v.removals(header)
 	if len(names) == 0 {
 		return
 	}
-	if v.enforcer.reports {
-		for _, name := range names {
-			v.observeExpired(name)
-		}
-		return
+	host := domainOf(v.request.Host)
+	removals := make([][]string, len(names))
+	for i, name := range names {
+		removals[i] = v.removalsOf(name, host)
 	}
-	r := remover{visit: v, host: domainOf(v.request.Host)}
-	first := int(v.enforcer.now().Unix() % int64(len(names)))
+	lines, told := v.thatFit(removals), ""
+	for _, line := range lines {
+		if name, _, _ := strings.Cut(line, "="); name != told {
+			v.observeExpired(name)
+			told = name
+		}
+	}
+	if len(lines) > 0 && !v.enforcer.reports {
+		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
+		v.carries = true
+	}
+}
+
+// thatFit joins the lines for which one response has room, those for one name together. If that is not all of them, the first one changes with
+// the clock: cookies that no line reaches stay in the browser, and would be tried again and again before all others.
+func (v *Visit) thatFit(removals [][]string) (lines []string) {
+	if all := slices.Concat(removals...); fitting(all) == len(all) {
+		return all
+	}
+	now, names := v.enforcer.now().Unix(), int64(len(removals))
 	for i := range names {
-		name := names[(first+i)%len(names)]
-		if !r.add(name) {
+		next := removals[(now+i)%names]
+		if more := slices.Concat(lines, next); fitting(more) == len(more) {
+			lines = more
+			continue
+		}
+		if len(lines) > 0 {
 			break
 		}
-		v.observeExpired(name)
+		// More lines than any response has room for, or longer ones.
+		first := now / names % int64(len(next))
+		next = slices.Concat(next[first:], next[:first])
+		if lines = next[:fitting(next)]; len(lines) > 0 {
+			break
+		}
 	}
-	header["Set-Cookie"] = append(header["Set-Cookie"], r.lines...)
-	v.carries = v.carries || len(r.lines) > 0
+	return lines
+}
+
+// fitting counts the lines, from the first one on, that one response has room for.
+func fitting(lines []string) int {
+	bytes := 0
+	for i, line := range lines {
+		bytes += len("Set-Cookie: ") + len(line) + len("\r\n")
+		if i == maxRemovals || bytes > maxRemovalBytes {
+			return i
+		}
+	}
+	return len(lines)
 }
 
 // removals are the names to be removed, each once: at most so many that a response has room for one line each.
 func (v *Visit) removals(header map[string][]string) (names []string) {
 	pairs := cookiePairs{lines: v.cookies}
 	for name, _, ok := pairs.next(); ok && len(names) < maxRemovals; name, _, ok = pairs.next() {
-		if name == "" || contains(names, name) {
+		if name == "" || slices.Contains(names, name) {
 			continue
 		}
 		if r := v.enforcer.find(name); r != nil && !v.grants(r) && !setsCookie(header, name) {
@@ -55,15 +89,6 @@ func (v *Visit) removals(header map[string][]string) (names []string) {
 		}
 	}
 	return names
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 // setsCookie says whether a response carries a line for a name.
@@ -81,29 +106,23 @@ func setsCookie(header map[string][]string, name string) bool {
 	return false
 }
 
-// remover collects the lines that one response has room for.
-type remover struct {
-	visit *Visit
-	host  string // for Domain attributes; empty where browsers take none
-	lines []string
-	bytes int
-}
-
-// add adds the lines for one name, and says whether there was room for all of them.
-func (r *remover) add(name string) bool {
-	rule := r.visit.enforcer.find(name)
+// removalsOf are the lines that remove one cookie. A cookie is known by its name, its domain, its path and its partition, and a request shows
+// only the name: each likely variant gets a line of its own.
+func (v *Visit) removalsOf(name, host string) (lines []string) {
+	rule := v.enforcer.find(name)
+	secure, httpOnly, hostOnly := demandsOf(name)
 	domains := []string{""}
-	if r.host != "" && !hasPrefixFold(name, "__host-") {
-		domains = append(domains, r.host)
-		for _, d := range rule.domains {
-			domains = r.addDomain(domains, d)
+	if host != "" && !hostOnly {
+		domains = append(domains, host)
+		for _, domain := range rule.domains {
+			domains = appendDomain(domains, domain, host)
 		}
-		for _, rewrite := range r.visit.enforcer.rewrites {
-			domains = r.addDomain(domains, rewrite.to)
+		for _, rewrite := range v.enforcer.rewrites {
+			domains = appendDomain(domains, rewrite.to, host)
 		}
 	}
 	paths := rule.paths
-	if len(paths) == 0 || hasPrefixFold(name, "__host-") {
+	if len(paths) == 0 || hostOnly {
 		paths = []string{"/"}
 	}
 	for _, path := range paths {
@@ -113,38 +132,28 @@ func (r *remover) add(name string) bool {
 				line += "; Domain=" + domain
 			}
 			line += "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
-			if !r.visit.request.HTTPS {
-				if !r.line(line) {
-					return false
-				}
+			if httpOnly {
+				line += "; HttpOnly"
+			}
+			if !v.request.HTTPS && !secure {
+				lines = append(lines, line)
 				continue
 			}
 			// SameSite=None, or the line would not be taken inside a frame on another site. There the cookie may be in a partition of its own
 			// (CHIPS), which only a line with Partitioned reaches.
 			line += "; Secure; SameSite=None"
-			if !r.line(line) || !r.line(line+"; Partitioned") {
-				return false
-			}
+			lines = append(lines, line, line+"; Partitioned")
 		}
 	}
-	return true
+	return lines
 }
 
-// addDomain adds a domain above the host, once.
-func (r *remover) addDomain(domains []string, domain string) []string {
-	if domain == "" || !strings.HasSuffix(r.host, "."+domain) || contains(domains, domain) {
+// appendDomain adds a domain above the host, once. One label alone belongs to many owners, be it on the list of public suffixes or not.
+func appendDomain(domains []string, domain, host string) []string {
+	if !strings.Contains(domain, ".") || !strings.HasSuffix(host, "."+domain) || slices.Contains(domains, domain) {
 		return domains
 	}
 	return append(domains, domain)
-}
-
-func (r *remover) line(line string) bool {
-	if len(r.lines) == maxRemovals || r.bytes+len(line) > maxRemovalBytes {
-		return false
-	}
-	r.lines = append(r.lines, line)
-	r.bytes += len(line)
-	return true
 }
 
 // domainOf is the host as a Domain attribute may name it: without port, in lower case, made of letters, digits, dots and hyphens. It is empty
@@ -158,6 +167,9 @@ func domainOf(host string) string {
 	for i := range len(host) {
 		switch c := host[i]; {
 		case c == '.':
+			if i == 0 || host[i-1] == '.' || i == len(host)-1 {
+				return ""
+			}
 			labels++
 		case '0' <= c && c <= '9':
 		case 'a' <= c && c <= 'z' || c == '-':

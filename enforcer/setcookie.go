@@ -80,17 +80,22 @@ func (c *setCookie) readAttributes() (a attributes) {
 	return a
 }
 
-// suit says whether the attributes are such as browsers demand for the name's prefix, whatever its case (RFC 6265bis section 5.4; Chromium and
-// Firefox know __Http- and __Host-Http- too), for SameSite=None and for Partitioned.
+// suit says whether the attributes are such as browsers demand for the name, for SameSite=None and for Partitioned.
 func (a *attributes) suit(name string) bool {
-	secure := a.partitioned || equalFold(a.sameSite, "none")
-	var httpOnly, host bool
-	if hasPrefixFold(name, "__") {
-		host = hasPrefixFold(name, "__host-")
-		httpOnly = hasPrefixFold(name, "__http-") || hasPrefixFold(name, "__host-http-")
-		secure = secure || host || httpOnly || hasPrefixFold(name, "__secure-")
+	secure, httpOnly, hostOnly := demandsOf(name)
+	secure = secure || a.partitioned || equalFold(a.sameSite, "none")
+	return (a.secure || !secure) && (a.httpOnly || !httpOnly) && (!hostOnly || a.domain == "" && a.path == "/")
+}
+
+// demandsOf says what browsers demand of a line for a name with a prefix, whatever its case: Secure, HttpOnly, and that the cookie is the host's
+// alone, at Path=/ (RFC 6265bis section 5.4; Chromium and Firefox know __Http- and __Host-Http- too).
+func demandsOf(name string) (secure, httpOnly, hostOnly bool) {
+	if !hasPrefixFold(name, "__") {
+		return false, false, false
 	}
-	return (a.secure || !secure) && (a.httpOnly || !httpOnly) && (!host || a.domain == "" && a.path == "/")
+	hostOnly = hasPrefixFold(name, "__host-")
+	httpOnly = hasPrefixFold(name, "__http-") || hasPrefixFold(name, "__host-http-")
+	return hostOnly || httpOnly || hasPrefixFold(name, "__secure-"), httpOnly, hostOnly
 }
 
 // trim removes spaces and tabs around s, and nothing else: not what Unicode calls blank.

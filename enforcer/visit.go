@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,6 +27,7 @@ type Visit struct {
 	preference preference
 	decided    keySet // keys that the preference itself decides; known where the policy has signals
 	read       bool   // the preference is
+	rewritten  bool   // and is the one that the response writes
 	removable  bool   // the request carries a cookie that a rule names and the visitor does not grant
 	completed  bool   // the final header has been completed
 	unusable   Unusable
@@ -33,6 +35,8 @@ type Visit struct {
 	varies     bool      // the response depends on the preference
 	signalled  uint8     // and on these signals, one bit each
 	began      time.Time // set where the policy needs it
+	passed     [8]string // lines that were let through, if they are so few
+	passedN    int
 	observed   observation
 	told       *details // rarely needed
 }
@@ -111,7 +115,10 @@ func (v *Visit) filterCookies(line string) (kept string, changed bool) {
 	if !changed {
 		return line, false
 	}
-	return b.String(), true
+	if kept = b.String(); trim(kept) == "" {
+		kept = ""
+	}
+	return kept, true
 }
 
 // letsRead is the verdict on one pair of a Cookie header. A pair without a name is never let through, an empty one holds nothing to refuse.
@@ -142,9 +149,10 @@ func (v *Visit) letsRead(pair string) bool {
 // Lines are moved within their slice; one whose lines are all let through is not touched. A handler must not share a slice of lines between
 // responses.
 func (v *Visit) FilterResponse(header map[string][]string) {
-	if len(v.enforcer.preferences) > 0 {
-		v.readNewest(header)
+	if carries, settled := v.survey(header); !carries || settled {
+		return
 	}
+	v.readNewest(header)
 	for key, lines := range header {
 		switch kindOf(key) {
 		case setCookieField:
@@ -156,6 +164,9 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 				header[key] = kept
 			}
 			v.carries = v.carries || len(kept) > 0
+			if v.passedN = 0; len(kept) <= len(v.passed) {
+				v.passedN = copy(v.passed[:], kept)
+			}
 		case setCookie2Field:
 			if !v.enforcer.reports {
 				delete(header, key)
@@ -164,10 +175,27 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 	}
 }
 
+// survey looks whether a header carries cookies, and whether they are settled: just those lines that were let through before. A header is
+// filtered several times, because what is around the handler may hold it back for a while.
+func (v *Visit) survey(header map[string][]string) (carries, settled bool) {
+	settled = v.passedN > 0 && slices.Equal(header["Set-Cookie"], v.passed[:v.passedN])
+	for key := range header {
+		if kindOf(key) != otherField {
+			carries = true
+			settled = settled && key == "Set-Cookie"
+		}
+	}
+	v.carries = settled
+	return carries, settled
+}
+
 // CompleteResponse does what FilterResponse does, to the final header. The first time it also adds to it what belongs to a page: lines that
 // remove refused cookies from the browser, and the preference where the policy says that it is sent again.
 func (v *Visit) CompleteResponse(header map[string][]string) {
 	v.carries = false
+	if !v.completed { // an informational header may have carried the same lines
+		v.passedN = 0
+	}
 	v.FilterResponse(header)
 	if !v.completed {
 		v.completed = true
@@ -399,9 +427,14 @@ func (v *Visit) readNewest(header map[string][]string) {
 			}
 		}
 	}
-	if written != nil {
-		v.read = true
+	switch {
+	case written != nil:
+		v.read, v.rewritten = true, true
 		v.readPreference(written)
+		// Cookies that were granted when the request came may not be now.
+		v.removable = v.removable || len(v.cookies) > 0
+	case v.rewritten: // by an informational response, whose cookies browsers do not store
+		v.read, v.rewritten = false, false
 	}
 }
 
