@@ -82,10 +82,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Map(fw.placeholder)
 	}
-	defer h.tell(&fw.visit, r) // also where the handler panics, as reverse_proxy does when a body breaks off
-	err := next.ServeHTTP(fw, r)
-	fw.finish()
-	return err
+	defer func() { // also where the handler panics, as reverse_proxy does when a body breaks off
+		fw.finish()
+		h.tell(&fw.visit, r)
+	}()
+	return next.ServeHTTP(fw, r)
 }
 
 // tell ends a Visit and writes down what is to be told of it: names, never values.

@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/chromedp/cdproto/cdp"
 	devtools "github.com/chromedp/cdproto/page"
@@ -43,7 +45,7 @@ type setCookieVector struct {
 	Lost    bool     `json:"lost,omitempty"`    // Caddy answers with an error of its own: what it has then is Caddy, be it nothing
 }
 
-// cookie is what Chromium tells about one. Its strings are as the DevTools protocol hands them over.
+// cookie is what Chromium tells about one. In its strings, too, each character stands for one byte.
 type cookie struct {
 	Name        string `json:"name"`
 	Value       string `json:"value"`
@@ -81,7 +83,7 @@ const (
 )
 
 // startGates runs a portal and a Caddy before it.
-func startGates(t *testing.T, hosts []string, respond func(path string) ([]string, bool)) (*rawPortal, gates) {
+func startGates(t *testing.T, hosts []string, respond func(path string) (answer, bool)) (*rawPortal, gates) {
 	t.Helper()
 	certificate, certFile, keyFile := newCertificate(t, hosts)
 	portal := startRawPortal(t, certificate, respond)
@@ -121,10 +123,10 @@ func startChromium(t *testing.T) context.Context {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("ignore-certificate-errors", true),
 		chromedp.Flag("host-resolver-rules", "MAP *.test 127.0.0.1, MAP *.test. 127.0.0.1"),
-		chromedp.Flag("disable-features", "HttpsUpgrades,Translate"),
+		chromedp.Flag("disable-features", "HttpsUpgrades,site-per-process,Translate,BlinkGenPropertyTrees"),
 		chromedp.WSURLReadTimeout(60*time.Second),
 	)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // the test's own context ends before its cleanups
 	t.Cleanup(cancel)
 	ctx, _ = chromedp.NewExecAllocator(ctx, options...)
 	ctx, _ = chromedp.NewContext(ctx)
@@ -151,7 +153,8 @@ func newProfile(t *testing.T, browser context.Context) context.Context {
 	return ctx
 }
 
-// visit goes to a page, and returns when its header has been read: by then its cookies are stored. An answer that the browser refuses is fine.
+// visit goes to a page that is no page (204), which is much faster, and returns when its header has been read: by then its cookies are stored.
+// An answer that the browser refuses is fine.
 func visit(ctx context.Context, url string) error {
 	return chromedp.Run(ctx, chromedp.ActionFunc(func(ctx context.Context) error {
 		_, _, _, _, err := devtools.Navigate(url).Do(ctx)
@@ -165,7 +168,7 @@ func jar(ctx context.Context) (cookies []cookie, err error) {
 	got, err := storage.GetCookies().WithBrowserContextID(c.BrowserContextID).Do(cdp.WithExecutor(ctx, c.Browser))
 	for _, n := range got {
 		cookies = append(cookies, cookie{
-			Name: n.Name, Value: n.Value, Domain: n.Domain, Path: n.Path, Session: n.Session, Secure: n.Secure, HTTPOnly: n.HTTPOnly,
+			Name: written(n.Name), Value: written(n.Value), Domain: written(n.Domain), Path: written(n.Path), Session: n.Session, Secure: n.Secure, HTTPOnly: n.HTTPOnly,
 			SameSite: string(n.SameSite), Partitioned: n.PartitionKey != nil,
 		})
 	}
@@ -185,6 +188,17 @@ func of(cookies []cookie, site string) []cookie {
 	return picked
 }
 
+// restore puts into a jar what the browser sends of a site's only cookie: the DevTools protocol leaves out of names and values what is no UTF-8.
+func restore(site, all []cookie, sent []string) {
+	if len(site) != 1 || len(sent) != 1 || strings.Contains(sent[0], ";") {
+		return
+	}
+	if name, value, found := strings.Cut(sent[0], "="); found {
+		i := slices.Index(all, site[0])
+		all[i].Name, all[i].Value = written(name), written(value)
+	}
+}
+
 // TestChromiumStoresWhatThePolicyLetsThrough shows every vector to Chromium three times. What it stores where the policy is enforced is what it
 // stores where it is not, but for the cookies that the policy does not name.
 func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
@@ -201,23 +215,23 @@ func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
 			hosts = append(hosts, vectors[i].host())
 		}
 	}
-	_, gates := startGates(t, hosts, func(path string) (header []string, ok bool) {
+	portal, gates := startGates(t, hosts, func(path string) (a answer, ok bool) {
 		id, act, _ := strings.Cut(strings.TrimPrefix(path, "/a/"), "/")
 		v := byID[id]
-		if v == nil {
-			return nil, false
+		if v == nil || strings.HasPrefix(act, "read") {
+			return a, v != nil
 		}
 		lines := v.Before
 		if act == "set" {
 			lines = v.Lines
 			for _, line := range v.Headers {
-				header = append(header, raw(line))
+				a.header = append(a.header, raw(line))
 			}
 		}
 		for _, line := range lines {
-			header = append(header, "Set-Cookie: "+raw(line))
+			a.header = append(a.header, "Set-Cookie: "+raw(line))
 		}
-		return header, true
+		return a, true
 	})
 
 	browser := startChromium(t)
@@ -243,8 +257,21 @@ func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
 						return fmt.Errorf("%s: %w", v.ID, err)
 					}
 				}
-				after[gate], err = jar(profile)
-				return err
+				if after[gate], err = jar(profile); err != nil {
+					return err
+				}
+				for _, v := range vectors {
+					if utf8.ValidString(raw(strings.Join(v.Lines, ""))) {
+						continue
+					}
+					path := fmt.Sprintf("/a/%s/read%d", v.ID, gate)
+					if err := visit(profile, gates.url(direct, v.HTTPS, v.host(), path)); err != nil {
+						return fmt.Errorf("%s, after: %w", v.ID, err)
+					}
+					sent, _ := portal.received(path)
+					restore(of(after[gate], v.site()), after[gate], sent)
+				}
+				return nil
 			}()
 			if err != nil {
 				t.Error(err)
@@ -321,6 +348,100 @@ func (v *setCookieVector) deletesUnlisted() bool {
 		}
 	}
 	return false
+}
+
+// cookieVector is a line of enforcer/testdata/cookie.jsonl. In its strings, but for the scripts, each character stands for one byte.
+type cookieVector struct {
+	ID     string   `json:"id"`
+	Note   string   `json:"note"`
+	Lines  []string `json:"lines,omitempty"`  // Set-Cookie lines
+	Script []string `json:"script,omitempty"` // what a page writes into document.cookie
+	Jar    []cookie `json:"jar"`              // what Chromium has then
+	Sent   []string `json:"sent"`             // the Cookie lines that it sends to the portal
+	Caddy  []string `json:"caddy,omitempty"`  // those that the portal gets through Caddy, over HTTP/2, if they are others
+	Policy []string `json:"policy"`           // those that it gets where the policy is enforced
+}
+
+func (v *cookieVector) host() string { return "www." + v.ID + ".test" }
+
+// TestChromiumSendsWhatIsReadAsCookies puts cookies into Chromium by header and by script, and records the bytes that it sends: to the portal
+// over HTTP/1.1, and through Caddy over HTTP/2, where browsers send a line for each cookie.
+func TestChromiumSendsWhatIsReadAsCookies(t *testing.T) {
+	file := filepath.Join("..", "enforcer", "testdata", "cookie.jsonl")
+	vectors := readVectors[cookieVector](t, file)
+	byID := map[string]*cookieVector{}
+	var hosts []string
+	for i := range vectors {
+		byID[vectors[i].ID] = &vectors[i]
+		hosts = append(hosts, vectors[i].host())
+	}
+	portal, gates := startGates(t, hosts, func(path string) (a answer, ok bool) {
+		id, act, _ := strings.Cut(strings.TrimPrefix(path, "/a/"), "/")
+		v := byID[id]
+		if v == nil {
+			return a, false
+		}
+		switch act {
+		case "set":
+			for _, line := range v.Lines {
+				a.header = append(a.header, "Set-Cookie: "+raw(line))
+			}
+		case "page":
+			a.body = "<!doctype html><title>portal</title>"
+		}
+		return a, true
+	})
+
+	profile := newProfile(t, startChromium(t))
+	for i := range vectors {
+		v := &vectors[i]
+		read := func(gate int) (lines []string) {
+			path := fmt.Sprintf("/a/%s/read%d", v.ID, gate)
+			if err := visit(profile, gates.url(gate, gate != direct, v.host(), path)); err != nil {
+				t.Fatalf("%s: %v", v.ID, err)
+			}
+			got, ok := portal.received(path)
+			if !ok {
+				t.Fatalf("%s: the portal was not asked", v.ID)
+			}
+			for _, line := range got {
+				lines = append(lines, written(line))
+			}
+			return lines
+		}
+		if err := visit(profile, gates.url(direct, false, v.host(), "/a/"+v.ID+"/set")); err != nil {
+			t.Fatalf("%s: %v", v.ID, err)
+		}
+		if len(v.Script) > 0 {
+			actions := chromedp.Tasks{chromedp.Navigate(gates.url(direct, false, v.host(), "/a/"+v.ID+"/page"))}
+			for _, written := range v.Script {
+				quoted, err := json.Marshal(written)
+				if err != nil {
+					t.Fatal(err)
+				}
+				actions = append(actions, chromedp.Evaluate("document.cookie = "+string(quoted), nil))
+			}
+			if err := chromedp.Run(profile, actions); err != nil {
+				t.Fatalf("%s: %v", v.ID, err)
+			}
+		}
+		all, err := jar(profile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := cookieVector{ID: v.ID, Note: v.Note, Lines: v.Lines, Script: v.Script, Jar: of(all, v.ID+".test"), Sent: read(direct), Caddy: read(plain), Policy: read(policed)}
+		if slices.Equal(got.Caddy, got.Sent) {
+			got.Caddy = nil
+		}
+		if *update {
+			*v = got
+		} else if !reflect.DeepEqual(got, *v) {
+			t.Errorf("%s (%s): Chromium has or sends\n\t%+v\nrecorded is\n\t%+v", v.ID, v.Note, got, *v)
+		}
+	}
+	if *update && !t.Failed() {
+		writeVectors(t, file, vectors)
+	}
 }
 
 // raw turns characters into the bytes that they stand for.

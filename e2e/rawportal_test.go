@@ -9,11 +9,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,14 +25,20 @@ import (
 type rawPortal struct {
 	addr    string // host and port
 	tls     *tls.Config
-	respond func(path string) (header []string, ok bool) // header lines of the answer to a path; what is not ok is not found
+	respond func(path string) (a answer, ok bool) // what is not ok is not found
 
 	mu      sync.Mutex
 	cookies map[string][]string // the Cookie lines of the last request for a path
 }
 
+// answer is what a path is answered with.
+type answer struct {
+	header []string // its lines
+	body   string   // HTML; nothing means 204, upon which a browser stays on the page where it is
+}
+
 // startRawPortal runs a portal until the test ends.
-func startRawPortal(t testing.TB, certificate tls.Certificate, respond func(path string) ([]string, bool)) *rawPortal {
+func startRawPortal(t testing.TB, certificate tls.Certificate, respond func(path string) (answer, bool)) *rawPortal {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -125,17 +131,20 @@ func (p *rawPortal) serve(conn net.Conn) {
 		p.mu.Lock()
 		p.cookies[path] = cookies
 		p.mu.Unlock()
-		status, body := "200 OK", "<!doctype html><title>portal</title>"
-		header, ok := p.respond(path)
-		if !ok {
-			status = "404 Not Found"
-		}
+		a, ok := p.respond(path)
 		var b bytes.Buffer
-		b.WriteString("HTTP/1.1 " + status + "\r\n")
-		for _, line := range header {
+		switch {
+		case !ok:
+			b.WriteString("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n")
+		case a.body == "":
+			b.WriteString("HTTP/1.1 204 No Content\r\n")
+		default:
+			fmt.Fprintf(&b, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n", len(a.body))
+		}
+		for _, line := range a.header {
 			b.WriteString(line + "\r\n")
 		}
-		b.WriteString("Content-Type: text/html\r\nCache-Control: no-store\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
+		b.WriteString("\r\n" + a.body)
 		if _, err := conn.Write(b.Bytes()); err != nil {
 			return
 		}
@@ -175,7 +184,7 @@ func newCertificate(t testing.TB, hosts []string) (certificate tls.Certificate, 
 		SerialNumber: big.NewInt(1),
 		DNSNames:     hosts,
 		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(24 * time.Hour),
+		NotAfter:     time.Now().Add(48 * time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {

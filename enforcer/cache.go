@@ -37,7 +37,7 @@ func makePrivate(header map[string][]string) {
 			}
 		}
 	}
-	lines := header["Cache-Control"]
+	lines := gather(header, "Cache-Control")
 	private, shared := false, false
 	for _, line := range lines {
 		for d := range directives(line) {
@@ -49,6 +49,9 @@ func makePrivate(header map[string][]string) {
 		return
 	}
 	var kept []string
+	if !private {
+		kept = append(kept, "private") // first: what follows may open a quote that never closes
+	}
 	for _, line := range lines {
 		for d := range directives(line) {
 			if !isShared(d) {
@@ -56,10 +59,18 @@ func makePrivate(header map[string][]string) {
 			}
 		}
 	}
-	if !private {
-		kept = append(kept, "private")
-	}
 	header["Cache-Control"] = []string{strings.Join(kept, ", ")}
+}
+
+// gather returns the lines of a header field, and puts those that stand under other spellings of its name under the canonical one.
+func gather(header map[string][]string, name string) []string {
+	for key, lines := range header {
+		if key != name && strings.EqualFold(key, name) {
+			delete(header, key)
+			header[name] = append(slices.Clip(header[name]), lines...)
+		}
+	}
+	return header[name]
 }
 
 // isShared says whether a directive of Cache-Control speaks to shared caches only (RFC 9111 section 5.2.2).
@@ -91,7 +102,7 @@ func directives(line string) func(func(string) bool) {
 
 // addVary adds a field's name to Vary, where it is not there yet.
 func addVary(header map[string][]string, name string) {
-	lines := header["Vary"]
+	lines := gather(header, "Vary")
 	for _, line := range lines {
 		for member := range strings.SplitSeq(line, ",") {
 			if member = trim(member); member == "*" || strings.EqualFold(member, name) {
@@ -111,19 +122,17 @@ func addVary(header map[string][]string, name string) {
 // mayBeShared says whether the portal meant shared caches to keep the response. Where it said nothing, a line that is added makes it private,
 // if the policy protects; otherwise a cache might keep it all the same.
 func (v *Visit) mayBeShared(header map[string][]string) bool {
-	fresh := !v.enforcer.protects
+	shared, private := !v.enforcer.protects, false
 	for _, line := range header["Cache-Control"] {
 		for d := range directives(line) {
-			switch name, _, _ := strings.Cut(d, "="); {
-			case equalFold(d, "private") || equalFold(d, "no-store"):
-				return false
-			case isShared(d) || equalFold(trim(name), "max-age"):
-				fresh = true
-			}
+			name, _, _ := strings.Cut(d, "=")
+			private = private || equalFold(d, "private") || equalFold(d, "no-store")
+			shared = shared || isShared(d) || equalFold(trim(name), "max-age")
 		}
 	}
-	for _, name := range append([]string{"Expires"}, cdnHeaders...) {
-		fresh = fresh || len(header[name]) > 0
+	forCDN := slices.ContainsFunc(cdnHeaders, func(name string) bool { return len(header[name]) > 0 })
+	if private { // to all caches but those that are told otherwise
+		return forCDN && !v.enforcer.protects
 	}
-	return fresh
+	return shared || forCDN || len(header["Expires"]) > 0
 }

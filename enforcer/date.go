@@ -182,7 +182,7 @@ func latestDate(text string) (time.Time, bool) {
 		case digits <= 2 && !hasDay:
 			dayOfMonth, hasDay = n, true
 		case digits <= 5 && !hasYear:
-			if year, hasYear = n, true; digits == 2 {
+			if year, hasYear = n, true; n < 100 { // whatever zeros stand before it
 				year = fullYear(n)
 			}
 		}
@@ -201,3 +201,35 @@ func leadingNumber(token string) (n, digits int) {
 	}
 	return n, digits
 }
+
+// maxZoneShift is how much later than in GMT a date can be to Firefox, which heeds time zones, whatever their four digits say, and AM and PM.
+const maxZoneShift = 100 * time.Hour
+
+// isInGMT says whether a date is one of GMT to every browser: behind its time of day stands nothing but that, and perhaps the year.
+func isInGMT(text string) bool {
+	zone := trim(strings.TrimLeft(text[strings.LastIndexByte(text, ':')+1:], "0123456789 \t"))
+	return zone == "" || equalFold(zone, "gmt") || equalFold(zone, "utc")
+}
+
+// hasDateOfNumbers finds a date such as 12/31/2030, 31-12-30 or 30/12/31.
+func hasDateOfNumbers(text string) bool {
+	for i := 0; i < len(text); i++ {
+		numbers := 0
+		for isDigit(text, i) {
+			begin := i
+			for isDigit(text, i) {
+				i++
+			}
+			if numbers++; numbers == 3 {
+				return true
+			}
+			if i-begin > 2 || i == len(text) || text[i] != '/' && text[i] != '-' {
+				break
+			}
+			i++
+		}
+	}
+	return false
+}
+
+func isDigit(s string, i int) bool { return i < len(s) && '0' <= s[i] && s[i] <= '9' }

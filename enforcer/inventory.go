@@ -3,16 +3,19 @@ package enforcer
 import (
 	"hash/maphash"
 	"iter"
+	"maps"
+	"math/bits"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 )
 
 // Bounds of an inventory: clients and portals choose names, and must not be able to grow it.
 const (
-	maxNames    = 1000 // for what portals set, and as many for what clients send
+	maxNames    = 1000 // that no rule names: for what portals set, and as many for what clients send; as many again that a wildcard names
 	maxWord     = 100  // bytes of a name, a domain or a path that are kept
 	maxVariants = 8    // domains, paths or hosts of one name
 )
@@ -22,36 +25,48 @@ const nameless = "(nameless)"
 
 // inventory holds one entry for each name met. It is read without a lock: names are added to a copy, which takes the place of the old one.
 type inventory struct {
-	entries  atomic.Pointer[map[string]*entry]
-	mu       sync.Mutex // of those who add
-	overflow atomic.Uint64
+	entries atomic.Pointer[map[string]*entry]
+	taken   [kinds]atomic.Int32
+	mu      sync.Mutex // of those who add
 }
+
+// nameKind is how a policy knows a name. Each kind has room of its own, so that names made up by clients do not keep out those that matter.
+type nameKind uint8
+
+const (
+	unknownName  nameKind = iota
+	wildcardName          // a wildcard names it
+	exactName             // the policy writes it out: there are no more of these than the operator wrote, and there is always room
+	kinds
+)
 
 // entry is what is known of one name on one side.
 type entry struct {
 	shards []entryShard
 	first  time.Time
+	told   atomic.Bool // that no rule names it
 
-	recent [4]atomic.Uint64 // hashes of attributes as they came: these have been noted
-	oldest atomic.Uint32    // of the hashes
+	facts atomic.Pointer[facts]
+	mu    sync.Mutex // of those who add facts
+}
 
-	mu       sync.Mutex
+// facts are what is known of a name but for numbers. They are never changed: whoever learns more puts others in their place.
+type facts struct {
+	hosts    []string
 	domains  []string
 	paths    []string
-	hosts    []string
-	longest  time.Duration
-	session  bool // seen without a lifetime
-	sends    int  // lines noted
-	insecure bool // seen without Secure
-	scripted bool // seen without HttpOnly
-	sameSite []string
+	sameSite []string      // in lower case; an empty one where a line had none
+	longest  time.Duration // of the lives
+	session  bool          // seen without a lifetime
+	insecure bool          // seen without Secure
+	scripted bool          // seen without HttpOnly
 }
 
 // entryShard is what one processor counts of one name, in a cache line of its own.
 type entryShard struct {
 	verdicts [verdicts]atomic.Uint64
-	last     atomic.Int64 // Unix time, in seconds
-	_        [24]byte
+	last     atomic.Int64     // Unix time, in seconds
+	recent   [3]atomic.Uint64 // hashes of attributes and hosts as they came: nothing is new about these
 }
 
 func (i *inventory) find(name string) *entry {
@@ -75,34 +90,34 @@ func (i *inventory) all() iter.Seq2[string, *entry] {
 	}
 }
 
-// add gives a name an entry, if there is room, and says whether it is new.
-func (i *inventory) add(name string, shards int, now time.Time) (e *entry, isNew bool) {
+// add gives a name an entry, if there is room.
+func (i *inventory) add(name string, kind nameKind, shards int, now time.Time) *entry {
+	if i.full(kind) { // so that nobody has to wait for a lock to learn it
+		return nil
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if e := i.find(name); e != nil {
-		return e, false
+		return e
 	}
-	old := i.entries.Load()
+	if i.full(kind) {
+		return nil
+	}
+	i.taken[kind].Add(1)
 	more := map[string]*entry{}
-	if old != nil {
-		if len(*old) >= maxNames {
-			i.overflow.Add(1)
-			return nil, false
-		}
-		for n, e := range *old {
-			more[n] = e
-		}
+	if old := i.entries.Load(); old != nil {
+		more = maps.Clone(*old)
 	}
-	e = &entry{shards: make([]entryShard, shards), first: now}
+	e := &entry{shards: make([]entryShard, shards), first: now}
+	e.facts.Store(new(facts))
 	more[strings.Clone(name)] = e // a part of the header would keep the value alive
 	i.entries.Store(&more)
-	return e, true
+	return e
 }
 
-// full says whether there is no room, so that nobody has to wait for a lock to learn it.
-func (i *inventory) full() bool {
-	entries := i.entries.Load()
-	return entries != nil && len(*entries) >= maxNames
+// full says whether there is no room for another name of a kind.
+func (i *inventory) full(kind nameKind) bool {
+	return kind != exactName && i.taken[kind].Load() >= maxNames
 }
 
 // count counts one verdict.
@@ -116,77 +131,119 @@ func (e *entry) count(shard int, verdict Verdict, now time.Time) {
 
 var attributesSeed = maphash.MakeSeed()
 
-// note keeps what is new about a line's attributes and its host. A line whose attributes came a moment ago costs a hash.
-func (e *entry) note(c *setCookie, host string, now time.Time) {
-	var h maphash.Hash
-	h.SetSeed(attributesSeed)
-	h.WriteString(c.attributes)
-	h.WriteByte(0)
-	h.WriteString(host)
-	hash := h.Sum64()
-	for i := range e.recent {
-		if e.recent[i].Load() == hash {
-			return
-		}
+// isNoted says whether this processor has already noted attributes and a host, and if not, that it has now.
+func (e *entry) isNoted(shard int, attributes, host string) bool {
+	hash := bits.RotateLeft64(maphash.String(attributesSeed, attributes), 1) ^ maphash.String(attributesSeed, host)
+	recent := &e.shards[shard].recent[hash%uint64(len(e.shards[shard].recent))]
+	if recent.Load() == hash {
+		return true
 	}
-	e.recent[e.oldest.Add(1)%uint32(len(e.recent))].Store(hash)
+	recent.Store(hash)
+	return false
+}
 
+// note keeps what is new about a line's attributes and its host. A line whose attributes came a moment ago costs a hash, and one that teaches
+// nothing takes no lock. Of a deletion only the host counts: it has no life, and portals leave its other attributes out.
+func (e *entry) note(shard int, c *setCookie, host string, now time.Time) {
+	if e.isNoted(shard, c.attributes, host) {
+		return
+	}
 	a := c.readAttributes()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.sends++
-	e.hosts = addVariant(e.hosts, host)
-	if a.domain != "" {
-		e.domains = addVariant(e.domains, normalDomain(a.domain))
+	s := sighting{host: hostName(host), attributes: &a}
+	if s.life, s.persistent = a.life(now); s.persistent && s.life <= 0 || c.name == "" {
+		s.attributes = nil
 	}
-	if a.path != "" {
-		e.paths = addVariant(e.paths, a.path)
-	}
-	if a.sameSite != "" || len(e.sameSite) == 0 {
-		e.sameSite = addVariant(e.sameSite, strings.ToLower(a.sameSite))
-	}
-	e.insecure = e.insecure || !a.secure
-	e.scripted = e.scripted || !a.httpOnly
-	switch life, persistent := a.life(now); {
-	case !persistent:
-		e.session = true
-	case life > e.longest:
-		e.longest = life
-	}
+	e.learn(&s)
 }
 
 // noteHost keeps the host of a request.
-func (e *entry) noteHost(host string) {
-	hash := maphash.String(attributesSeed, host)
-	for i := range e.recent {
-		if e.recent[i].Load() == hash {
-			return
-		}
+func (e *entry) noteHost(shard int, host string) {
+	if !e.isNoted(shard, "", host) {
+		e.learn(&sighting{host: hostName(host)})
 	}
-	e.recent[e.oldest.Add(1)%uint32(len(e.recent))].Store(hash)
+}
+
+// sighting is what one line or pair shows of a name.
+type sighting struct {
+	host       string
+	attributes *attributes // nil where there are none
+	life       time.Duration
+	persistent bool // it has a life
+}
+
+func (e *entry) learn(s *sighting) {
+	if _, isNew := e.facts.Load().with(s); !isNew {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.hosts = addVariant(e.hosts, host)
+	f, _ := e.facts.Load().with(s)
+	e.facts.Store(&f)
 }
 
-func addVariant(variants []string, variant string) []string {
-	variant = cutWord(variant)
-	if len(variants) == maxVariants || slices.Contains(variants, variant) {
-		return variants
+// with returns the facts with what a sighting adds to them, if it adds anything.
+func (f facts) with(s *sighting) (more facts, isNew bool) {
+	word := func(variants *[]string, variant string) {
+		variant = cutWord(variant)
+		if len(*variants) < maxVariants && !slices.Contains(*variants, variant) {
+			*variants, isNew = append(slices.Clip(*variants), strings.Clone(variant)), true
+		}
 	}
-	return append(variants, strings.Clone(variant))
+	flag := func(f *bool, now bool) {
+		if now && !*f {
+			*f, isNew = true, true
+		}
+	}
+	word(&f.hosts, s.host)
+	a := s.attributes
+	if a == nil {
+		return f, isNew
+	}
+	if a.domain != "" {
+		word(&f.domains, normalDomain(a.domain))
+	}
+	if a.path != "" {
+		word(&f.paths, a.path)
+	}
+	word(&f.sameSite, strings.ToLower(a.sameSite))
+	flag(&f.insecure, !a.secure)
+	flag(&f.scripted, !a.httpOnly)
+	flag(&f.session, !s.persistent)
+	if s.persistent && s.life > f.longest {
+		f.longest, isNew = s.life, true
+	}
+	return f, isNew
 }
 
-func cutWord(word string) string { return word[:min(len(word), maxWord)] }
+// hostName is a host without its port and in lower case.
+func hostName(host string) string {
+	if colon := strings.LastIndexByte(host, ':'); colon >= 0 && strings.IndexByte(host[colon:], ']') < 0 {
+		host = host[:colon]
+	}
+	return strings.ToLower(host)
+}
+
+// cutWord cuts a long word, between two characters if it is UTF-8.
+func cutWord(word string) string {
+	if len(word) <= maxWord {
+		return word
+	}
+	for end := maxWord; end > maxWord-utf8.UTFMax; end-- {
+		if utf8.RuneStart(word[end]) {
+			return word[:end]
+		}
+	}
+	return word[:maxWord]
+}
 
 // life is how long a browser keeps a cookie with these attributes, as far as they say: without a lifetime it is one of the session.
 func (a *attributes) life(now time.Time) (life time.Duration, persistent bool) {
 	if seconds, ok := lifeSeconds(a.maxAge); ok {
 		const longest = 100 * 365 * 24 * 60 * 60
-		return time.Duration(min(seconds, longest)) * time.Second, true
+		return time.Duration(max(0, min(seconds, longest))) * time.Second, true
 	}
 	if expires, ok := latestDate(a.expires); ok {
-		return expires.Sub(now), true
+		return expires.Sub(now).Round(time.Minute), true // the portal's clock is not the gateway's
 	}
 	return 0, false
 }
@@ -195,5 +252,6 @@ func (a *attributes) life(now time.Time) (life time.Duration, persistent bool) {
 type Discovery struct {
 	Name       string
 	Channel    Channel
+	Host       string
 	Attributes string // of a Set-Cookie line: names of attributes, with the values of Domain, Path, SameSite and lifetimes only
 }

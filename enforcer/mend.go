@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ func (v *Visit) mend(line string, j *judgement, long *past) string {
 	if a := c.readAttributes(); a.deletes(long) {
 		m = mending{} // but for its Domain, without which it would delete nothing
 	}
-	if rewrites && !hasPrefixFold(c.name, "__host-") { // such a cookie has no Domain
+	if rewrites && !hasPrefixFold(c.name, "__host-") && !v.moved[line] { // such a cookie has no Domain
 		e.rewriteDomain(v.enforcer.rewrites)
 		v.checkDomain(c.name, e.domainNow())
 	}
@@ -47,7 +48,20 @@ func (v *Visit) mend(line string, j *judgement, long *past) string {
 	if m.httpOnly && e.httpOnly == nil {
 		e.append("HttpOnly")
 	}
-	return e.edited()
+	edited := e.edited()
+	if e.domain != nil && e.domain.replaced || v.moved[line] {
+		v.noteMoved(edited)
+	}
+	return edited
+}
+
+// noteMoved remembers a line whose Domain is another than the portal sent. A header can be filtered more than once, and neither the rules'
+// conditions nor other rewrites are meant for the new Domain.
+func (v *Visit) noteMoved(line string) {
+	if v.moved == nil {
+		v.moved = map[string]bool{}
+	}
+	v.moved[line] = true
 }
 
 // editor changes single attributes of a line.
@@ -63,11 +77,11 @@ type editor struct {
 
 // span is one attribute of a line: where it begins, with its semicolon, where it ends, and where its value stands between the two.
 type span struct {
-	name                       string
-	start, end                 int
-	valueStart, valueEnd       int
-	replacement                string
-	replaced, removed, counted bool
+	name                             string
+	start, end                       int
+	valueStart, valueEnd             int
+	replacement                      string
+	bare, replaced, removed, counted bool // bare: without an equals sign
 }
 
 // read finds the attributes. The first begins at the given index, behind the semicolon that ends the pair.
@@ -77,12 +91,13 @@ func (e *editor) read(at int) {
 		if semicolon := strings.IndexByte(e.line[at:], ';'); semicolon >= 0 {
 			end = at + semicolon
 		}
-		s := span{start: at - 1, end: end, valueStart: end, valueEnd: end, counted: true}
+		s := span{start: at - 1, end: end, valueStart: end, valueEnd: end, bare: true, counted: true}
 		name := e.line[at:end]
 		if equals := strings.IndexByte(name, '='); equals >= 0 {
 			value := name[equals+1:]
 			name = name[:equals]
 			left := len(value) - len(strings.TrimLeft(value, " \t"))
+			s.bare = false
 			s.valueStart = at + equals + 1 + left
 			s.valueEnd = s.valueStart + len(trim(value))
 		}
@@ -124,6 +139,14 @@ func (e *editor) value(s *span) string {
 
 func (s *span) replace(value string) { s.replacement, s.replaced = value, true }
 
+// remove takes all attributes of a name out: one of them alone, and an earlier one would count.
+func (e *editor) remove(name string) {
+	for i := range e.spans {
+		s := &e.spans[i]
+		s.removed = s.removed || equalFold(s.name, name)
+	}
+}
+
 func (e *editor) append(attribute string) { e.added = append(e.added, attribute) }
 
 // edited puts the line together again.
@@ -145,6 +168,9 @@ func (e *editor) edited() string {
 			at = s.end
 		case s.replaced:
 			b.WriteString(e.line[at:s.valueStart])
+			if s.bare {
+				b.WriteByte('=')
+			}
 			b.WriteString(s.replacement)
 			at = s.valueEnd
 		}
@@ -169,11 +195,8 @@ func (e *editor) rewriteDomain(rewrites []rewrite) {
 		}
 		if r.to != "" {
 			e.domain.replace(r.to)
-			return
-		}
-		for i := range e.spans { // all of them, or one given before would count
-			s := &e.spans[i]
-			s.removed = s.removed || equalFold(s.name, "domain")
+		} else {
+			e.remove("domain")
 		}
 		return
 	}
@@ -190,15 +213,19 @@ func (e *editor) domainNow() string {
 	return normalDomain(e.value(e.domain))
 }
 
-// checkDomain notes a cookie that no browser takes from the visitor's host (RFC 6265bis section 5.7, step 10).
+// checkDomain notes a cookie that no browser takes from the visitor's host (RFC 6265bis section 5.7, steps 9 and 10): its Domain has to be that
+// host, or one above it that somebody owns.
 func (v *Visit) checkDomain(name, domain string) {
 	host := strings.ToLower(v.request.Host)
 	if colon := strings.LastIndexByte(host, ':'); colon >= 0 {
 		host = host[:colon]
 	}
-	if domain != "" && domain != host && !strings.HasSuffix(host, "."+domain) {
-		v.unusable = Unusable{Name: name, Domain: domain}
+	_, err := netip.ParseAddr(host)
+	isAddress := err == nil // nothing is above it
+	if domain == "" || domain == host || !isAddress && strings.HasSuffix(host, "."+domain) && !isPublicSuffix(domain) {
+		return
 	}
+	v.unusable = Unusable{Name: name, Domain: domain}
 }
 
 // Unusable is a cookie of the response whose Domain no browser accepts from the visitor's host.
@@ -210,16 +237,34 @@ func (v *Visit) Unusable() (u Unusable, met bool) { return v.unusable, v.unusabl
 // cutLife shortens a longer life. Max-Age decides where it is a number, and Expires where it is not (RFC 6265bis section 5.7, step 8).
 // A cookie of the session has neither, and stays one.
 func (e *editor) cutLife(most time.Duration, long *past) {
-	if seconds, ok := lifeSeconds(e.value(e.maxAge)); ok {
+	maxAge := e.value(e.maxAge)
+	if seconds, ok := lifeSeconds(maxAge); ok {
 		if limit := int64(most / time.Second); seconds > limit {
 			e.maxAge.replace(strconv.FormatInt(limit, 10))
+			return
 		}
+		if maxAge[0] != '+' { // Firefox takes that for no number, and goes on to Expires
+			return
+		}
+	}
+	text := e.value(e.expires)
+	if hasDateOfNumbers(text) { // Firefox reads it; to other browsers this is a cookie of the session, and then it is one to all of them
+		e.remove("expires")
 		return
 	}
-	if expires, ok := latestDate(e.value(e.expires)); ok {
-		if limit := long.earliest().Add(most); expires.After(limit) {
-			e.expires.replace(limit.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
+	if expires, ok := latestDate(text); ok {
+		limit := long.earliest().Add(most)
+		latest := expires
+		if !isInGMT(text) {
+			latest = latest.Add(maxZoneShift)
 		}
+		if !latest.After(limit) {
+			return
+		}
+		if expires.After(limit) {
+			expires = limit
+		}
+		e.expires.replace(expires.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
 	}
 }
 
@@ -234,15 +279,18 @@ func lifeSeconds(maxAge string) (seconds int64, ok bool) {
 	return seconds, outOfRange != nil && outOfRange.Err == strconv.ErrRange
 }
 
-// strictness orders the values of SameSite. Browsers treat a cookie without the attribute, or with an unknown value, as Lax.
+// strictness orders the values of SameSite. One that browsers do not know is as if the attribute were not there: Lax to Chromium, nothing to
+// Firefox.
 func strictness(sameSite string) int {
 	switch {
 	case equalFold(sameSite, "none"):
 		return 1
+	case equalFold(sameSite, "lax"):
+		return 2
 	case equalFold(sameSite, "strict"):
 		return 3
 	}
-	return 2
+	return 0
 }
 
 // raiseSameSite gives a line a stricter SameSite than it has. A line that has none gets what is asked for: not every browser treats it as Lax,
@@ -256,9 +304,6 @@ func (e *editor) raiseSameSite(sameSite string, https bool) {
 	case e.sameSite == nil:
 		e.append("SameSite=" + word)
 	case strictness(sameSite) > strictness(e.value(e.sameSite)):
-		if e.sameSite.valueStart == e.sameSite.end && e.line[e.sameSite.end-1] != '=' { // no equals sign
-			word = "=" + word
-		}
 		e.sameSite.replace(word)
 	}
 }

@@ -1,25 +1,47 @@
 package enforcer
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
 
-// observeLine notes a verdict on a Set-Cookie line. The final header is filtered again when the handler has ended, for trailers and for what
-// came late: lines that were let through before are not counted a second time.
+// observeLine notes a verdict on a Set-Cookie line.
 func (v *Visit) observeLine(j *judgement) {
-	if v.completed && (j.verdict != VerdictRefused || v.enforcer.reports) {
-		return
-	}
-	o := v.enforcer.observer
 	v.tally(ChannelSet, j.rule, j.verdict)
 	v.trace(ChannelSet, j.cookie.name, j.rule, j.verdict)
-	e, isNew := v.entry(&o.set, j.cookie.name)
+	e := v.entry(&v.enforcer.observer.set, j.cookie.name, j.rule)
 	if e == nil {
 		return
 	}
 	e.count(*v.observed.shard, j.verdict, v.began)
-	e.note(&j.cookie, v.request.Host, v.began)
-	if isNew && j.rule == nil {
+	e.note(*v.observed.shard, &j.cookie, v.request.Host, v.began)
+	if j.rule == nil && !e.told.Load() {
 		v.discover(ChannelSet, &j.cookie)
 	}
+}
+
+// judgedLines are the lines that were counted before under a key of the header: the final one is filtered again when the handler has ended, for
+// trailers and for what came late, and each line counts once. Each header that goes out counts, informational ones too.
+func (v *Visit) judgedLines(key string) []string {
+	switch {
+	case !v.completed:
+		return nil
+	case key == "Set-Cookie":
+		return v.judged
+	case v.told != nil:
+		return v.told.lines[key]
+	}
+	return nil
+}
+
+// noteJudged keeps the lines that were counted, and are left, under another key than Set-Cookie.
+func (v *Visit) noteJudged(key string, lines []string) {
+	d := v.details()
+	if d.lines == nil {
+		d.lines = map[string][]string{}
+	}
+	d.lines[key] = lines
 }
 
 // observePair notes a verdict on a pair of the Cookie header.
@@ -30,13 +52,13 @@ func (v *Visit) observePair(name string, r *rule, granted bool) {
 	}
 	v.tally(ChannelRead, r, verdict)
 	v.trace(ChannelRead, name, r, verdict)
-	e, isNew := v.entry(&v.enforcer.observer.read, name)
+	e := v.entry(&v.enforcer.observer.read, name, r)
 	if e == nil {
 		return
 	}
 	e.count(*v.observed.shard, verdict, v.began)
-	e.noteHost(v.request.Host)
-	if isNew && r == nil {
+	e.noteHost(*v.observed.shard, v.request.Host)
+	if r == nil && !e.told.Load() {
 		v.discover(ChannelRead, &setCookie{name: name})
 	}
 }
@@ -49,7 +71,7 @@ func (v *Visit) observeExpired(name string) {
 	r := v.enforcer.find(name)
 	v.tally(ChannelExpire, r, VerdictExpired)
 	v.trace(ChannelExpire, name, r, VerdictExpired)
-	if e, _ := v.entry(&v.enforcer.observer.read, name); e != nil {
+	if e := v.entry(&v.enforcer.observer.read, name, r); e != nil {
 		e.count(*v.observed.shard, VerdictExpired, v.began)
 	}
 }
@@ -64,39 +86,52 @@ func (v *Visit) tally(channel Channel, r *rule, verdict Verdict) {
 }
 
 // entry finds or makes the entry of a name. There is none where there is no room.
-func (v *Visit) entry(i *inventory, name string) (e *entry, isNew bool) {
+func (v *Visit) entry(i *inventory, name string, r *rule) *entry {
+	name = nameOf(name)
+	if e := i.find(name); e != nil {
+		return e
+	}
+	o, kind := v.enforcer.observer, unknownName
+	switch {
+	case r != nil && v.enforcer.names.exact[name] == r || name == nameless:
+		kind = exactName
+	case r != nil:
+		kind = wildcardName
+	}
+	e := i.add(name, kind, len(o.shards), v.began)
+	if e == nil {
+		o.shards[*v.observed.shard].overflow.Add(1)
+	}
+	return e
+}
+
+// nameOf is the name under which a cookie is kept.
+func nameOf(name string) string {
 	if name == "" {
-		name = nameless
+		return nameless
 	}
-	name = cutWord(name)
-	if e = i.find(name); e != nil {
-		return e, false
-	}
-	if i.full() {
-		i.overflow.Add(1)
-		return nil, false
-	}
-	return i.add(name, len(v.enforcer.observer.shards), v.began)
+	return cutWord(name)
 }
 
 // discover keeps the first meeting with an unlisted cookie, to be told.
 func (v *Visit) discover(channel Channel, c *setCookie) {
-	name := c.name
-	if name == "" {
-		name = nameless
+	if name := nameOf(c.name); v.enforcer.observer.firstTold(name) {
+		d := Discovery{Printable(name), channel, Printable(hostName(v.request.Host)), Printable(describe(c.attributes))}
+		v.details().discoveries = append(v.details().discoveries, d)
 	}
-	v.details().discoveries = append(v.details().discoveries, Discovery{strings.Clone(cutWord(name)), channel, describe(c.attributes)})
 }
 
-// describe writes down attributes without what a portal may have put into those that browsers do not know.
+// describe writes down attributes without what a portal may have put into those that browsers do not know, or that have no value.
 func describe(attributes string) string {
 	var b strings.Builder
 	for av := range strings.SplitSeq(attributes, ";") {
-		name, value, found := strings.Cut(av, "=")
+		name, value, _ := strings.Cut(av, "=")
 		name = trim(name)
-		known := false
-		for _, k := range [...]string{"domain", "path", "max-age", "expires", "samesite", "secure", "httponly", "partitioned"} {
-			known = known || equalFold(name, k)
+		known, hasValue := false, false
+		for i, k := range [...]string{"domain", "path", "max-age", "expires", "samesite", "secure", "httponly", "partitioned"} {
+			if equalFold(name, k) {
+				known, hasValue = true, i < 5
+			}
 		}
 		if !known {
 			continue
@@ -105,11 +140,32 @@ func describe(attributes string) string {
 			b.WriteString("; ")
 		}
 		b.WriteString(name)
-		if found {
-			b.WriteString("=" + cutWord(trim(value)))
+		if value = trim(value); hasValue && value != "" {
+			b.WriteString("=" + cutWord(value))
+		}
+		if b.Len() > 4*maxWord {
+			break
 		}
 	}
-	return cutWord(b.String())
+	return b.String()
+}
+
+// Printable is a text from the wire as it may be shown to people: cut if it is long, and with escapes in the place of control characters, of
+// others that show nothing or turn text around, and of what is no UTF-8.
+func Printable(text string) string {
+	if len(text) > 10*maxWord {
+		text = cutWord(text)
+	}
+	clean := true
+	for i, r := range text {
+		_, size := utf8.DecodeRuneInString(text[i:])
+		clean = clean && strconv.IsGraphic(r) && (r != utf8.RuneError || size > 1)
+	}
+	if clean {
+		return strings.Clone(text) // a part of a header would keep all of it alive
+	}
+	quoted := strconv.QuoteToGraphic(text)
+	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1 : len(quoted)-1])
 }
 
 // details are what is told one by one, and rarely: they cost memory.
@@ -117,6 +173,7 @@ type details struct {
 	discoveries []Discovery
 	traced      []Traced
 	tracing     bool
+	lines       map[string][]string // judged, under keys other than Set-Cookie
 }
 
 // Traced is one verdict with all that led to it.
@@ -141,10 +198,7 @@ func (v *Visit) trace(channel Channel, name string, r *rule, verdict Verdict) {
 	if v.told == nil || !v.told.tracing {
 		return
 	}
-	if name == "" {
-		name = nameless
-	}
-	t := Traced{Channel: channel, Cookie: strings.Clone(cutWord(name)), Verdict: verdict}
+	t := Traced{Channel: channel, Cookie: Printable(nameOf(name)), Verdict: verdict}
 	if r != nil {
 		t.Rule = r.label
 	}

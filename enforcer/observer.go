@@ -57,12 +57,15 @@ type Observer struct {
 	next   atomic.Uint32
 	set    inventory
 	read   inventory
+
+	telling sync.Mutex // of names that no rule names; each is told once, be it on one side or on both
 }
 
 // shard is what one processor counts. The space behind it keeps neighbours out of its cache lines.
 type shard struct {
 	verdicts    tally[atomic.Uint64]
 	preferences [len(preferenceStates)]atomic.Uint64
+	overflow    atomic.Uint64
 	_           [128]byte
 }
 
@@ -82,11 +85,17 @@ func NewObserver(now time.Time) *Observer {
 // Since is when the Observer began.
 func (o *Observer) Since() time.Time { return o.since }
 
-// Verdicts calls f with each number of verdicts.
+// possible are the verdicts that there can be on a channel.
+var possible = [channels][]Verdict{{VerdictLetThrough, VerdictRefused, VerdictDeletion}, {VerdictLetThrough, VerdictRefused}, {VerdictExpired}}
+
+// Verdicts calls f with each number of verdicts that there can be, also where it is zero.
 func (o *Observer) Verdicts(f func(Channel, Category, Verdict, uint64)) {
 	for channel := range channels {
 		for category := range counted {
-			for verdict := range verdicts {
+			if channel == ChannelExpire && (counted[category] == Necessary || counted[category] == Unlisted) {
+				continue
+			}
+			for _, verdict := range possible[channel] {
 				var n uint64
 				for i := range o.shards {
 					n += o.shards[i].verdicts[channel][category][verdict].Load()
@@ -108,16 +117,48 @@ func (o *Observer) Preferences(f func(state string, n uint64)) {
 	}
 }
 
-// UnlistedKnown is how many names without a rule are in the inventory of a channel.
+// UnlistedKnown is how many names without a rule are in the inventory.
 func (o *Observer) UnlistedKnown(e *Enforcer) (n int) {
-	for _, inventory := range []*inventory{&o.set, &o.read} {
-		for name := range inventory.all() {
-			if e.find(name) == nil {
-				n++
-			}
+	for name := range o.set.all() {
+		if e.ruleOf(name) == nil {
+			n++
+		}
+	}
+	for name := range o.read.all() {
+		if e.ruleOf(name) == nil && o.set.find(name) == nil {
+			n++
 		}
 	}
 	return n
+}
+
+// ruleOf finds the rule for a name of the inventory.
+func (e *Enforcer) ruleOf(name string) *rule {
+	if name == nameless {
+		return nil
+	}
+	return e.find(name)
+}
+
+// overflow is how many cookies were met whose names found no room.
+func (o *Observer) overflow() (n uint64) {
+	for i := range o.shards {
+		n += o.shards[i].overflow.Load()
+	}
+	return n
+}
+
+// firstTold says, once for each name, that it has not been told yet that no rule names it.
+func (o *Observer) firstTold(name string) bool {
+	o.telling.Lock()
+	defer o.telling.Unlock()
+	told := false
+	for _, side := range [...]*inventory{&o.set, &o.read} {
+		if e := side.find(name); e != nil {
+			told = e.told.Swap(true) || told
+		}
+	}
+	return !told
 }
 
 // observation is what one request adds to an Observer: numbers that are written once, at its end.

@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +35,10 @@ func (v *Visit) persist(header map[string][]string) {
 		}
 		left = min(left, p.maxAge) // a visitor's clock may be ahead
 		line := p.cookie + "=" + value + "; Path=" + p.persist + "; Max-Age=" + strconv.FormatInt(int64(left/time.Second), 10)
-		header["Set-Cookie"] = append(header["Set-Cookie"], line)
+		if secure, _, _ := demandsOf(p.cookie); secure {
+			line += "; Secure"
+		}
+		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], []string{line})
 		v.carries = true
 	}
 }

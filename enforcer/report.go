@@ -37,6 +37,9 @@ type Item struct {
 	Session  bool     `json:"session,omitempty"`     // it was met without a lifetime
 	Insecure bool     `json:"insecure,omitempty"`    // it was met without Secure
 	Scripted bool     `json:"script_read,omitempty"` // it was met without HttpOnly
+
+	name       string // as it came
+	noSameSite bool   // it was met without SameSite
 }
 
 // Report writes down what an Observer saw, by the rules of this Enforcer.
@@ -49,8 +52,8 @@ func (e *Enforcer) Report(o *Observer) Report {
 		for name, entry := range side.all() {
 			r.Cookies = append(r.Cookies, e.item(name, side.channel, entry))
 		}
-		r.Overflow += side.overflow.Load()
 	}
+	r.Overflow = o.overflow()
 	slices.SortFunc(r.Cookies, func(a, b Item) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(b.Channel, a.Channel))
 	})
@@ -58,8 +61,8 @@ func (e *Enforcer) Report(o *Observer) Report {
 }
 
 func (e *Enforcer) item(name string, channel Channel, entry *entry) Item {
-	item := Item{Name: name, Channel: channel.String(), Category: Unlisted, First: entry.first, Verdicts: map[string]uint64{}}
-	if r := e.find(name); r != nil {
+	item := Item{Name: Printable(name), name: name, Channel: channel.String(), Category: Unlisted, First: entry.first, Verdicts: map[string]uint64{}}
+	if r := e.ruleOf(name); r != nil {
 		item.Category, item.Rule = r.category, r.label
 	}
 	var last int64
@@ -79,16 +82,20 @@ func (e *Enforcer) item(name string, channel Channel, entry *entry) Item {
 	if item.Last.Before(item.First) {
 		item.Last = item.First
 	}
-	entry.mu.Lock()
-	defer entry.mu.Unlock()
-	item.Hosts = slices.Clone(entry.hosts)
-	if channel == ChannelSet {
-		item.Domains, item.Paths = slices.Clone(entry.domains), slices.Clone(entry.paths)
-		item.SameSite = slices.DeleteFunc(slices.Clone(entry.sameSite), func(s string) bool { return s == "" })
-		item.Lifetime = int64(entry.longest / time.Second)
-		item.Session, item.Insecure, item.Scripted = entry.session, entry.insecure, entry.scripted
-	}
+	f := entry.facts.Load()
+	item.Hosts, item.Domains, item.Paths = printable(f.hosts), printable(f.domains), printable(f.paths)
+	item.SameSite = printable(slices.DeleteFunc(slices.Clone(f.sameSite), func(s string) bool { return s == "" }))
+	item.noSameSite = slices.Contains(f.sameSite, "")
+	item.Lifetime = int64(f.longest / time.Second)
+	item.Session, item.Insecure, item.Scripted = f.session, f.insecure, f.scripted
 	return item
+}
+
+func printable(words []string) (clean []string) {
+	for _, word := range words {
+		clean = append(clean, Printable(word))
+	}
+	return clean
 }
 
 // Drift is where a portal and its policy differ.
@@ -122,7 +129,7 @@ func (e *Enforcer) Drift(o *Observer) Drift {
 	report := e.Report(o)
 	seen := map[*rule]map[string]bool{} // rules, and which of their names were met
 	for _, item := range report.Cookies {
-		r := e.find(item.Name)
+		r := e.ruleOf(item.name)
 		if r == nil {
 			d.add(FindingUnlisted, item.Name, "met on "+item.Channel+", at "+strings.Join(item.Hosts, ", "))
 			continue
@@ -130,10 +137,11 @@ func (e *Enforcer) Drift(o *Observer) Drift {
 		if seen[r] == nil {
 			seen[r] = map[string]bool{}
 		}
-		seen[r][e.names.patternOf(item.Name)] = true
+		seen[r][e.names.patternOf(item.name)] = true
 		if item.Channel == ChannelSet.String() {
 			d.compare(&item, r)
-			if r.always && item.Verdicts[VerdictLetThrough.String()] > 0 && o.read.find(item.Name) == nil {
+			lives := item.Session || item.Lifetime > 0
+			if r.always && lives && item.Verdicts[VerdictLetThrough.String()] > 0 && o.read.find(item.name) == nil {
 				d.add(FindingNeverRead, item.Name, "set, and never sent back by a browser")
 			}
 		}
@@ -166,6 +174,9 @@ func (d *Drift) compare(item *Item, r *rule) {
 	}
 	if declared.HTTPOnly && item.Scripted {
 		d.add(FindingWeaker, item.Name, "sent without HttpOnly")
+	}
+	if item.noSameSite && strictness("") < strictness(declared.SameSite) {
+		d.add(FindingWeaker, item.Name, "sent without SameSite, declared is "+declared.SameSite)
 	}
 	for _, sameSite := range item.SameSite {
 		if declared.SameSite != "" && strictness(sameSite) < strictness(declared.SameSite) {

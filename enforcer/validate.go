@@ -130,10 +130,10 @@ func (v *validator) options(path string, o *RuleOptions) {
 	v.distinct(path+".consent", o.Consent, v.key)
 	v.distinct(path+".domain", o.Domain, v.domain)
 	v.distinct(path+".path", o.Path, v.path)
-	if o.Lifetime < 0 {
-		v.fault(path+".lifetime", o.Lifetime.String(), "a lifetime cannot be negative", "write one such as 183d")
+	if o.Lifetime != 0 && o.Lifetime < Duration(time.Second) {
+		v.fault(path+".lifetime", o.Lifetime.String(), "a life of less than a second is none", "write one such as 183d, or remove it: a cookie of the session has no lifetime")
 	}
-	if o.MaxAge < 0 || o.MaxAge != 0 && o.MaxAge < Duration(time.Second) {
+	if o.MaxAge != 0 && o.MaxAge < Duration(time.Second) {
 		v.fault(path+".max_age", o.MaxAge.String(), "a life of less than a second is none", "write one such as 183d, or remove it: a cookie is refused by not naming it")
 	}
 	v.oneOf(path+".same_site", o.SameSite, SameSiteLax, SameSiteStrict, SameSiteNone)
@@ -238,30 +238,39 @@ func (v *validator) rewrites(rewrites []Rewrite) {
 // scripted refuses HttpOnly on cookies that scripts have to read: the portal's own script sends csrftoken back with its API calls, and its
 // banner reads and writes the preference.
 func (v *validator) scripted(p *Policy) {
-	for i := range p.Presets {
-		known, _ := presetNamed(p.Presets[i].Name)
-		if p.Presets[i].HTTPOnly {
-			v.notHTTPOnly(fmt.Sprintf("presets[%d].http_only", i), known.rules, p)
+	rules, preferences := p.resolve()
+	var found names
+	places := map[*rule]int{}
+	for i := range rules {
+		r := new(rule)
+		places[r] = i
+		for _, name := range rules[i].Cookies {
+			found.add(name, r)
 		}
 	}
-	for i := range p.Allow {
-		if p.Allow[i].HTTPOnly {
-			v.notHTTPOnly(fmt.Sprintf("allow[%d].http_only", i), p.Allow[i:i+1], p)
+	refuse := func(name string, r *rule) {
+		if r != nil && rules[places[r]].HTTPOnly {
+			path := p.pathOf(rules, places[r]) + ".http_only"
+			v.fault(path, name, "scripts of the portal have to read this cookie, and HttpOnly would hide it from them", "put the other cookies into a rule of their own, with http_only there")
+		}
+	}
+	refuse("csrftoken", found.find("csrftoken"))
+	for _, preference := range preferences {
+		for _, name := range preference.Cookies {
+			refuse(name, found.exact[name]) // wildcards have no say in a preference
 		}
 	}
 }
 
-func (v *validator) notHTTPOnly(path string, rules []Rule, p *Policy) {
-	_, preferences := p.resolve()
-	scripted := []string{"csrftoken"}
-	for _, preference := range preferences {
-		scripted = append(scripted, preference.Cookies...)
+// pathOf is where one of the rules that resolve returned was written.
+func (p *Policy) pathOf(rules []Rule, i int) string {
+	if own := i - (len(rules) - len(p.Allow)); own >= 0 {
+		return fmt.Sprintf("allow[%d]", own)
 	}
-	for _, name := range scripted {
-		if slices.ContainsFunc(rules, func(r Rule) bool { return slices.Contains(r.Cookies, name) }) {
-			v.fault(path, name, "scripts of the portal have to read this cookie, and HttpOnly would hide it from them", "put the other cookies into a rule of their own, with http_only there")
-		}
-	}
+	return fmt.Sprintf("presets[%d]", slices.IndexFunc(p.Presets, func(preset Preset) bool {
+		known, _ := presetNamed(preset.Name)
+		return slices.ContainsFunc(known.rules, func(r Rule) bool { return slices.Contains(r.Cookies, rules[i].Cookies[0]) })
+	}))
 }
 
 func (v *validator) preferences(preferences []Preference) {

@@ -31,12 +31,14 @@ type Visit struct {
 	removable  bool   // the request carries a cookie that a rule names and the visitor does not grant
 	completed  bool   // the final header has been completed
 	unusable   Unusable
-	carries    bool      // the response carries a cookie
-	varies     bool      // the response depends on the preference
-	signalled  uint8     // and on these signals, one bit each
-	began      time.Time // set where the policy needs it
-	passed     [8]string // lines that were let through, if they are so few
+	moved      map[string]bool // lines to which rewrite_domain gave another Domain
+	carries    bool            // the response carries a cookie
+	varies     bool            // the response depends on the preference
+	signalled  uint8           // and on these signals, one bit each
+	began      time.Time       // set where the policy needs it
+	passed     [8]string       // lines that were let through, if they are so few
 	passedN    int
+	judged     []string // Set-Cookie lines of the final header that have been counted
 	observed   observation
 	told       *details // rarely needed
 }
@@ -115,8 +117,8 @@ func (v *Visit) filterCookies(line string) (kept string, changed bool) {
 	if !changed {
 		return line, false
 	}
-	if kept = b.String(); trim(kept) == "" {
-		kept = ""
+	if kept = b.String(); strings.Trim(kept, "; \t") == "" {
+		kept = "" // separators of nothing
 	}
 	return kept, true
 }
@@ -156,7 +158,10 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 	for key, lines := range header {
 		switch kindOf(key) {
 		case setCookieField:
-			kept := v.filterLines(lines, header)
+			kept := v.filterLines(key, lines, header)
+			if key != "Set-Cookie" && v.enforcer.observer != nil {
+				v.noteJudged(key, kept)
+			}
 			switch {
 			case len(kept) == 0 && !v.enforcer.reports:
 				delete(header, key)
@@ -201,6 +206,7 @@ func (v *Visit) CompleteResponse(header map[string][]string) {
 		v.completed = true
 		v.addToPage(header)
 	}
+	v.judged = header["Set-Cookie"]
 	if v.enforcer.protects && !v.enforcer.reports {
 		v.protect(header)
 	}
@@ -253,22 +259,24 @@ func kindOf(key string) fieldKind {
 	default:
 		return otherField
 	}
+	// Letters outside ASCII count too: HTTP/3 servers lower the case of a key, and the Kelvin sign becomes a k.
 	switch name := trim(strings.TrimPrefix(key, "Trailer:")); {
-	case equalFold(name, "set-cookie"):
+	case strings.EqualFold(name, "set-cookie"):
 		return setCookieField
-	case equalFold(name, "set-cookie2"):
+	case strings.EqualFold(name, "set-cookie2"):
 		return setCookie2Field
 	}
 	return otherField
 }
 
 // filterLines moves the lines that are let through to the front, and returns them.
-func (v *Visit) filterLines(lines []string, header map[string][]string) []string {
+func (v *Visit) filterLines(key string, lines []string, header map[string][]string) []string {
 	kept := 0
+	judged := v.judgedLines(key)
 	long := past{now: v.enforcer.now, header: header}
 	for i, line := range lines {
 		j := v.judge(line, &long)
-		if v.enforcer.observer != nil {
+		if v.enforcer.observer != nil && (i >= len(judged) || judged[i] != line) {
 			v.observeLine(&j)
 		}
 		if v.enforcer.reports {
@@ -301,7 +309,7 @@ func (v *Visit) judge(line string, long *past) judgement {
 	}
 	r := v.enforcer.find(c.name)
 	granted := r == nil && v.enforcer.unlisted || r != nil && v.grantsResponse(r)
-	if granted && (r == nil || len(r.domains) == 0 && len(r.paths) == 0) {
+	if granted && (r == nil || len(r.domains) == 0 && len(r.paths) == 0 || v.moved[line]) {
 		return judgement{c, r, VerdictLetThrough}
 	}
 	switch a := c.readAttributes(); {
@@ -359,7 +367,7 @@ func (v *Visit) grants(r *rule) bool {
 	return r.anonymous && !refused && !p.inDoubt()
 }
 
-// Consent is what the visitor's preference says about a key, and whether a rule of the policy or the preference itself knows the key.
+// Consent is what the visitor's preference says about a key, and whether the policy or the preference itself knows the key.
 // Whoever asks makes the response depend on it.
 func (v *Visit) Consent(key string) (consent Consent, known bool) {
 	v.varies = true
@@ -370,7 +378,7 @@ func (v *Visit) Consent(key string) (consent Consent, known bool) {
 	}
 	p := v.enforcer.readPreference(map[string]int{key: 0}, v.cookies, nil)
 	consent = p.consent(0)
-	return consent, consent != Undecided
+	return consent, consent != Undecided || slices.ContainsFunc(v.enforcer.preferences, func(p compiledPreference) bool { return slices.Contains(p.keys, key) })
 }
 
 // readOnce reads the visitor's preference, and lets signals refuse what it leaves undecided.
