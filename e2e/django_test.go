@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // startDjango runs the Django portal, and returns its address.
@@ -245,8 +246,9 @@ func TestDjangoTrackers(t *testing.T) {
 		want             []string
 	}{
 		{"no choice", "", nil},
-		{"refused", fmt.Sprintf(everything, false, 1769309526000), nil},
-		{"granted", fmt.Sprintf(everything, true, 1769309526000), []string{"_pk_id.1.abcd", "_pk_ses.1.abcd"}},
+		{"refused", fmt.Sprintf(everything, false, time.Now().UnixMilli()), nil},
+		{"granted", fmt.Sprintf(everything, true, time.Now().UnixMilli()), []string{"_pk_id.1.abcd", "_pk_ses.1.abcd"}},
+		{"granted seven months ago", fmt.Sprintf(everything, true, time.Now().AddDate(0, -7, 0).UnixMilli()), nil},
 		{"not readable", `{"matomo":true`, nil},
 	} {
 		t.Run(visit.name, func(t *testing.T) {
