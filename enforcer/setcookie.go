@@ -46,38 +46,56 @@ type attributes struct {
 
 // readAttributes reads what follows the pair, by RFC 6265bis section 5.6, step 6 and following.
 func (c *setCookie) readAttributes() (a attributes) {
-	for rest := c.attributes; rest != ""; {
+	hasTab := strings.IndexByte(c.attributes, '\t') >= 0
+	for rest, more := c.attributes, true; more; {
 		var av string
-		av, rest, _ = strings.Cut(rest, ";")
-		name, value, _ := strings.Cut(av, "=")
-		name, value = trim(name), trim(value)
-		if strings.IndexByte(name, '\t') >= 0 || strings.IndexByte(value, '\t') >= 0 {
+		if semicolon := strings.IndexByte(rest, ';'); semicolon >= 0 {
+			av, rest = rest[:semicolon], rest[semicolon+1:]
+		} else {
+			av, more = rest, false
+		}
+		name, value := av, ""
+		if equals := strings.IndexByte(av, '='); equals >= 0 {
+			name, value = av[:equals], trim(av[equals+1:])
+		}
+		name = trim(name)
+		if hasTab && (strings.IndexByte(name, '\t') >= 0 || strings.IndexByte(value, '\t') >= 0) {
 			a.refused = true // by Chromium, be the attribute known or not
 		}
 		if len(value) > maxAttributeValue {
 			continue
 		}
-		switch {
-		case equalFold(name, "domain"):
-			a.domain = value
-		case equalFold(name, "path"):
-			a.path = value
-		case equalFold(name, "max-age"):
-			a.maxAge = value
-		case equalFold(name, "expires"):
-			a.expires = value
-		case equalFold(name, "samesite"):
-			a.sameSite = value
-		case equalFold(name, "secure"):
-			a.secure = true
-		case equalFold(name, "httponly"):
-			a.httpOnly = true
-		case equalFold(name, "partitioned"):
-			a.partitioned = true
+		switch len(name) {
+		case len("path"):
+			if equalFold(name, "path") {
+				a.path = value
+			}
+		case len("domain"), len("max-age"), len("samesite"), len("partitioned"):
+			a.set(name, value)
 		}
 	}
 	a.refused = a.refused || !a.suit(c.name)
 	return a
+}
+
+// set keeps an attribute, if it is one of those that decide something.
+func (a *attributes) set(name, value string) {
+	switch {
+	case equalFold(name, "domain"):
+		a.domain = value
+	case equalFold(name, "secure"):
+		a.secure = true
+	case equalFold(name, "max-age"):
+		a.maxAge = value
+	case equalFold(name, "expires"):
+		a.expires = value
+	case equalFold(name, "httponly"):
+		a.httpOnly = true
+	case equalFold(name, "samesite"):
+		a.sameSite = value
+	case equalFold(name, "partitioned"):
+		a.partitioned = true
+	}
 }
 
 // suit says whether the attributes are such as browsers demand for the name, for SameSite=None and for Partitioned.
@@ -109,8 +127,25 @@ func trim(s string) string {
 	return s
 }
 
-// hasControl finds a control character other than tab (RFC 6265bis section 5.6, step 1).
+// hasControl finds a control character other than tab (RFC 6265bis section 5.6, step 1). It looks at eight bytes at once: every byte of every
+// line comes by here.
 func hasControl(s string) bool {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	for ; len(s) >= 8; s = s[8:] {
+		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		del := x ^ ones*0x7f
+		// The high bit of a byte is set where it was below a blank, or 0x7F. A borrow can set it for the byte above such a one only.
+		if ((x-ones*' ')&^x|(del-ones)&^del)&highs != 0 && anyControl(s[:8]) {
+			return true
+		}
+	}
+	return anyControl(s)
+}
+
+func anyControl(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
 			return true
