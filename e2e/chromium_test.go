@@ -112,7 +112,7 @@ func (g *gates) url(gate int, https bool, host, path string) string {
 }
 
 // startChromium runs a browser with a fresh profile until the test ends.
-func startChromium(t *testing.T) context.Context {
+func startChromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(need(t, "chromium", "chromium-browser", "google-chrome")),
@@ -128,7 +128,7 @@ func startChromium(t *testing.T) context.Context {
 	)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // the test's own context ends before its cleanups
 	t.Cleanup(cancel)
-	ctx, _ = chromedp.NewExecAllocator(ctx, options...)
+	ctx, _ = chromedp.NewExecAllocator(ctx, append(options, more...)...)
 	ctx, _ = chromedp.NewContext(ctx)
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("starting Chromium: %v", err)

@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -156,8 +157,8 @@ func number(s string) (n int, ok bool) {
 	return n, true
 }
 
-// latestDate reads a cookie date as forgivingly as any browser does, for those who have to know whether a life could be too long: RFC 6265bis
-// section 5.6.1, with the numbers that Chromium reads from the beginning of a token.
+// latestDate reads a cookie date as forgivingly as any browser does, for those who have to know whether a life could be too long: by RFC 6265bis
+// section 5.6.1, but that days which the month does not have are counted on, and that a time of day may be missing. Firefox does both.
 func latestDate(text string) (time.Time, bool) {
 	if date, ok := parseDate(text); ok {
 		return date, true
@@ -169,9 +170,9 @@ func latestDate(text string) (time.Time, bool) {
 		hasDay, hasYear, hasTime bool
 	)
 	for token, rest := nextToken(text); token != ""; token, rest = nextToken(rest) {
-		n, digits := leadingNumber(token)
+		n, err := strconv.Atoi(token)
 		switch {
-		case digits == 0:
+		case !isDigit(token, 0):
 			if month == 0 {
 				month = monthNamed(token)
 			}
@@ -179,9 +180,10 @@ func latestDate(text string) (time.Time, bool) {
 			if !hasTime {
 				hour, minute, second, hasTime = parseTimeOfDay(token)
 			}
-		case digits <= 2 && !hasDay:
+		case err != nil: // no browser reads a number that letters follow
+		case len(token) <= 2 && !hasDay:
 			dayOfMonth, hasDay = n, true
-		case digits <= 5 && !hasYear:
+		case len(token) <= 5 && !hasYear:
 			if year, hasYear = n, true; n < 100 { // whatever zeros stand before it
 				year = fullYear(n)
 			}
@@ -191,15 +193,6 @@ func latestDate(text string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.Date(year, month, dayOfMonth, hour, minute, second, 0, time.UTC), true
-}
-
-// leadingNumber reads the digits at the beginning of a token, five at most.
-func leadingNumber(token string) (n, digits int) {
-	for digits < len(token) && digits < 6 && '0' <= token[digits] && token[digits] <= '9' {
-		n = 10*n + int(token[digits]-'0')
-		digits++
-	}
-	return n, digits
 }
 
 // maxZoneShift is how much later than in GMT a date can be to Firefox, which heeds time zones, whatever their four digits say, and AM and PM.

@@ -102,7 +102,7 @@ type RuleOptions struct {
 	// is always within them; any other must equal one of them. No prefix match.
 	Path []string `json:"path,omitempty"`
 
-	// How long the policy page says the cookie lives. Declared only: nothing is shortened by it.
+	// How long the policy page says the cookie lives. Declared: nothing is shortened by it, unless the policy's `lifetimes` say so.
 	Lifetime Duration `json:"lifetime,omitempty"`
 
 	// Enforced: a longer life is cut to this. A cookie of the session stays one, and a deletion stays a deletion. Default: no limit.
