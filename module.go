@@ -74,6 +74,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		handler:               h,
 		visit:                 h.enforcer.Visit(enforcer.Request{Header: r.Header, Host: r.Host, HTTPS: isHTTPS(r)}),
 		late:                  r.ProtoMajor == 3,
+		http1:                 r.ProtoMajor == 1,
 	}
 	if h.logger.Core().Enabled(zapcore.DebugLevel) {
 		fw.visit.Trace()
@@ -98,7 +99,7 @@ func (h *Handler) tell(visit *enforcer.Visit, r *http.Request) {
 			zap.String("cookie", d.Name),
 			zap.Stringer("channel", d.Channel),
 			zap.String("attributes", d.Attributes),
-			zap.String("host", r.Host))
+			zap.String("host", d.Host))
 	}
 	for _, t := range traced {
 		h.logger.Debug("verdict",
@@ -111,9 +112,9 @@ func (h *Handler) tell(visit *enforcer.Visit, r *http.Request) {
 	if unusable, met := visit.Unusable(); met && h.toldUnusable.CompareAndSwap(false, true) {
 		h.logger.Warn("no browser accepts a cookie of the portal from this host, because of its Domain; see rewrite_domain",
 			zap.String("policy", h.enforcer.Name()),
-			zap.String("cookie", unusable.Name),
-			zap.String("domain", unusable.Domain),
-			zap.String("host", r.Host))
+			zap.String("cookie", enforcer.Printable(unusable.Name)),
+			zap.String("domain", enforcer.Printable(unusable.Domain)),
+			zap.String("host", enforcer.Printable(r.Host)))
 	}
 }
 
@@ -121,7 +122,8 @@ func (h *Handler) tell(visit *enforcer.Visit, r *http.Request) {
 func isHTTPS(r *http.Request) bool {
 	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
 		if values := r.Header["X-Forwarded-Proto"]; len(values) > 0 {
-			return strings.EqualFold(values[len(values)-1], "https")
+			visitors, _, _ := strings.Cut(values[len(values)-1], ",") // each further proxy may have added its own
+			return strings.EqualFold(strings.TrimSpace(visitors), "https")
 		}
 	}
 	return r.TLS != nil

@@ -316,8 +316,14 @@ func writeCertificate() {
 
 func tryLoad(t testing.TB, caddyfile string) error {
 	t.Helper()
-	options := fmt.Sprintf("{\nadmin off\npersist_config off\nskip_install_trust\nauto_https disable_redirects\ndefault_bind 127.0.0.1\n"+
-		"grace_period 5s\nstorage file_system %s\nlog {\noutput discard\n}\n}\n", storage)
+	return tryLoadWith(t, "log {\noutput discard\n}", caddyfile)
+}
+
+// tryLoadWith loads a Caddyfile with global options of its own.
+func tryLoadWith(t testing.TB, options, caddyfile string) error {
+	t.Helper()
+	options = fmt.Sprintf("{\nadmin off\npersist_config off\nskip_install_trust\nauto_https disable_redirects\ndefault_bind 127.0.0.1\n"+
+		"grace_period 5s\nstorage file_system %s\n%s\n}\n", storage, options)
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(options+caddyfile), map[string]any{"filename": "Caddyfile"})
 	if err != nil {
 		return err

@@ -1,0 +1,432 @@
+// Command sidebyside measures what a cookie policy costs in front of a portal: for this module in Caddy, and for what other proxies can do with
+// what Debian packages for them. It starts them all on the loopback interface, makes sure that the same cookies come out, sends requests with
+// wrk, with policy and without by turns, and prints CPU time per request as a Markdown table. It runs in e2e:
+//
+//	go run ./sidebyside
+package main
+
+import (
+	"context"
+	"debug/buildinfo"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	connections  = 16
+	roundSeconds = 1
+)
+
+func main() {
+	rounds := flag.Int("rounds", 0, "pairs of rounds for each line of the table at most; 0: as many as there is time for")
+	limit := flag.Duration("time", 3*time.Minute, "time to measure; each line gets one pair at least")
+	only := flag.String("only", "", "what to measure, separated by commas: caddy, nginx-lua, nginx-njs, haproxy, varnish, apache; default: all")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if err := run(ctx, *rounds, *limit, *only); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, rounds int, limit time.Duration, only string) error {
+	if _, err := exec.LookPath("wrk"); err != nil {
+		return fmt.Errorf("%w; Debian's package is wrk", err)
+	}
+	dir, err := os.MkdirTemp("", "sidebyside")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	caddy := filepath.Join(dir, "caddy-under-test")
+	chosen, err := selected(subjects(caddy), only)
+	if err != nil {
+		return err
+	}
+	if out, err := exec.CommandContext(ctx, "go", "build", "-C", "..", "-o", caddy, "./cmd/caddy").CombinedOutput(); err != nil {
+		return fmt.Errorf("building Caddy from the directory above this one: %w\n%s", err, out)
+	}
+	portal, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer portal.Close()
+	go servePortal(portal)
+
+	var measured []*measurement
+	for _, s := range chosen {
+		if files := s.missing(); files != nil {
+			s.fail(fmt.Sprintf("not measured: there is no %s; Debian's packages are %s", strings.Join(files, ", "), strings.Join(s.packages, ", ")))
+			continue
+		}
+		ports, err := s.ports()
+		if err != nil {
+			return err
+		}
+		own := filepath.Join(dir, s.name)
+		if err := os.Mkdir(own, 0o700); err != nil {
+			return err
+		}
+		cmd, err := s.prepare(own, portal.Addr(), ports)
+		if err != nil {
+			return err
+		}
+		p, err := startProcess(cmd, filepath.Join(own, "output"))
+		if err != nil {
+			return err
+		}
+		defer p.end()
+		if err := p.listening(ctx, ports); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			fmt.Fprintf(os.Stderr, "%s does not start: %v\n", s.name, err)
+			s.fail("not measured: it does not start")
+			continue
+		}
+		for _, r := range s.rows {
+			if err := r.check(ports); err != nil {
+				fmt.Fprintf(os.Stderr, "%s, %s: %v\n", r.title, r.load.title, err)
+				r.problem = "not measured: other cookies come out"
+				continue
+			}
+			measured = append(measured, &measurement{r, p, ports})
+		}
+	}
+
+	counter := instructionCounter(ctx)
+	if err := measureAll(ctx, measured, counter, rounds, time.Now().Add(limit)); err != nil && ctx.Err() == nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		fmt.Println("Interrupted. Up to then:")
+	}
+	printMachine(caddy, chosen)
+	fmt.Println()
+	printTable(chosen, counter != "")
+	return failed(chosen)
+}
+
+// failed tells of subjects that are there and do not work.
+func failed(chosen []*subject) error {
+	for _, s := range chosen {
+		for _, r := range s.rows {
+			if r.problem != "" && s.missing() == nil {
+				return errors.New("not everything could be measured")
+			}
+		}
+	}
+	return nil
+}
+
+// check makes sure that a row's cookies come out, and all of the portal's where the policy is off. Empty lines set nothing; that they are there is remarked.
+func (r *row) check(ports map[string]int) error {
+	off, err := setCookies(ports["off"], r.load)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(off, r.load.sent) {
+		return fmt.Errorf("without policy: got %q, want %q", off, r.load.sent)
+	}
+	want := r.load.want
+	if r.want != nil {
+		want = r.want
+	}
+	on, err := setCookies(ports[r.port], r.load)
+	if err != nil {
+		return err
+	}
+	kept := slices.DeleteFunc(slices.Clone(on), func(line string) bool { return line == "" })
+	if !slices.Equal(kept, want) {
+		return fmt.Errorf("got %q, want %q", kept, want)
+	}
+	if empty := len(on) - len(kept); empty > 0 {
+		r.remark += fmt.Sprintf("; leaves %d empty lines", empty)
+	}
+	return nil
+}
+
+// setCookies are the lines that a visitor gets.
+func setCookies(port int, l *load) ([]string, error) {
+	req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", port, l.path), nil)
+	if err != nil {
+		return nil, err
+	}
+	if l.cookie != "" {
+		req.Header.Set("Cookie", l.cookie)
+	}
+	req.Close = true
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK || string(got) != body {
+		return nil, fmt.Errorf("got %s and %q, %v", resp.Status, got, err)
+	}
+	return resp.Header["Set-Cookie"], nil
+}
+
+// measurement is a row and the process that serves it.
+type measurement struct {
+	*row
+	process *process
+	ports   map[string]int
+}
+
+// pair is a round without the policy and one with it, one right after the other.
+type pair struct{ off, on sample }
+
+// sample is what a request took in one round.
+type sample struct {
+	cpu          float64 // microseconds
+	instructions float64
+}
+
+// measureAll goes through all rows again and again, so that what changes about the machine meets all of them. The first time is for warming up.
+// In every second pair the policy comes first.
+func measureAll(ctx context.Context, measured []*measurement, counter string, rounds int, deadline time.Time) error {
+	defer progress("")
+	for n := 0; len(measured) > 0 && (rounds == 0 || n <= rounds); n++ {
+		for i, m := range measured {
+			if n > 1 && time.Until(deadline) < 2*roundSeconds*time.Second {
+				return nil
+			}
+			progress(fmt.Sprintf("pair %d, %d of %d: %s, %s", n, i+1, len(measured), m.title, m.load.title))
+			var p pair
+			order := []struct {
+				port   string
+				sample *sample
+			}{{"off", &p.off}, {m.port, &p.on}}
+			if (n+i)%2 == 1 {
+				slices.Reverse(order)
+			}
+			for _, o := range order {
+				var err error
+				if *o.sample, err = m.round(ctx, o.port, counter); err != nil {
+					return fmt.Errorf("%s, %s, port %s: %w", m.title, m.load.title, o.port, err)
+				}
+			}
+			if n > 0 {
+				m.pairs = append(m.pairs, p)
+			}
+		}
+	}
+	return nil
+}
+
+// progress shows one line at a terminal, in the place of the one before.
+func progress(line string) {
+	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		fmt.Fprintf(os.Stderr, "\r\033[K%s", line)
+	}
+}
+
+var (
+	wrkRequests = regexp.MustCompile(`(?m)^ +(\d+) requests in `)
+	wrkFailures = regexp.MustCompile(`Socket errors:.*|Non-2xx or 3xx responses:.*`)
+)
+
+// round sends requests to a port for a while.
+func (m *measurement) round(ctx context.Context, port, counter string) (sample, error) {
+	pids, err := m.process.tree()
+	if err != nil {
+		return sample{}, err
+	}
+	args := []string{"wrk", "-t", "1", "-c", strconv.Itoa(connections), "-d", strconv.Itoa(roundSeconds) + "s"}
+	if m.load.cookie != "" {
+		args = append(args, "-H", "Cookie: "+m.load.cookie)
+	}
+	args = append(args, fmt.Sprintf("http://127.0.0.1:%d%s", m.ports[port], m.load.path))
+	counted := filepath.Join(m.process.cmd.Dir, "instructions")
+	if counter != "" {
+		ids := strings.Trim(strings.ReplaceAll(fmt.Sprint(pids), " ", ","), "[]")
+		args = append([]string{counter, "stat", "-x", ",", "-e", "instructions", "-o", counted, "-p", ids, "--"}, args...)
+	}
+	before, err := readCPUTimes(pids)
+	if err != nil {
+		return sample{}, err
+	}
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+	if err != nil {
+		return sample{}, fmt.Errorf("wrk: %w\n%s", err, out)
+	}
+	after, err := readCPUTimes(pids)
+	if err != nil {
+		return sample{}, err
+	}
+	if failures := wrkFailures.Find(out); failures != nil {
+		return sample{}, fmt.Errorf("wrk: %s", failures)
+	}
+	match := wrkRequests.FindSubmatch(out)
+	if match == nil {
+		return sample{}, fmt.Errorf("wrk printed:\n%s", out)
+	}
+	requests, err := strconv.ParseFloat(string(match[1]), 64)
+	if err != nil || requests == 0 {
+		return sample{}, fmt.Errorf("wrk printed:\n%s", out)
+	}
+	s := sample{cpu: float64(after.since(before).Nanoseconds()) / 1000 / requests}
+	if counter != "" {
+		text, err := os.ReadFile(counted)
+		if err != nil {
+			return sample{}, err
+		}
+		instructions, err := countedInstructions(text)
+		if err != nil {
+			return sample{}, err
+		}
+		s.instructions = instructions / requests
+	}
+	return s, nil
+}
+
+// instructionCounter is the path of perf where there is one and the machine counts instructions. Many virtual machines do not.
+func instructionCounter(ctx context.Context) string {
+	perf, err := exec.LookPath("perf")
+	if err != nil {
+		return ""
+	}
+	out, err := exec.CommandContext(ctx, perf, "stat", "-x", ",", "-e", "instructions", "--", "true").CombinedOutput()
+	if err != nil {
+		return ""
+	}
+	if _, err := countedInstructions(out); err != nil {
+		return ""
+	}
+	return perf
+}
+
+// countedInstructions adds up what `perf stat -x ,` printed: a line for each kind of core, the number first.
+func countedInstructions(text []byte) (sum float64, err error) {
+	found := false
+	for line := range strings.Lines(string(text)) {
+		count, rest, ok := strings.Cut(line, ",")
+		if !ok || !strings.Contains(rest, "instructions") {
+			continue
+		}
+		n, err := strconv.ParseFloat(count, 64)
+		if err != nil {
+			return 0, fmt.Errorf("perf printed %q", line)
+		}
+		sum += n
+		found = true
+	}
+	if !found {
+		return 0, fmt.Errorf("perf printed %q", text)
+	}
+	return sum, nil
+}
+
+// printMachine tells on what this was measured.
+func printMachine(caddy string, chosen []*subject) {
+	fmt.Printf("%s, %d cores, Linux %s; %s", cpuModel(), runtime.NumCPU(), kernel(), runtime.Version())
+	if info, err := buildinfo.ReadFile(caddy); err == nil {
+		for _, module := range info.Deps {
+			if module.Path == "github.com/caddyserver/caddy/v2" {
+				fmt.Printf("; Caddy %s", module.Version)
+			}
+		}
+	}
+	packages := []string{"wrk"}
+	for _, s := range chosen {
+		if s.missing() == nil {
+			packages = append(packages, s.packages...)
+		}
+	}
+	slices.Sort(packages)
+	for _, name := range slices.Compact(packages) {
+		if version, err := exec.Command("dpkg-query", "-W", "-f", "${Version}", name).Output(); err == nil {
+			fmt.Printf("; %s %s", name, version)
+		}
+	}
+	fmt.Printf(". %d connections, rounds of %d s.\n", connections, roundSeconds)
+}
+
+func cpuModel() string {
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(text)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}
+
+func kernel() string {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return "of unknown version"
+	}
+	return strings.TrimSpace(string(release))
+}
+
+// printTable prints the table: medians, and in brackets the range of the pairs.
+func printTable(chosen []*subject, instructions bool) {
+	head := []string{"proxy", "cookies", "policy off, µs", "policy on, µs", "added, µs", "on/off", "pairs"}
+	if instructions {
+		head = slices.Insert(head, 6, "added instructions")
+	}
+	head = append(head, "remarks")
+	printRow(head)
+	printRow(slices.Repeat([]string{"---"}, len(head)))
+	for _, s := range chosen {
+		for _, r := range s.rows {
+			cells := []string{r.title, r.load.title}
+			if len(r.pairs) == 0 {
+				cells = append(cells, slices.Repeat([]string{""}, len(head)-3)...)
+				printRow(append(cells, r.problem))
+				continue
+			}
+			cells = append(cells,
+				fmt.Sprintf("%.2f", median(r.each(func(p pair) float64 { return p.off.cpu }))),
+				fmt.Sprintf("%.2f", median(r.each(func(p pair) float64 { return p.on.cpu }))),
+				medianAndRange("%+.2f", r.each(func(p pair) float64 { return p.on.cpu - p.off.cpu })),
+				medianAndRange("%.3f", r.each(func(p pair) float64 { return p.on.cpu / p.off.cpu })))
+			if instructions {
+				cells = append(cells, medianAndRange("%+.0f", r.each(func(p pair) float64 { return p.on.instructions - p.off.instructions })))
+			}
+			printRow(append(cells, strconv.Itoa(len(r.pairs)), r.remark))
+		}
+	}
+}
+
+func printRow(cells []string) { fmt.Printf("| %s |\n", strings.Join(cells, " | ")) }
+
+// each is one number of each pair.
+func (r *row) each(number func(pair) float64) []float64 {
+	numbers := make([]float64, len(r.pairs))
+	for i, p := range r.pairs {
+		numbers[i] = number(p)
+	}
+	return numbers
+}
+
+func median(numbers []float64) float64 {
+	sorted := slices.Sorted(slices.Values(numbers))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+func medianAndRange(format string, numbers []float64) string {
+	return fmt.Sprintf(format+" ("+format+" … "+format+")", median(numbers), slices.Min(numbers), slices.Max(numbers))
+}
