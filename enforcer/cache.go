@@ -32,7 +32,7 @@ var cdnHeaders = []string{"Surrogate-Control", "Cdn-Cache-Control", "Cloudflare-
 func makePrivate(header map[string][]string) {
 	for key := range header {
 		for _, name := range cdnHeaders {
-			if strings.EqualFold(key, name) {
+			if isField(key, name) {
 				delete(header, key)
 			}
 		}
@@ -62,10 +62,15 @@ func makePrivate(header map[string][]string) {
 	header["Cache-Control"] = []string{strings.Join(kept, ", ")}
 }
 
+// isField compares the key of a header map with a field's name, whatever the key's case. Few keys have the right length and first letter.
+func isField(key, name string) bool {
+	return len(key) == len(name) && key[0]|0x20 == name[0]|0x20 && strings.EqualFold(key, name)
+}
+
 // gather returns the lines of a header field, and puts those that stand under other spellings of its name under the canonical one.
 func gather(header map[string][]string, name string) []string {
 	for key, lines := range header {
-		if key != name && strings.EqualFold(key, name) {
+		if key != name && isField(key, name) {
 			delete(header, key)
 			header[name] = append(slices.Clip(header[name]), lines...)
 		}
