@@ -30,6 +30,10 @@ func (adminRoutes) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "admin.api.cookie_policy", New: func() caddy.Module { return adminRoutes{} }}
 }
 
+// Provision shows the metrics also where a config fails to load before its policies are provisioned: Caddy's endpoint is the one of that config
+// until the next one loads.
+func (adminRoutes) Provision(ctx caddy.Context) error { return register(ctx.GetMetricsRegistry()) }
+
 // Routes implements [caddy.AdminRouter].
 func (adminRoutes) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{{Pattern: "/cookie-policy/", Handler: caddy.AdminHandlerFunc(serveAdmin)}}
@@ -77,15 +81,9 @@ func notFound(message string) error {
 }
 
 func policiesInForce() []policyInForce {
-	running.RLock()
-	defer running.RUnlock()
 	list := []policyInForce{}
-	if running.app == nil {
-		return list
-	}
-	for _, name := range running.app.names() {
-		p := running.app.policies[name]
-		list = append(list, policyInForce{name, p.enforcer.Digest(), p.enforcer.Mode(), p.enforcer.Rules(), p.since(), p.observer.Since()})
+	for _, p := range policiesRunning() {
+		list = append(list, policyInForce{p.enforcer.Name(), p.enforcer.Digest(), p.enforcer.Mode(), p.enforcer.Rules(), p.since(), p.observer.Since()})
 	}
 	return list
 }
@@ -97,7 +95,7 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	return encoder.Encode(v)
 }
 
-// writeCSV writes one line for each cookie. Texts from the wire are made harmless for the programs that open such files.
+// writeCSV writes one line for each cookie.
 func writeCSV(w http.ResponseWriter, report *enforcer.Report) error {
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	c := csv.NewWriter(w)
@@ -111,7 +109,7 @@ func writeCSV(w http.ResponseWriter, report *enforcer.Report) error {
 			strings.Join(item.Domains, " "), strings.Join(item.Paths, " "), strings.Join(item.SameSite, " "), strconv.FormatInt(item.Lifetime, 10),
 			strconv.FormatBool(item.Session), strconv.FormatBool(item.Insecure), strconv.FormatBool(item.Scripted), strings.Join(item.Hosts, " ")}
 		for i, cell := range row {
-			row[i] = harmless(cell)
+			row[i] = noFormula(cell)
 		}
 		_ = c.Write(row)
 	}
@@ -119,16 +117,16 @@ func writeCSV(w http.ResponseWriter, report *enforcer.Report) error {
 	return c.Error()
 }
 
-// harmless writes control characters and what is no UTF-8 as escapes, so that no terminal obeys them, and puts a quote before what a
-// spreadsheet would take for a formula.
-func harmless(text string) string {
-	quoted := strconv.QuoteToGraphic(text)
-	text = strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
+// noFormula puts a quote before what a spreadsheet would take for a formula, also in the wide signs that some take for narrow ones.
+func noFormula(cell string) string {
+	if strings.IndexAny(cell, "=+-@\uff1d\uff0b\uff0d\uff20") == 0 {
+		return "'" + cell
 	}
-	return text
+	return cell
 }
 
-// Interface guard
-var _ caddy.AdminRouter = adminRoutes{}
+// Interface guards
+var (
+	_ caddy.AdminRouter = adminRoutes{}
+	_ caddy.Provisioner = adminRoutes{}
+)

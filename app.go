@@ -1,6 +1,8 @@
 package cookiepolicy
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
@@ -19,7 +22,8 @@ func init() {
 }
 
 // App keeps account of the policies that really run. It is not configured: the handlers load it. A config that is only validated, or that fails
-// to load, provisions handlers too, but never starts an app; that is why the audit log is written here.
+// to load, provisions handlers too, and may even start some of its apps: what runs is told by the event with which Caddy says that all of them
+// have started.
 //
 // What was observed outlives a reload, under the policy's name.
 type App struct {
@@ -27,7 +31,7 @@ type App struct {
 	policies map[string]*runningPolicy
 	logger   *zap.Logger
 	audit    *zap.Logger
-	before   *App // the one that runs until this one has started
+	before   *App // the one that runs until this one has taken over
 }
 
 // runningPolicy is one policy of the config, on any number of sites.
@@ -42,7 +46,7 @@ func (p *runningPolicy) since() time.Time { return time.Unix(0, p.inForce.Load()
 // observers are those of all configs that have not ended, by the policy's name.
 var observers = caddy.NewUsagePool()
 
-// running is the app of the config that runs. The admin routes, which outlive configs, ask it.
+// running is the app of the config that runs. The admin routes and the metrics, which outlive configs, ask it.
 var running struct {
 	sync.RWMutex
 	app *App
@@ -64,7 +68,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.policies = map[string]*runningPolicy{}
 	a.logger = ctx.Logger()
 	a.audit = ctx.Logger(new(Handler)).Named("audit")
-	return ctx.GetMetricsRegistry().Register(&collector{app: a})
+	if err := register(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	events, err := ctx.App("events")
+	if err != nil {
+		return err
+	}
+	return events.(*caddyevents.App).On("started", a)
 }
 
 // use takes a handler's policy into account. The same policy may stand on several sites; two different ones under one name are an error.
@@ -90,29 +101,36 @@ func (a *App) use(e *enforcer.Enforcer) error {
 	return nil
 }
 
-// Start records the policies that come into force, and what changed since the config before.
-func (a *App) Start() error {
+// Start has nothing to do: other apps of the config may still fail to.
+func (*App) Start() error { return nil }
+
+// Handle takes over when all apps have started: it records the policies that come into force, and what changed since the config before.
+func (a *App) Handle(context.Context, caddy.Event) error {
 	running.Lock()
+	defer running.Unlock()
+	if running.app == a {
+		return nil
+	}
 	a.before, running.app = running.app, a
-	before := a.before
-	running.Unlock()
-	for _, name := range a.names() {
-		p := a.policies[name]
+	for _, p := range a.list() {
+		name := p.enforcer.Name()
 		p.inForce.Store(time.Now().UnixNano())
-		change := "new"
-		if before != nil && before.policies[name] != nil {
-			old := before.policies[name]
-			if change = "replaces " + old.enforcer.Digest(); old.enforcer.Digest() == p.enforcer.Digest() {
-				change = "none"
+		changes := []string{"new"}
+		if old := a.before.policy(name); old != nil {
+			if changes = p.enforcer.ChangesSince(old.enforcer); len(changes) == 0 {
 				p.inForce.Store(old.inForce.Load())
 			}
 		}
+		counts := p.enforcer.Counts()
 		a.logger.Info("cookie policy in force",
 			zap.String("policy", name),
 			zap.String("digest", p.enforcer.Digest()),
-			zap.Int("rules", p.enforcer.Rules()),
-			zap.String("change", change))
-		if change != "none" {
+			zap.String("mode", p.enforcer.Mode()),
+			zap.Int("rules", counts.Rules),
+			zap.Int("cookies", counts.Cookies),
+			zap.Int("preferences", counts.Preferences),
+			zap.Strings("changes", changes))
+		if len(changes) > 0 {
 			a.audit.Info("policy comes into force",
 				zap.String("policy", name),
 				zap.String("digest", p.enforcer.Digest()),
@@ -123,24 +141,25 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop records the policies that end: those that the config after this one does not have. Where that one failed to start, the one before it
-// goes on running.
+// Stop records the policies that end: those that the config after this one does not have. Nothing ends where this one never took over, or where
+// the one after it failed to start.
 func (a *App) Stop() error {
 	running.Lock()
-	if running.app == a {
-		running.app = a.before
-	} else if running.app != nil && running.app.before == a {
+	defer running.Unlock()
+	switch {
+	case running.app == a:
+		running.app, a.before = a.before, nil
+	case running.app != nil && running.app.before == a:
 		running.app.before = nil
+	default:
+		return nil
 	}
-	after := running.app
-	running.Unlock()
-	for _, name := range a.names() {
-		p := a.policies[name]
-		if after != nil && after.policies[name] != nil && after.policies[name].enforcer.Digest() == p.enforcer.Digest() {
+	for _, p := range a.list() {
+		if after := running.app.policy(p.enforcer.Name()); after != nil && after.enforcer.Digest() == p.enforcer.Digest() {
 			continue
 		}
 		a.audit.Info("policy ends",
-			zap.String("policy", name),
+			zap.String("policy", p.enforcer.Name()),
 			zap.String("digest", p.enforcer.Digest()),
 			zap.Time("time", time.Now()),
 			zap.Time("since", p.since()))
@@ -148,37 +167,58 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup lets go of the observers.
+// Cleanup lets go of the observers. Where something failed after all apps had started, Caddy does not stop them.
 func (a *App) Cleanup() error {
-	for _, name := range a.names() {
-		if _, err := observers.Delete(name); err != nil {
+	if err := a.Stop(); err != nil {
+		return err
+	}
+	for _, p := range a.list() {
+		if _, err := observers.Delete(p.enforcer.Name()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// names are the policies' names in order.
-func (a *App) names() []string {
+// list returns the policies in the order of their names.
+func (a *App) list() []*runningPolicy {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.Sorted(maps.Keys(a.policies))
+	return slices.SortedFunc(maps.Values(a.policies), func(p, q *runningPolicy) int { return cmp.Compare(p.enforcer.Name(), q.enforcer.Name()) })
+}
+
+// policy finds a policy by its name. No app has none.
+func (a *App) policy(name string) *runningPolicy {
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.policies[name]
+}
+
+// policiesRunning are those of the config that runs.
+func policiesRunning() []*runningPolicy {
+	running.RLock()
+	defer running.RUnlock()
+	if running.app == nil {
+		return nil
+	}
+	return running.app.list()
 }
 
 // policyNamed finds a policy of the config that runs.
 func policyNamed(name string) (*runningPolicy, bool) {
 	running.RLock()
 	defer running.RUnlock()
-	if running.app == nil {
-		return nil, false
-	}
-	p, ok := running.app.policies[name]
-	return p, ok
+	p := running.app.policy(name)
+	return p, p != nil
 }
 
 // Interface guards
 var (
-	_ caddy.App          = (*App)(nil)
-	_ caddy.Provisioner  = (*App)(nil)
-	_ caddy.CleanerUpper = (*App)(nil)
+	_ caddy.App           = (*App)(nil)
+	_ caddy.Provisioner   = (*App)(nil)
+	_ caddy.CleanerUpper  = (*App)(nil)
+	_ caddyevents.Handler = (*App)(nil)
 )

@@ -2,11 +2,13 @@ package cookiepolicy
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -15,6 +17,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
@@ -38,11 +41,7 @@ or have weaker attributes than declared, necessary cookies that browsers never s
 Both ask the admin endpoint of running gateways. The exit status is 0 without drift, 1 with it, and 2 where a gateway could not be asked.`,
 		Flags: flags,
 		Func: func(f caddycmd.Flags) (int, error) {
-			status, err := c.run(f.Args(), os.Stdout)
-			if err != nil && status > exitDrift { // Caddy exits with such a status, and says nothing
-				fmt.Fprintln(os.Stderr, "Error:", err)
-			}
-			return status, err
+			return c.run(f.Args(), os.Stdout)
 		},
 	})
 }
@@ -78,7 +77,7 @@ func (c *command) run(args []string, out io.Writer) (status int, err error) {
 	}
 	gateways := c.addresses
 	if len(gateways) == 0 {
-		gateways = addresses{"localhost:2019"}
+		gateways = addresses{caddy.DefaultAdminListen}
 	}
 	if args[0] == "inventory" {
 		report, err := askAll(gateways, c.policy, "inventory", mergeReports)
@@ -95,7 +94,7 @@ func (c *command) run(args []string, out io.Writer) (status int, err error) {
 		return exitNotAsked, err
 	}
 	if n := len(drift.Findings); n > 0 {
-		return exitDrift, fmt.Errorf("the portal and the policy differ: %d findings", n)
+		return exitDrift, fmt.Errorf("the portal and the policy differ; findings: %d", n)
 	}
 	return exitNoDrift, nil
 }
@@ -147,13 +146,31 @@ func askOne(gateway, policy, what string, answer any) error {
 	return get(gateway, url.PathEscape(policy)+"/"+what, answer)
 }
 
-// get asks a gateway's admin endpoint.
+// get asks a gateway's admin endpoint, at an address as Caddy writes it.
 func get(gateway, path string, answer any) error {
+	transport := &http.Transport{DisableKeepAlives: true}
+	origin := strings.TrimSuffix(gateway, "/")
 	if !strings.Contains(gateway, "://") {
-		gateway = "http://" + gateway
+		address, err := caddy.ParseNetworkAddress(gateway)
+		if err != nil {
+			return err
+		}
+		if origin = "http://" + address.JoinHostPort(0); address.IsUnixNetwork() {
+			origin = "http://127.0.0.1" // there has to be some host
+			transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "unix", address.Host)
+			}
+		}
 	}
-	client := &http.Client{Timeout: 30 * time.Second}
-	resp, err := client.Get(strings.TrimSuffix(gateway, "/") + "/cookie-policy/" + path)
+	req, err := http.NewRequest(http.MethodGet, origin+"/cookie-policy/"+path, nil)
+	if err != nil {
+		return err
+	}
+	if transport.DialContext == nil {
+		req.Header.Set("Origin", origin) // endpoints with enforce_origin want it, sockets refuse it
+	}
+	client := &http.Client{Timeout: 30 * time.Second, Transport: transport}
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}
@@ -161,9 +178,12 @@ func get(gateway, path string, answer any) error {
 	if resp.StatusCode != http.StatusOK {
 		var problem struct{ Error string }
 		_ = json.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&problem)
-		return fmt.Errorf("%s: %s", resp.Status, harmless(problem.Error))
+		return fmt.Errorf("%s: %s", resp.Status, enforcer.Printable(problem.Error))
 	}
-	return json.NewDecoder(resp.Body).Decode(answer)
+	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
+		return fmt.Errorf("this is no answer of a gateway with cookie_policy: %w", err)
+	}
+	return nil
 }
 
 // mergeReports adds up what several gateways met. The answer speaks of the time that all of them observed.
@@ -196,6 +216,9 @@ func mergeItem(into, item *enforcer.Item) {
 	}
 	into.Last = later(into.Last, item.Last)
 	into.Count += item.Count
+	if into.Verdicts == nil {
+		into.Verdicts = map[string]uint64{}
+	}
 	for verdict, n := range item.Verdicts {
 		into.Verdicts[verdict] += n
 	}
@@ -221,8 +244,10 @@ func mergeDrifts(drifts []enforcer.Drift) enforcer.Drift {
 	}
 	for _, d := range drifts {
 		for _, f := range d.Findings {
-			same := func(g enforcer.Finding) bool { return g.Kind == f.Kind && g.Cookie == f.Cookie }
 			missing := f.Kind == enforcer.FindingNeverSeen || f.Kind == enforcer.FindingNeverRead
+			same := func(g enforcer.Finding) bool {
+				return g.Kind == f.Kind && g.Cookie == f.Cookie && (missing || g.Detail == f.Detail)
+			}
 			if slices.ContainsFunc(merged.Findings, same) || missing && !everyGatewayLacks(drifts, f) {
 				continue
 			}
@@ -264,17 +289,20 @@ func union(a, b []string) []string {
 }
 
 func printReport(w io.Writer, r *enforcer.Report) {
-	fmt.Fprintf(w, "Policy %s, digest %s, observed since %s\n\n", harmless(r.Policy), harmless(r.Digest), r.Since.UTC().Format(time.RFC3339))
+	fmt.Fprintf(w, "Policy %s, digest %s, observed since %s\n\n", enforcer.Printable(r.Policy), enforcer.Printable(r.Digest), r.Since.UTC().Format(time.RFC3339))
 	fmt.Fprintln(w, "COOKIE\tCHANNEL\tCATEGORY\tCOUNT\tLET THROUGH\tREFUSED\tDELETIONS\tEXPIRED\tLIFETIME\tLAST\tHOSTS")
 	for i := range r.Cookies {
 		item := &r.Cookies[i]
 		lifetime := ""
+		if item.Session {
+			lifetime = "session"
+		}
 		if item.Lifetime > 0 {
 			lifetime = (enforcer.Duration(item.Lifetime) * enforcer.Duration(time.Second)).String()
 		}
 		v := item.Verdicts
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", harmless(item.Name), harmless(item.Channel), harmless(string(item.Category)), item.Count,
-			v["let_through"], v["refused"], v["deletion"], v["expired"], lifetime, item.Last.UTC().Format(time.RFC3339), harmless(strings.Join(item.Hosts, " ")))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", enforcer.Printable(item.Name), enforcer.Printable(item.Channel), enforcer.Printable(string(item.Category)), item.Count,
+			v["let_through"], v["refused"], v["deletion"], v["expired"], lifetime, item.Last.UTC().Format(time.RFC3339), enforcer.Printable(strings.Join(item.Hosts, " ")))
 	}
 	if r.Overflow > 0 {
 		fmt.Fprintf(w, "\n%d more cookies had names for which there was no room.\n", r.Overflow)
@@ -282,13 +310,13 @@ func printReport(w io.Writer, r *enforcer.Report) {
 }
 
 func printDrift(w io.Writer, d *enforcer.Drift) {
-	fmt.Fprintf(w, "Policy %s, digest %s, observed since %s\n\n", harmless(d.Policy), harmless(d.Digest), d.Since.UTC().Format(time.RFC3339))
+	fmt.Fprintf(w, "Policy %s, digest %s, observed since %s\n\n", enforcer.Printable(d.Policy), enforcer.Printable(d.Digest), d.Since.UTC().Format(time.RFC3339))
 	if len(d.Findings) == 0 {
 		fmt.Fprintln(w, "The portal and the policy do not differ.")
 		return
 	}
 	fmt.Fprintln(w, "FINDING\tCOOKIE\tDETAIL")
 	for _, f := range d.Findings {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", harmless(f.Kind), harmless(f.Cookie), harmless(f.Detail))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", enforcer.Printable(f.Kind), enforcer.Printable(f.Cookie), enforcer.Printable(f.Detail))
 	}
 }

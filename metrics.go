@@ -1,6 +1,8 @@
 package cookiepolicy
 
 import (
+	"errors"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
@@ -8,7 +10,10 @@ import (
 
 // collector shows to Prometheus what observers counted. The numbers are added up when somebody asks; nothing of it is on the way of a request.
 // Labels come from the configuration and from fixed words only, never from the wire.
-type collector struct{ app *App }
+//
+// Each config has a registry of its own, and Caddy shows the one of a config that it is only about to load, or could not: what is told is always
+// of the policies that run.
+type collector struct{}
 
 var (
 	verdictsMetric = prometheus.NewDesc("caddy_cookie_policy_verdicts_total",
@@ -21,6 +26,15 @@ var (
 		"The policy in force: its value is the Unix time since when.", []string{"policy", "digest", "mode"}, nil)
 )
 
+// register adds the metrics to a config's registry, once.
+func register(registry *prometheus.Registry) error {
+	err := registry.Register(new(collector))
+	if errors.As(err, new(prometheus.AlreadyRegisteredError)) {
+		return nil
+	}
+	return err
+}
+
 // Describe implements [prometheus.Collector].
 func (*collector) Describe(descs chan<- *prometheus.Desc) {
 	descs <- verdictsMetric
@@ -30,14 +44,12 @@ func (*collector) Describe(descs chan<- *prometheus.Desc) {
 }
 
 // Collect implements [prometheus.Collector].
-func (c *collector) Collect(metrics chan<- prometheus.Metric) {
-	for _, name := range c.app.names() {
-		p := c.app.policies[name]
+func (*collector) Collect(metrics chan<- prometheus.Metric) {
+	for _, p := range policiesRunning() {
+		name := p.enforcer.Name()
 		p.observer.Verdicts(func(channel enforcer.Channel, category enforcer.Category, verdict enforcer.Verdict, n uint64) {
-			if n > 0 {
-				metrics <- prometheus.MustNewConstMetric(verdictsMetric, prometheus.CounterValue, float64(n),
-					name, channel.String(), string(category), verdict.String())
-			}
+			metrics <- prometheus.MustNewConstMetric(verdictsMetric, prometheus.CounterValue, float64(n),
+				name, channel.String(), string(category), verdict.String())
 		})
 		p.observer.Preferences(func(state string, n uint64) {
 			metrics <- prometheus.MustNewConstMetric(preferencesMetric, prometheus.CounterValue, float64(n), name, state)

@@ -15,6 +15,7 @@ import (
 func TestREADMECaddyfiles(t *testing.T) {
 	for i, text := range fenced(t, "caddyfile") {
 		t.Run(fmt.Sprint(i+1), func(t *testing.T) {
+			text = strings.ReplaceAll(text, "/var/log/caddy", t.TempDir())
 			config, warnings, err := adapt(text)
 			if err != nil || len(warnings) > 0 {
 				t.Fatalf("%v, %v\n%s", err, warnings, text)

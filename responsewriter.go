@@ -19,6 +19,8 @@ type responseWriter struct {
 	visit   enforcer.Visit
 	sent    bool // a body has begun, and the header is out; before that, whoever is around this writer may hold it back: encode does
 	late    bool // not even then: HTTP/3 holds it back until a body of some size, or the end
+	http1   bool
+	ended   bool // the connection speaks another protocol now
 }
 
 // WriteHeader filters at each informational status too: whoever sent it restores its header map afterwards, and what was taken out is there again.
@@ -26,6 +28,7 @@ type responseWriter struct {
 func (w *responseWriter) WriteHeader(status int) {
 	if 100 <= status && status <= 199 {
 		w.visit.FilterResponse(w.Header())
+		w.ended = w.ended || w.http1 && status == http.StatusSwitchingProtocols
 	} else {
 		w.complete()
 	}
@@ -63,7 +66,11 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // finish filters what was set without anything being written, what is left in the map for an error route or for whoever holds the response
 // back, and trailers.
-func (w *responseWriter) finish() { w.visit.CompleteResponse(w.Header()) }
+func (w *responseWriter) finish() {
+	if !w.ended {
+		w.visit.CompleteResponse(w.Header())
+	}
+}
 
 // complete filters the final header, and completes it.
 func (w *responseWriter) complete() {

@@ -75,7 +75,7 @@ func TestCommand(t *testing.T) {
 	visit(sites[1] + "?tracked=1")
 	expect(0, "do not differ", "drift", "--address", admins[0])
 	expect(1, "_ga", append([]string{"drift"}, both...)...)
-	expect(1, "the portal and the policy differ: 1 findings", "drift", "--address", admins[1])
+	expect(1, "the portal and the policy differ; findings: 1", "drift", "--address", admins[1])
 	expect(2, "connect", "drift", "--address", admins[0], "--address", fmt.Sprintf("127.0.0.1:%d", portal))
 	expect(2, "no policy of this name is in force", "inventory", "--policy", "town", "--address", admins[0])
 	expect(2, "say what to show: inventory or drift")

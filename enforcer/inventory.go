@@ -55,18 +55,18 @@ type facts struct {
 	hosts    []string
 	domains  []string
 	paths    []string
-	sameSite []string      // in lower case; an empty one where a line had none
+	sameSite []string      // known ones in lower case; an empty one where a line had none
 	longest  time.Duration // of the lives
 	session  bool          // seen without a lifetime
 	insecure bool          // seen without Secure
 	scripted bool          // seen without HttpOnly
 }
 
-// entryShard is what one processor counts of one name, in a cache line of its own.
+// entryShard is what one processor counts of one name, in cache lines of its own.
 type entryShard struct {
 	verdicts [verdicts]atomic.Uint64
-	last     atomic.Int64     // Unix time, in seconds
-	recent   [3]atomic.Uint64 // hashes of attributes and hosts as they came: nothing is new about these
+	last     atomic.Int64      // Unix time, in seconds
+	recent   [11]atomic.Uint64 // hashes of attributes and hosts as they came: nothing is new about these
 }
 
 func (i *inventory) find(name string) *entry {
@@ -205,7 +205,13 @@ func (f facts) with(s *sighting) (more facts, isNew bool) {
 	if a.path != "" {
 		word(&f.paths, a.path)
 	}
-	word(&f.sameSite, strings.ToLower(a.sameSite))
+	sameSite := a.sameSite
+	for _, known := range [...]string{SameSiteLax, SameSiteStrict, SameSiteNone} {
+		if equalFold(sameSite, known) {
+			sameSite = known
+		}
+	}
+	word(&f.sameSite, sameSite)
 	flag(&f.insecure, !a.secure)
 	flag(&f.scripted, !a.httpOnly)
 	flag(&f.session, !s.persistent)

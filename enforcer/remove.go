@@ -84,11 +84,30 @@ func (v *Visit) removals(header map[string][]string) (names []string) {
 		if name == "" || slices.Contains(names, name) {
 			continue
 		}
-		if r := v.enforcer.find(name); r != nil && !v.grants(r) && !setsCookie(header, name) {
+		if r := v.enforcer.find(name); r != nil && !v.grants(r) && !v.sets(header, name) {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// sets says whether the response carries a line for a name, when it goes out: a policy that only reports leaves those in it that it would take out.
+func (v *Visit) sets(header map[string][]string, name string) bool {
+	if !v.enforcer.reports || !setsCookie(header, name) {
+		return setsCookie(header, name)
+	}
+	long := past{now: v.enforcer.now, header: header}
+	for key, lines := range header {
+		if kindOf(key) != setCookieField {
+			continue
+		}
+		for _, line := range lines {
+			if j := v.judge(line, &long); j.cookie.name == name && j.verdict != VerdictRefused {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // setsCookie says whether a response carries a line for a name.

@@ -131,7 +131,12 @@ func (e *Enforcer) Drift(o *Observer) Drift {
 	for _, item := range report.Cookies {
 		r := e.ruleOf(item.name)
 		if r == nil {
-			d.add(FindingUnlisted, item.Name, "met on "+item.Channel+", at "+strings.Join(item.Hosts, ", "))
+			where := "met on " + item.Channel + ", at " + strings.Join(item.Hosts, ", ")
+			if n := len(d.Findings); n > 0 && d.Findings[n-1].Kind == FindingUnlisted && d.Findings[n-1].Cookie == item.Name {
+				d.Findings[n-1].Detail += "; " + where
+			} else {
+				d.add(FindingUnlisted, item.Name, where)
+			}
 			continue
 		}
 		if seen[r] == nil {

@@ -180,10 +180,10 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 	}
 }
 
-// survey looks whether a header carries cookies, and whether they are settled: just those lines that were let through before. A header is
-// filtered several times, because what is around the handler may hold it back for a while.
+// survey looks whether a header carries cookies, and whether they are settled: just those lines that were let through before. The final header
+// is filtered several times, because what is around the handler may hold it back for a while.
 func (v *Visit) survey(header map[string][]string) (carries, settled bool) {
-	settled = v.passedN > 0 && slices.Equal(header["Set-Cookie"], v.passed[:v.passedN])
+	settled = v.completed && v.passedN > 0 && slices.Equal(header["Set-Cookie"], v.passed[:v.passedN])
 	for key := range header {
 		if kindOf(key) != otherField {
 			carries = true
@@ -198,9 +198,6 @@ func (v *Visit) survey(header map[string][]string) (carries, settled bool) {
 // remove refused cookies from the browser, and the preference where the policy says that it is sent again.
 func (v *Visit) CompleteResponse(header map[string][]string) {
 	v.carries = false
-	if !v.completed { // an informational header may have carried the same lines
-		v.passedN = 0
-	}
 	v.FilterResponse(header)
 	if !v.completed {
 		v.completed = true
@@ -280,6 +277,9 @@ func (v *Visit) filterLines(key string, lines []string, header map[string][]stri
 			v.observeLine(&j)
 		}
 		if v.enforcer.reports {
+			if j.verdict != VerdictRefused && len(v.enforcer.rewrites) > 0 {
+				v.mend(line, &j, &long) // for what it finds
+			}
 			kept++
 			continue
 		}
