@@ -11,6 +11,10 @@ import (
 // which nothing was taken by consent stays as cacheable as the portal said; one on which a verdict depended on consent varies by Cookie,
 // and by the header of a signal where that could have decided.
 func (v *Visit) protect(header map[string][]string) {
+	if v.fields.caches && (v.varies || v.carries) {
+		gather(header, "Vary")
+		gather(header, "Cache-Control")
+	}
 	if v.varies {
 		addVary(header, "Cookie")
 		for i := range v.enforcer.signals {
@@ -20,6 +24,9 @@ func (v *Visit) protect(header map[string][]string) {
 		}
 	}
 	if v.carries {
+		if v.fields.caches {
+			removeCDN(header)
+		}
 		makePrivate(header)
 	}
 }
@@ -28,8 +35,23 @@ func (v *Visit) protect(header map[string][]string) {
 var cdnHeaders = []string{"Surrogate-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control",
 	"Netlify-Cdn-Cache-Control", "Akamai-Cache-Control", "Edge-Control", "X-Accel-Expires"}
 
-// makePrivate takes from a response what lets shared caches keep it, and forbids them to. What browsers may do stays as it was.
-func makePrivate(header map[string][]string) {
+// isCacheField finds fields for caches under other keys than the two that are looked at anyway.
+func isCacheField(key string) bool {
+	switch len(key) {
+	case len("Vary"):
+		return key != "Vary" && isField(key, "Vary")
+	case len("Cache-Control"):
+		return key != "Cache-Control" && isField(key, "Cache-Control")
+	}
+	for _, name := range cdnHeaders {
+		if isField(key, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func removeCDN(header map[string][]string) {
 	for key := range header {
 		for _, name := range cdnHeaders {
 			if isField(key, name) {
@@ -37,7 +59,11 @@ func makePrivate(header map[string][]string) {
 			}
 		}
 	}
-	lines := gather(header, "Cache-Control")
+}
+
+// makePrivate takes from a response what lets shared caches keep it, and forbids them to. What browsers may do stays as it was.
+func makePrivate(header map[string][]string) {
+	lines := header["Cache-Control"]
 	private, shared := false, false
 	for _, line := range lines {
 		for d := range directives(line) {
@@ -67,15 +93,14 @@ func isField(key, name string) bool {
 	return len(key) == len(name) && key[0]|0x20 == name[0]|0x20 && strings.EqualFold(key, name)
 }
 
-// gather returns the lines of a header field, and puts those that stand under other spellings of its name under the canonical one.
-func gather(header map[string][]string, name string) []string {
+// gather puts the lines of a header field that stand under other spellings of its name under the canonical one.
+func gather(header map[string][]string, name string) {
 	for key, lines := range header {
 		if key != name && isField(key, name) {
 			delete(header, key)
 			header[name] = append(slices.Clip(header[name]), lines...)
 		}
 	}
-	return header[name]
 }
 
 // isShared says whether a directive of Cache-Control speaks to shared caches only (RFC 9111 section 5.2.2).
@@ -107,7 +132,7 @@ func directives(line string) func(func(string) bool) {
 
 // addVary adds a field's name to Vary, where it is not there yet.
 func addVary(header map[string][]string, name string) {
-	lines := gather(header, "Vary")
+	lines := header["Vary"]
 	for _, line := range lines {
 		for member := range strings.SplitSeq(line, ",") {
 			if member = trim(member); member == "*" || strings.EqualFold(member, name) {

@@ -18,6 +18,9 @@ func (a *attributes) deletes(p *past) bool {
 	if a.expires == "" {
 		return false
 	}
+	if p.isFuture(a.expires) {
+		return false
+	}
 	date, ok := parseDate(a.expires)
 	return ok && p.isLongPast(date)
 }
@@ -48,6 +51,33 @@ type past struct {
 	header map[string][]string // the response's, for its Date
 	before time.Time
 	known  bool // before is set
+
+	thisYear int // zero until it is asked for
+}
+
+// isFuture is a quick look at a date: a number of four digits beyond this year is its year, or makes it no date that parseDate reads.
+func (p *past) isFuture(text string) bool {
+	digits, number := 0, 0
+	for i := range len(text) {
+		c := text[i]
+		if '0' <= c && c <= '9' {
+			digits, number = digits+1, 10*number+int(c-'0')
+			continue
+		}
+		if digits == 4 && number > p.year() {
+			return true
+		}
+		digits, number = 0, 0
+	}
+	return digits == 4 && number > p.year()
+}
+
+// year is the gateway's, which no later one can be long past of.
+func (p *past) year() int {
+	if p.thisYear == 0 {
+		p.thisYear = p.now().UTC().Year()
+	}
+	return p.thisYear
 }
 
 // isLongPast says whether a date is a day or more in the past by the gateway's clock and by the response's Date. Browsers correct Expires

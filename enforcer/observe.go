@@ -14,8 +14,8 @@ func (v *Visit) observeLine(j *judgement) {
 	if e == nil {
 		return
 	}
-	e.count(*v.observed.shard, j.verdict, v.began)
-	e.note(*v.observed.shard, &j.cookie, v.request.Host, v.began)
+	e.count(*v.shard, j.verdict, v.began)
+	e.note(*v.shard, &j.cookie, v.request.Host, v.began)
 	if j.rule == nil && !e.told.Load() {
 		v.discover(ChannelSet, &j.cookie)
 	}
@@ -56,8 +56,8 @@ func (v *Visit) observePair(name string, r *rule, granted bool) {
 	if e == nil {
 		return
 	}
-	e.count(*v.observed.shard, verdict, v.began)
-	e.noteHost(*v.observed.shard, v.request.Host)
+	e.count(*v.shard, verdict, v.began)
+	e.noteHost(*v.shard, v.request.Host)
 	if r == nil && !e.told.Load() {
 		v.discover(ChannelRead, &setCookie{name: name})
 	}
@@ -72,7 +72,7 @@ func (v *Visit) observeExpired(name string) {
 	v.tally(ChannelExpire, r, VerdictExpired)
 	v.trace(ChannelExpire, name, r, VerdictExpired)
 	if e := v.entry(&v.enforcer.observer.read, name, r); e != nil {
-		e.count(*v.observed.shard, VerdictExpired, v.began)
+		e.count(*v.shard, VerdictExpired, v.began)
 	}
 }
 
@@ -81,8 +81,7 @@ func (v *Visit) tally(channel Channel, r *rule, verdict Verdict) {
 	if r != nil {
 		category = r.counter
 	}
-	v.observed.tally[channel][category][verdict]++
-	v.observed.met |= 1 << channel
+	v.enforcer.observer.shards[*v.shard].verdicts[channel][category][verdict].Add(1)
 }
 
 // entry finds or makes the entry of a name. There is none where there is no room.
@@ -100,7 +99,7 @@ func (v *Visit) entry(i *inventory, name string, r *rule) *entry {
 	}
 	e := i.add(name, kind, len(o.shards), v.began)
 	if e == nil {
-		o.shards[*v.observed.shard].overflow.Add(1)
+		o.shards[*v.shard].overflow.Add(1)
 	}
 	return e
 }
@@ -208,11 +207,12 @@ func (v *Visit) trace(channel Channel, name string, r *rule, verdict Verdict) {
 // End ends the Visit: its numbers are added up. It returns what is to be told one by one: unlisted cookies that were never met before, and,
 // if the Visit is traced, each verdict.
 func (v *Visit) End() (discoveries []Discovery, traced []Traced) {
-	if o := v.enforcer.observer; o != nil && v.observed.shard != nil {
+	if o := v.enforcer.observer; o != nil && v.shard != nil {
 		if v.read {
-			o.shards[*v.observed.shard].preferences[v.preference.state].Add(1)
+			o.shards[*v.shard].preferences[v.preference.state].Add(1)
 		}
-		o.end(&v.observed)
+		o.end(v.shard)
+		v.shard = nil
 	}
 	if v.told == nil {
 		return nil, nil

@@ -63,14 +63,11 @@ type Observer struct {
 
 // shard is what one processor counts. The space behind it keeps neighbours out of its cache lines.
 type shard struct {
-	verdicts    tally[atomic.Uint64]
+	verdicts    [channels][len(counted)][verdicts]atomic.Uint64
 	preferences [len(preferenceStates)]atomic.Uint64
 	overflow    atomic.Uint64
 	_           [128]byte
 }
-
-// tally is one number for each channel, category and verdict.
-type tally[T any] [channels][len(counted)][verdicts]T
 
 // NewObserver begins to observe. Give it to the Enforcers whose numbers belong together, such as one policy before and after a reload.
 func NewObserver(now time.Time) *Observer {
@@ -161,31 +158,8 @@ func (o *Observer) firstTold(name string) bool {
 	return !told
 }
 
-// observation is what one request adds to an Observer: numbers that are written once, at its end.
-type observation struct {
-	tally tally[uint32]
-	met   uint8 // channels with numbers, one bit each
-	shard *int
-}
-
 // begin takes a shard for the time of a request.
 func (o *Observer) begin() *int { return o.free.Get().(*int) }
 
-// end adds up.
-func (o *Observer) end(n *observation) {
-	s := &o.shards[*n.shard]
-	for channel := range channels {
-		if n.met&(1<<channel) == 0 {
-			continue
-		}
-		for category := range counted {
-			for verdict := range verdicts {
-				if count := n.tally[channel][category][verdict]; count > 0 {
-					s.verdicts[channel][category][verdict].Add(uint64(count))
-				}
-			}
-		}
-	}
-	o.free.Put(n.shard)
-	*n = observation{}
-}
+// end gives the shard back.
+func (o *Observer) end(shard *int) { o.free.Put(shard) }

@@ -32,6 +32,7 @@ type Visit struct {
 	completed  bool   // the final header has been completed
 	unusable   Unusable
 	moved      map[string]bool // lines to which rewrite_domain gave another Domain
+	fields     fields          // of the response's header
 	carries    bool            // the response carries a cookie
 	varies     bool            // the response depends on the preference
 	signalled  uint8           // and on these signals, one bit each
@@ -39,7 +40,7 @@ type Visit struct {
 	passed     [8]string       // lines that were let through, if they are so few
 	passedN    int
 	judged     []string // Set-Cookie lines of the final header that have been counted
-	observed   observation
+	shard      *int     // in which the Observer counts
 	told       *details // rarely needed
 }
 
@@ -50,7 +51,7 @@ func (e *Enforcer) Visit(r Request) Visit {
 		v.began = e.now()
 	}
 	if e.observer != nil {
-		v.observed.shard = e.observer.begin()
+		v.shard = e.observer.begin()
 	}
 	return v
 }
@@ -151,27 +152,24 @@ func (v *Visit) letsRead(pair string) bool {
 // Lines are moved within their slice; one whose lines are all let through is not touched. A handler must not share a slice of lines between
 // responses.
 func (v *Visit) FilterResponse(header map[string][]string) {
-	if carries, settled := v.survey(header); !carries || settled {
+	v.fields = survey(header)
+	v.carries = false
+	switch {
+	case !v.fields.cookies:
+		return
+	case v.settled(header):
+		v.carries = true
 		return
 	}
 	v.readNewest(header)
+	if !v.fields.odd {
+		v.filterField(header, "Set-Cookie", header["Set-Cookie"])
+		return
+	}
 	for key, lines := range header {
 		switch kindOf(key) {
 		case setCookieField:
-			kept := v.filterLines(key, lines, header)
-			if key != "Set-Cookie" && v.enforcer.observer != nil {
-				v.noteJudged(key, kept)
-			}
-			switch {
-			case len(kept) == 0 && !v.enforcer.reports:
-				delete(header, key)
-			case len(kept) < len(lines):
-				header[key] = kept
-			}
-			v.carries = v.carries || len(kept) > 0
-			if v.passedN = 0; len(kept) <= len(v.passed) {
-				v.passedN = copy(v.passed[:], kept)
-			}
+			v.filterField(header, key, lines)
 		case setCookie2Field:
 			if !v.enforcer.reports {
 				delete(header, key)
@@ -180,24 +178,54 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 	}
 }
 
-// survey looks whether a header carries cookies, and whether they are settled: just those lines that were let through before. The final header
-// is filtered several times, because what is around the handler may hold it back for a while.
-func (v *Visit) survey(header map[string][]string) (carries, settled bool) {
-	settled = v.completed && v.passedN > 0 && slices.Equal(header["Set-Cookie"], v.passed[:v.passedN])
+func (v *Visit) filterField(header map[string][]string, key string, lines []string) {
+	kept := v.filterLines(key, lines, header)
+	if key != "Set-Cookie" && v.enforcer.observer != nil {
+		v.noteJudged(key, kept)
+	}
+	switch {
+	case len(kept) == 0 && !v.enforcer.reports:
+		delete(header, key)
+	case len(kept) < len(lines):
+		header[key] = kept
+	}
+	v.carries = v.carries || len(kept) > 0
+	if v.passedN = 0; len(kept) <= len(v.passed) {
+		v.passedN = copy(v.passed[:], kept)
+	}
+}
+
+// settled says whether the header carries just those lines that were let through before. The final header is filtered several times, because
+// what is around the handler may hold it back for a while.
+func (v *Visit) settled(header map[string][]string) bool {
+	return v.completed && v.passedN > 0 && !v.fields.odd && slices.Equal(header["Set-Cookie"], v.passed[:v.passedN])
+}
+
+// fields are what a look at the keys of a header map tells.
+type fields struct {
+	cookies bool // there are cookies
+	odd     bool // and some of them under another key than Set-Cookie
+	caches  bool // there are fields for caches under other keys than Cache-Control and Vary
+}
+
+// survey looks at the keys of a header map, once: most responses need no more.
+func survey(header map[string][]string) (f fields) {
 	for key := range header {
-		if kindOf(key) != otherField {
-			carries = true
-			settled = settled && key == "Set-Cookie"
+		switch kindOf(key) {
+		case setCookieField:
+			f.cookies, f.odd = true, f.odd || key != "Set-Cookie"
+		case setCookie2Field:
+			f.cookies, f.odd = true, true
+		case cacheField:
+			f.caches = true
 		}
 	}
-	v.carries = settled
-	return carries, settled
+	return f
 }
 
 // CompleteResponse does what FilterResponse does, to the final header. The first time it also adds to it what belongs to a page: lines that
 // remove refused cookies from the browser, and the preference where the policy says that it is sent again.
 func (v *Visit) CompleteResponse(header map[string][]string) {
-	v.carries = false
 	v.FilterResponse(header)
 	if !v.completed {
 		v.completed = true
@@ -237,17 +265,21 @@ func (v *Visit) isNavigation(header map[string][]string) bool {
 	return equalFold(media, "text/html") || equalFold(media, "application/xhtml+xml")
 }
 
-// fieldKind tells the header fields that carry cookies from all others.
+// fieldKind tells the header fields that matter from all others.
 type fieldKind uint8
 
 const (
 	otherField fieldKind = iota
 	setCookieField
 	setCookie2Field // RFC 6265 section 9.4 retired it; browsers ignore it, other clients may not
+	cacheField      // for caches, under another key than Cache-Control and Vary
 )
 
-// kindOf reads a key of a header map, in any case, with blanks around it, or with the prefix of a trailer.
+// kindOf reads a key of a header map. Keys that carry cookies may be in any case, with blanks around them, or with the prefix of a trailer.
 func kindOf(key string) fieldKind {
+	if isCacheField(key) {
+		return cacheField
+	}
 	if len(key) < len("Set-Cookie") {
 		return otherField
 	}
@@ -418,20 +450,14 @@ func (v *Visit) objects(header string) bool {
 // readNewest looks for lines by which the response itself sets or deletes the preference: they carry the visitor's newest choice, by which
 // the response's own cookies are judged.
 func (v *Visit) readNewest(header map[string][]string) {
-	var written []newest
-	for key, lines := range header {
-		if kindOf(key) != setCookieField {
-			continue
-		}
-		long := past{now: v.enforcer.now, header: header}
-		for _, line := range lines {
-			cookie := v.enforcer.preferenceNamed(line)
-			if cookie == "" {
-				continue
-			}
-			if j := v.judge(line, &long); j.verdict != VerdictRefused {
-				a := j.cookie.readAttributes()
-				written = append(written, newest{cookie, j.cookie.value, a.deletes(&long)})
+	if len(v.enforcer.preferences) == 0 {
+		return
+	}
+	written := v.newestIn(nil, header, header["Set-Cookie"])
+	if v.fields.odd {
+		for key, lines := range header {
+			if key != "Set-Cookie" && kindOf(key) == setCookieField {
+				written = v.newestIn(written, header, lines)
 			}
 		}
 	}
@@ -446,13 +472,30 @@ func (v *Visit) readNewest(header map[string][]string) {
 	}
 }
 
+func (v *Visit) newestIn(written []newest, header map[string][]string, lines []string) []newest {
+	long := past{now: v.enforcer.now, header: header}
+	for _, line := range lines {
+		cookie := v.enforcer.preferenceNamed(line)
+		if cookie == "" {
+			continue
+		}
+		if j := v.judge(line, &long); j.verdict != VerdictRefused {
+			a := j.cookie.readAttributes()
+			written = append(written, newest{cookie, j.cookie.value, a.deletes(&long)})
+		}
+	}
+	return written
+}
+
 // preferenceNamed returns the name of the preference that a line writes, or nothing. It costs next to nothing where it writes none.
 func (e *Enforcer) preferenceNamed(line string) string {
+	for line != "" && (line[0] == ' ' || line[0] == '\t') {
+		line = line[1:]
+	}
 	for i := range e.preferences {
-		cookie := e.preferences[i].cookie
-		if at := strings.Index(line, cookie); at >= 0 && trim(line[:at]) == "" {
-			if rest := strings.TrimLeft(line[at+len(cookie):], " \t"); strings.HasPrefix(rest, "=") {
-				return cookie
+		if rest, found := strings.CutPrefix(line, e.preferences[i].cookie); found {
+			if name, _, _ := strings.Cut(rest, "="); len(name) < len(rest) && trim(name) == "" {
+				return e.preferences[i].cookie
 			}
 		}
 	}

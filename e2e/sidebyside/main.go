@@ -114,12 +114,12 @@ func run(ctx context.Context, rounds int, limit time.Duration, only string) erro
 	if err := measureAll(ctx, measured, counter, rounds, time.Now().Add(limit)); err != nil && ctx.Err() == nil {
 		return err
 	}
-	if ctx.Err() != nil {
-		fmt.Println("Interrupted. Up to then:")
-	}
 	printMachine(caddy, chosen)
 	fmt.Println()
 	printTable(chosen, counter != "")
+	if ctx.Err() != nil {
+		return errors.New("interrupted: these are the pairs up to then")
+	}
 	return failed(chosen)
 }
 
