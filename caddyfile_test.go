@@ -65,7 +65,7 @@ unlisted: "maybe": no such unlisted; want block or pass`},
 		{"a policy without a rule", `{}`, "this policy lets no cookie through; name a preset such as opendatasoft, or write an allow line"},
 		{"a field nobody knows", `{"alow": []}`, `unknown field "alow"`},
 		{"a field of a preset nobody knows", `{"presets": [{"name": "matomo", "anonymus": true}]}`, `unknown field "anonymus"`},
-		{"a duration that is none", `{"allow": [{"category": "necessary", "cookies": ["a"], "lifetime": "2 weeks"}]}`, `"2 weeks" is not a duration`},
+		{"a duration that is none", `{"allow": [{"category": "necessary", "cookies": ["a"], "lifetime": "2 weeks"}]}`, `allow[0].lifetime: this is not a duration, or none at all; write one such as 30m, 12h or 183d`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := `{"admin": {"disabled": true}, "apps": {"http": {"servers": {"s": {"listen": ["127.0.0.1:0"], "routes": [{"handle": [` +

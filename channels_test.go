@@ -416,7 +416,7 @@ func TestPreferenceFormats(t *testing.T) {
 	}{
 		{"json, by default", "preference choice", map[string]string{
 			`{"statistics":true}`: "stats", `{"statistics":true,"marketing":true}`: "stats ads", `%7B%22marketing%22%3Atrue%7D`: "ads",
-			`"{"statistics":true}"`: "stats", `{"statistics":false}`: "", `{"statistics":1}`: "", `["statistics"]`: "", `{`: "", ``: "",
+			`"{"statistics":true}"`: "stats", `{"statistics":false}`: "", `{"statistics":1}`: "", `["statistics"]`: "stats", `"statistics"`: "", `{`: "", ``: "",
 		}},
 		{"json at a path", "preference choice {\nformat json purposes.enabled\n}", map[string]string{
 			`{"purposes":{"enabled":{"statistics":true}}}`: "stats", `{"purposes":{"enabled":["marketing"]}}`: "ads", `{"statistics":true}`: "",

@@ -85,6 +85,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer func() { // also where the handler panics, as reverse_proxy does when a body breaks off
 		fw.finish()
+		fw.over = true
 		h.tell(&fw.visit, r)
 	}()
 	return next.ServeHTTP(fw, r)
@@ -134,7 +135,7 @@ const placeholderPrefix = "http.cookie_policy.consent."
 // placeholder answers for a consent key. A key that nobody knows is undecided, and told once: it is likely to be misspelt.
 func (w *responseWriter) placeholder(name string) (any, bool) {
 	key, found := strings.CutPrefix(name, placeholderPrefix)
-	if !found {
+	if !found || w.over { // an error route that asks has a policy of its own, whose answer is noted for its response
 		return nil, false
 	}
 	consent, known := w.visit.Consent(key)

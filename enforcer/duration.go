@@ -3,6 +3,7 @@ package enforcer
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -68,16 +69,25 @@ func (d Duration) String() string {
 // MarshalJSON writes the duration as text.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
-// UnmarshalJSON reads a text or a number of nanoseconds. As everywhere in JSON null changes nothing.
+// UnmarshalJSON reads a text or a number of nanoseconds. As everywhere in JSON null changes nothing. What is no duration is kept as one that
+// [Policy.Validate] refuses.
 func (d *Duration) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil
 	}
 	var text string
-	if json.Unmarshal(b, &text) != nil {
-		return json.Unmarshal(b, (*int64)(d))
+	var err error
+	if json.Unmarshal(b, &text) == nil {
+		*d, err = ParseDuration(text)
+	} else {
+		err = json.Unmarshal(b, (*int64)(d))
 	}
-	parsed, err := ParseDuration(text)
-	*d = parsed
-	return err
+	if err != nil || *d == 0 {
+		*d = noDuration
+	}
+	return nil
 }
+
+// noDuration stands for what was given and is no duration, or none at all. Where it was given, and all else that is wrong, is told by
+// [Policy.Validate].
+const noDuration = Duration(math.MinInt64)

@@ -162,7 +162,7 @@ func (p *Policy) resolve() (rules []Rule, preferences []Preference) {
 func (p *Policy) spelledOut(rules []Rule, preferences []Preference) Policy {
 	spelled := Policy{
 		Name:          p.Name,
-		Allow:         rules,
+		Allow:         slices.Clone(rules),
 		Preference:    slices.Clone(preferences),
 		Signal:        p.Signal,
 		Unlisted:      cmp.Or(p.Unlisted, UnlistedBlock),
@@ -173,6 +173,9 @@ func (p *Policy) spelledOut(rules []Rule, preferences []Preference) Policy {
 	}
 	for i := range spelled.Preference {
 		spelled.Preference[i] = spelled.Preference[i].withDefaults()
+	}
+	for i := range spelled.Allow {
+		spelled.Allow[i].Consent = spelled.Allow[i].consent()
 	}
 	return spelled
 }
@@ -200,11 +203,7 @@ func (e *Enforcer) compile(r *Rule) *rule {
 	if compiled.always {
 		return compiled
 	}
-	consent := r.Consent
-	if len(consent) == 0 {
-		consent = []string{string(r.Category)}
-	}
-	for _, key := range consent {
+	for _, key := range r.consent() {
 		k, known := e.keys[key]
 		if !known {
 			k = len(e.keys)
@@ -238,6 +237,14 @@ func (e *Enforcer) compilePreference(p *Preference) {
 			e.names.add(name, e.compile(&Rule{Category: Necessary, Cookies: []string{name}}))
 		}
 	}
+}
+
+// consent are the rule's consent keys, by default the name of its category. Necessary cookies have none.
+func (r *Rule) consent() []string {
+	if len(r.Consent) == 0 && r.Category != Necessary {
+		return []string{string(r.Category)}
+	}
+	return r.Consent
 }
 
 // normalDomain is a Domain as browsers compare it: without a leading dot and in lower case (RFC 6265bis section 5.6.3).

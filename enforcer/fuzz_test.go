@@ -3,6 +3,7 @@ package enforcer
 import (
 	"bytes"
 	"encoding/json"
+	"iter"
 	"regexp"
 	"slices"
 	"strconv"
@@ -108,7 +109,8 @@ func FuzzCookie(f *testing.F) {
 	e := withPreference(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		lines := strings.Split(text, "\n")
-		pairs := cookiePairs{lines: lines}
+		next, stop := iter.Pull2(cookiePairs(lines))
+		defer stop()
 		preferred := false
 		for _, pair := range strings.Split(strings.Join(lines, ";"), ";") {
 			if pair = strings.Trim(pair, " \t"); pair == "" {
@@ -120,11 +122,11 @@ func FuzzCookie(f *testing.F) {
 			}
 			name, value = strings.Trim(name, " \t"), strings.Trim(value, " \t")
 			preferred = preferred || name == "prefs" || name == "more"
-			if gotName, gotValue, ok := pairs.next(); !ok || gotName != name || gotValue != value {
+			if gotName, gotValue, ok := next(); !ok || gotName != name || gotValue != value {
 				t.Fatalf("of %q the pair %q=%q was read as %q=%q, %t", lines, name, value, gotName, gotValue, ok)
 			}
 		}
-		if name, value, ok := pairs.next(); ok {
+		if name, value, ok := next(); ok {
 			t.Errorf("of %q one pair too many was read: %q=%q", lines, name, value)
 		}
 		if got := readChoicesOf(e, lines...); got != "" && !preferred {
@@ -196,7 +198,11 @@ func plainReading(text string) string {
 		return "doubt"
 	}
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	if begin, _ := d.Token(); begin != json.Delim('{') {
+	switch begin, _ := d.Token(); begin {
+	case json.Delim('['):
+		return plainList(text)
+	case json.Delim('{'):
+	default:
 		return "doubt"
 	}
 	said := map[string]string{}
@@ -219,6 +225,21 @@ func plainReading(text string) string {
 		}
 	}
 	return strings.Trim(said["a"]+" "+said["b"], " ")
+}
+
+// plainList reads an array of the keys that are granted.
+func plainList(text string) string {
+	var list []any
+	if json.Unmarshal([]byte(text), &list) != nil {
+		return "doubt"
+	}
+	said := ""
+	for _, key := range []string{"a", "b"} {
+		if slices.Contains(list, any(key)) {
+			said += " +" + key
+		}
+	}
+	return strings.Trim(said, " ")
 }
 
 // nesting counts brackets, of which there are at least as many as levels.

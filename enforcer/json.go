@@ -15,14 +15,19 @@ type jsonReader struct {
 	i             int // of the byte to be read next
 	path          []string
 	timestamp     []string
-	seenChoices   bool
-	seenTimestamp bool
+	met           [2]uint64 // members on the way to the choices and to the timestamp, one bit for each level
 	contradictory bool
 	seen          keysSeen
 }
 
 func (r *jsonReader) read() preferenceState {
-	if !r.object(r.path, r.timestamp) {
+	r.blanks()
+	switch {
+	case len(r.path) == 0 && r.i < len(r.text) && r.text[r.i] == '[':
+		if !r.array() {
+			return preferenceUnreadable
+		}
+	case !r.object(r.path, r.timestamp):
 		return preferenceUnreadable
 	}
 	if r.blanks(); r.i < len(r.text) {
@@ -60,11 +65,9 @@ func (r *jsonReader) object(path, timestamp []string) bool {
 // member reads the value of one member.
 func (r *jsonReader) member(key []byte, path, timestamp []string) bool {
 	r.blanks()
-	toTime := len(timestamp) > 0 && isKey(key, timestamp[0])
+	toTime := len(timestamp) > 0 && isKey(key, timestamp[0]) && r.meet(1, len(timestamp))
 	switch {
 	case toTime && len(timestamp) == 1:
-		r.contradictory = r.contradictory || r.seenTimestamp
-		r.seenTimestamp = true
 		value, ok := r.valueText()
 		return ok && r.setTime(bytes.Trim(value, `"`))
 	case path != nil && len(path) == 0:
@@ -73,11 +76,9 @@ func (r *jsonReader) member(key []byte, path, timestamp []string) bool {
 		}
 		return r.choice(key)
 	}
-	toChoices := len(path) > 0 && isKey(key, path[0])
+	toChoices := len(path) > 0 && isKey(key, path[0]) && r.meet(0, len(path))
 	switch {
 	case toChoices && len(path) == 1:
-		r.contradictory = r.contradictory || r.seenChoices
-		r.seenChoices = true
 		if r.i < len(r.text) && r.text[r.i] == '[' {
 			return r.array()
 		}
@@ -86,6 +87,14 @@ func (r *jsonReader) member(key []byte, path, timestamp []string) bool {
 		return r.object(below(path, toChoices), below(timestamp, toTime))
 	}
 	return r.value()
+}
+
+// meet notes a member on the way to the choices or to the timestamp. It is always true; a member that was met before contradicts itself.
+func (r *jsonReader) meet(way, left int) bool {
+	bit := uint64(1) << min(left, 63)
+	r.contradictory = r.contradictory || r.met[way]&bit != 0
+	r.met[way] |= bit
+	return true
 }
 
 // below is what is left of a path one level down, if that is on the way.

@@ -216,16 +216,17 @@ func (e *editor) domainNow() string {
 // checkDomain notes a cookie that no browser takes from the visitor's host (RFC 6265bis section 5.7, steps 9 and 10): its Domain has to be that
 // host, or one above it that somebody owns.
 func (v *Visit) checkDomain(name, domain string) {
-	host := strings.ToLower(v.request.Host)
-	if colon := strings.LastIndexByte(host, ':'); colon >= 0 {
-		host = host[:colon]
+	if !v.acceptsDomain(domain) {
+		v.unusable = Unusable{Name: name, Domain: domain}
 	}
+}
+
+// acceptsDomain says whether browsers accept a Domain, as they compare it, from the visitor's host.
+func (v *Visit) acceptsDomain(domain string) bool {
+	host := hostName(v.request.Host)
 	_, err := netip.ParseAddr(host)
 	isAddress := err == nil // nothing is above it
-	if domain == "" || domain == host || !isAddress && strings.HasSuffix(host, "."+domain) && !isPublicSuffix(domain) {
-		return
-	}
-	v.unusable = Unusable{Name: name, Domain: domain}
+	return domain == "" || domain == host || !isAddress && strings.HasSuffix(host, "."+domain) && !isPublicSuffix(domain)
 }
 
 // Unusable is a cookie of the response whose Domain no browser accepts from the visitor's host.

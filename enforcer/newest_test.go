@@ -43,6 +43,9 @@ func TestAResponseIsJudgedByTheChoiceThatItWrites(t *testing.T) {
 		{"another cookie whose name begins like it", refusal, []string{`prefs2={"stats":true}`}, nil},
 		{"another cookie whose value looks like it", refusal, []string{`sessionid=prefs={"stats":true}`}, nil},
 		{"one that browsers refuse", refusal, []string{"prefs={\"stats\":true}\x01"}, nil},
+		{"one that browsers drop for its SameSite, after a refusal", refusal, []string{grant + "; SameSite=None"}, nil},
+		{"one that browsers drop for its Domain, after a refusal", refusal, []string{grant + "; Domain=other.example"}, nil},
+		{"one that some browsers may take for a deletion, after a refusal", refusal, []string{grant + "; Expires=Thu, 15 Jan 2026 11:00:00 GMT"}, nil},
 		{"one without a name", refusal, []string{`={"stats":true}`}, nil},
 		{"one with blanks around its name", refusal, []string{"\t prefs \t= {\"stats\":true}"}, both},
 	} {

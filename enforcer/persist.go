@@ -19,13 +19,14 @@ func (v *Visit) persist(header map[string][]string) {
 	}
 	for i := range v.enforcer.preferences {
 		p := &v.enforcer.preferences[i]
-		if p.persist == "" || countPairs(v.cookies, p.cookie) != 1 || setsCookie(header, p.cookie) {
+		if p.persist == "" || countPairs(v.cookies(), p.cookie) != 1 || setsCookie(header, p.cookie) {
 			continue
 		}
-		pairs := cookiePairs{lines: v.cookies}
-		name, value, ok := pairs.next()
-		for ok && name != p.cookie {
-			name, value, ok = pairs.next()
+		var value string
+		for name, v := range cookiePairs(v.cookies()) {
+			if name == p.cookie {
+				value = v
+			}
 		}
 		c := p.newChoices(v.enforcer.keys)
 		state := p.readChoices(value, &c)

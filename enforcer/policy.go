@@ -9,8 +9,9 @@
 // Header lines are read as browsers read them (RFC 6265bis, and what browsers were seen to do where it leaves room), never by net/http's
 // cookie parser, which loses lines that browsers store. The package does no I/O, starts no goroutine and reads no clock but the one it is given.
 //
-// For the result to hold, whoever calls it MUST pass every response header map through [Visit.FilterResponse] before it is sent: each
-// informational (1xx) one, the final one, and the trailers.
+// For the result to hold, whoever calls it MUST pass the request through [Visit.FilterRequest] before anybody reads its cookies, each
+// informational (1xx) response header through [Visit.FilterResponse], and the final one, with late additions and trailers, through
+// [Visit.CompleteResponse] before it is sent.
 package enforcer
 
 import (

@@ -150,9 +150,10 @@ func (p *compiledPreference) counts(c *choices, now func() time.Time) bool {
 
 // newest is a preference cookie that the response itself sets or deletes: it carries a newer choice than the request.
 type newest struct {
-	cookie  string
-	value   string
-	deleted bool
+	cookie   string
+	value    string
+	deleted  bool
+	doubtful bool // some browsers keep it, some may take it for a deletion: then what the request brought counts as well
 }
 
 // readPreference reads the visitor's choices about keys. Doubt is refusal: a single cookie that cannot be read, or that contradicts itself,
@@ -170,7 +171,7 @@ func (e *Enforcer) readPreference(keys map[string]int, cookies []string, written
 		p.refused.addAll(m.refused)
 	}
 	if p.inDoubt() {
-		return preference{state: p.state}
+		return preference{state: p.state, granted: newKeySet(len(keys)), refused: newKeySet(len(keys))}
 	}
 	p.granted.removeAll(p.refused)
 	return p
@@ -192,11 +193,10 @@ type merger struct {
 func (m *merger) copies(cookies []string, written []newest) {
 	rewritten := false
 	for _, w := range written {
-		rewritten = rewritten || w.cookie == m.preference.cookie
+		rewritten = rewritten || w.cookie == m.preference.cookie && !w.doubtful
 	}
 	if !rewritten || countPairs(cookies, m.preference.cookie) > 1 {
-		pairs := cookiePairs{lines: cookies}
-		for name, value, ok := pairs.next(); ok; name, value, ok = pairs.next() {
+		for name, value := range cookiePairs(cookies) {
 			if name == m.preference.cookie {
 				m.add(value)
 			}
@@ -277,8 +277,7 @@ func (s *keysSeen) add(key []byte) (twice, ok bool) {
 
 // countPairs counts the pairs of a name.
 func countPairs(cookies []string, cookie string) (n int) {
-	pairs := cookiePairs{lines: cookies}
-	for name, _, ok := pairs.next(); ok; name, _, ok = pairs.next() {
+	for name := range cookiePairs(cookies) {
 		if name == cookie {
 			n++
 		}

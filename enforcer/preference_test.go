@@ -145,7 +145,8 @@ func TestAPreferenceInDoubtGrantsNothing(t *testing.T) {
 		{"blanks", "%20"},
 		{"a word", "true"},
 		{"a string", `"a"`},
-		{"a list", `["a"]`},
+		{"a list of lists that does not end", `["a",["b"]`},
+		{"a text", `"a"`},
 		{"an unfinished object", `{"a":true`},
 		{"an unfinished object, encoded", `%7B%22a%22%3Atrue`},
 		{"a comma too many", `{"a":true,}`},
@@ -282,6 +283,26 @@ func TestEachOfManyKeysIsReadForItself(t *testing.T) {
 		contradicting := []string{fmt.Sprintf(`prefs={"k%d":true,"k%d":true}`, granted, granted)}
 		if letThrough(e, contradicting, fmt.Sprintf("c%d=1", granted)) {
 			t.Errorf("k%d is granted twice, and counted", granted)
+		}
+	}
+}
+
+// A member on the way to the choices, or to the time of the choice, that is given twice contradicts itself, at every level.
+func TestAWayThatIsGivenTwiceContradictsItself(t *testing.T) {
+	policy := tracking(RuleOptions{Consent: []string{"m"}}, "_ga")
+	policy.Preference = []Preference{{Cookies: []string{"prefs"}, Path: "a.b", Timestamp: "a.at"}}
+	e := compiled(t, policy)
+	for value, want := range map[string]bool{
+		`{"a":{"b":{"m":true}}}`:                                             true,
+		`{"a":{"b":["m"],"at":1}}`:                                           true,
+		`{"a":{"b":{"m":true}},"a":{}}`:                                      false,
+		`{"a":{},"a":{"b":{"m":true}}}`:                                      false,
+		`{"a":{"b":{"m":true},"b":{}}}`:                                      false,
+		`{"a":{"b":{"m":true},"at":1768478400,"\u0061t":1768478400}}`:        false,
+		`{"a":{"b":{"m":true}},"x":{"a":{"b":{"m":false}}},"b":{"m":false}}`: true,
+	} {
+		if got := letThrough(e, []string{"prefs=" + value}, "_ga=1"); got != want {
+			t.Errorf("%s: let through is %t", value, got)
 		}
 	}
 }

@@ -21,6 +21,10 @@ func (v *Visit) remove(header map[string][]string) {
 	if len(names) == 0 {
 		return
 	}
+	// A request may carry more names than any response has room for: which of them are looked at changes with the clock.
+	if first := int(v.enforcer.now().Unix() % int64(len(names))); len(names) > maxRemovals {
+		names = slices.Concat(names[first:], names[:first])[:maxRemovals]
+	}
 	host := domainOf(v.request.Host)
 	removals := make([][]string, len(names))
 	for i, name := range names {
@@ -77,37 +81,37 @@ func fitting(lines []string) int {
 	return len(lines)
 }
 
-// removals are the names to be removed, each once: at most so many that a response has room for one line each.
+// removals are the names to be removed, each once.
 func (v *Visit) removals(header map[string][]string) (names []string) {
-	pairs := cookiePairs{lines: v.cookies}
-	for name, _, ok := pairs.next(); ok && len(names) < maxRemovals; name, _, ok = pairs.next() {
-		if name == "" || slices.Contains(names, name) {
+	seen := v.namesSet(header)
+	for name := range cookiePairs(v.cookies()) {
+		if name == "" || seen[name] {
 			continue
 		}
-		if r := v.enforcer.find(name); r != nil && !v.grants(r) && !v.sets(header, name) {
+		seen[name] = true
+		if r := v.enforcer.find(name); r != nil && !v.grants(r) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// sets says whether the response carries a line for a name, when it goes out: a policy that only reports leaves those in it that it would take out.
-func (v *Visit) sets(header map[string][]string, name string) bool {
-	if !v.enforcer.reports || !setsCookie(header, name) {
-		return setsCookie(header, name)
-	}
+// namesSet are the names for which the response carries a line when it goes out: a policy that only reports leaves those in it that it would
+// take out.
+func (v *Visit) namesSet(header map[string][]string) map[string]bool {
+	set := map[string]bool{}
 	long := past{now: v.enforcer.now, header: header}
 	for key, lines := range header {
 		if kindOf(key) != setCookieField {
 			continue
 		}
 		for _, line := range lines {
-			if j := v.judge(line, &long); j.cookie.name == name && j.verdict != VerdictRefused {
-				return true
+			if c, ok := readSetCookie(line); ok && (!v.enforcer.reports || v.judge(line, &long).verdict != VerdictRefused) {
+				set[c.name] = true
 			}
 		}
 	}
-	return false
+	return set
 }
 
 // setsCookie says whether a response carries a line for a name.
@@ -178,10 +182,7 @@ func appendDomain(domains []string, domain, host string) []string {
 // domainOf is the host as a Domain attribute may name it: without port, in lower case, made of letters, digits, dots and hyphens. It is empty
 // for all others, for addresses, and for public suffixes, where browsers take no such attribute (RFC 6265bis section 5.7, step 9).
 func domainOf(host string) string {
-	if colon := strings.LastIndexByte(host, ':'); colon >= 0 {
-		host = host[:colon]
-	}
-	host = strings.ToLower(host)
+	host = hostName(host)
 	labels, numeric := 1, true
 	for i := range len(host) {
 		switch c := host[i]; {

@@ -130,10 +130,10 @@ func (v *validator) options(path string, o *RuleOptions) {
 	v.distinct(path+".consent", o.Consent, v.key)
 	v.distinct(path+".domain", o.Domain, v.domain)
 	v.distinct(path+".path", o.Path, v.path)
-	if o.Lifetime != 0 && o.Lifetime < Duration(time.Second) {
+	if v.duration(path+".lifetime", o.Lifetime) && o.Lifetime < Duration(time.Second) {
 		v.fault(path+".lifetime", o.Lifetime.String(), "a life of less than a second is none", "write one such as 183d, or remove it: a cookie of the session has no lifetime")
 	}
-	if o.MaxAge != 0 && o.MaxAge < Duration(time.Second) {
+	if v.duration(path+".max_age", o.MaxAge) && o.MaxAge < Duration(time.Second) {
 		v.fault(path+".max_age", o.MaxAge.String(), "a life of less than a second is none", "write one such as 183d, or remove it: a cookie is refused by not naming it")
 	}
 	v.oneOf(path+".same_site", o.SameSite, SameSiteLax, SameSiteStrict, SameSiteNone)
@@ -173,9 +173,6 @@ func (v *validator) signals(signals []Signal) {
 			v.fault(path+".signal", "", "this signal has no name", "want gpc or dnt")
 		}
 		v.oneOf(path+".signal", s.Signal, SignalGPC, SignalDNT)
-		if slices.ContainsFunc(signals[:i], func(t Signal) bool { return t.Signal == s.Signal }) {
-			v.fault(path+".signal", s.Signal, "this signal is given twice", "name all its categories in one line")
-		}
 		if len(s.Categories) == 0 {
 			v.fault(path+".categories", s.Signal, "this signal objects to nothing", "name the categories it refuses")
 		}
@@ -214,7 +211,7 @@ func (v *validator) domain(path, domain string) {
 	}
 	if host == "" || strings.HasPrefix(host, ".") || strings.Contains(host, "..") {
 		v.fault(path, domain, "no browser takes this for a Domain", "write a host name such as data.example.org")
-	} else if isPublicSuffix(normalDomain(host)) {
+	} else if isPublicSuffix(strings.TrimSuffix(normalDomain(host), ".")) {
 		v.fault(path, domain, "no browser takes a public suffix for a Domain: it belongs to many owners", "write a name below it, such as example."+host)
 	}
 }
@@ -322,26 +319,42 @@ func (v *validator) format(path string, p *Preference) {
 	if format == FormatFlag && p.Value == "" {
 		v.fault(path+".value", "", "a flag wants the value that grants", "write one such as: format flag yes")
 	}
-	if format == FormatPairs && p.Separator != "" && p.Separator == p.withDefaults().Assignment {
-		v.fault(path+".assignment", p.Separator, "pairs cannot be told apart where one word is both separator and assignment", "write both as the tool does")
+	if spelled := p.withDefaults(); format == FormatPairs && spelled.Separator == spelled.Assignment {
+		v.fault(path+".assignment", spelled.Assignment, "pairs cannot be told apart where one word is both separator and assignment", "write both as the tool does")
 	}
 	v.distinct(path+".keys", p.Keys, v.key)
 	v.distinct(path+".granted", p.Granted, v.key)
+	if p.Timestamp != "" && (p.Timestamp == p.Path || p.Timestamp == p.ListKey) {
+		v.fault(path+".timestamp", p.Timestamp, "the choices stand at this place", "write where the time of the choice stands, or remove it")
+	}
 	v.dotted(path+".path", p.Path)
 	v.dotted(path+".timestamp", p.Timestamp)
-	if p.MaxAge < 0 {
+	if v.duration(path+".max_age", p.MaxAge) && p.MaxAge < 0 {
 		v.fault(path+".max_age", p.MaxAge.String(), "a choice cannot count for less than no time", "write one such as 183d")
 	}
-	if p.MaxAge != 0 && p.Timestamp == "" {
+	if p.MaxAge > 0 && p.Timestamp == "" {
 		v.fault(path+".max_age", p.MaxAge.String(), "nobody can tell how old a choice without a timestamp is", "name the timestamp, or remove max_age")
 	}
 	if p.Persist == "" {
 		return
 	}
 	v.path(path+".persist", p.Persist)
+	for _, name := range p.Cookies {
+		if hasPrefixFold(name, "__host-") && p.Persist != "/" {
+			v.fault(path+".persist", p.Persist, "browsers take a __Host- cookie with Path=/ only", "write persist alone")
+		}
+	}
 	if p.MaxAge == 0 {
 		v.fault(path+".persist", p.Persist, "what is left of a choice's life is known only from a timestamp and max_age", "add both")
 	}
+}
+
+// duration says whether a duration was given that can be judged. What is none is refused.
+func (v *validator) duration(path string, d Duration) bool {
+	if d == noDuration {
+		v.fault(path, "", "this is not a duration, or none at all", "write one such as 30m, 12h or 183d")
+	}
+	return d != 0 && d != noDuration
 }
 
 // dotted accepts the path of a JSON member.

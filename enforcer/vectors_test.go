@@ -120,8 +120,7 @@ func TestWhatChromiumSendsIsReadAsItMeansIt(t *testing.T) {
 			for _, c := range v.Jar {
 				jar = append(jar, storedCookie{Name: rawBytes(c.Name), Value: rawBytes(c.Value)})
 			}
-			pairs := cookiePairs{lines: sent}
-			for name, value, ok := pairs.next(); ok; name, value, ok = pairs.next() {
+			for name, value := range cookiePairs(sent) {
 				read = append(read, storedCookie{Name: name, Value: value})
 			}
 			for _, cookies := range [][]storedCookie{jar, read} {

@@ -23,7 +23,9 @@ type Request struct {
 type Visit struct {
 	enforcer   *Enforcer
 	request    Request
-	cookies    []string // the request's Cookie header as it came
+	own        [2]string // the request's Cookie header as it came, if it has no more lines
+	ownN       int
+	more       []string // and if it has
 	preference preference
 	decided    keySet // keys that the preference itself decides; known where the policy has signals
 	read       bool   // the preference is
@@ -46,7 +48,13 @@ type Visit struct {
 
 // Visit begins a request. If the Enforcer has an Observer, [Visit.End] has to end it.
 func (e *Enforcer) Visit(r Request) Visit {
-	v := Visit{enforcer: e, request: r, cookies: r.Header["Cookie"]}
+	v := Visit{enforcer: e, request: r}
+	// A copy, for directives inside may change the header's lines in place, and the visitor's choice is read when it is needed.
+	if lines := r.Header["Cookie"]; len(lines) <= len(v.own) {
+		v.ownN = copy(v.own[:], lines)
+	} else {
+		v.more = slices.Clone(lines)
+	}
 	if e.persists || e.observer != nil {
 		v.began = e.now()
 	}
@@ -56,26 +64,34 @@ func (e *Enforcer) Visit(r Request) Visit {
 	return v
 }
 
+// cookies are the lines of the request's Cookie header as they came.
+func (v *Visit) cookies() []string {
+	if v.more != nil {
+		return v.more
+	}
+	return v.own[:v.ownN]
+}
+
 // FilterRequest takes out of the request's Cookie header every cookie that the policy does not let through for this visitor, in place in the
 // header map. What stays is byte for byte and in order; nothing left means no header.
 func (v *Visit) FilterRequest() {
 	if v.enforcer.reports {
-		for _, line := range v.cookies {
+		for _, line := range v.cookies() {
 			v.filterCookies(line)
 		}
 		return
 	}
-	for i, line := range v.cookies {
+	for i, line := range v.cookies() {
 		kept, changed := v.filterCookies(line)
 		if !changed {
 			continue
 		}
 		// The lines as they came are still needed; the header gets a slice of its own.
-		lines := append(make([]string, 0, len(v.cookies)), v.cookies[:i]...)
+		lines := append(make([]string, 0, len(v.cookies())), v.cookies()[:i]...)
 		if kept != "" {
 			lines = append(lines, kept)
 		}
-		for _, line := range v.cookies[i+1:] {
+		for _, line := range v.cookies()[i+1:] {
 			if kept, _ := v.filterCookies(line); kept != "" {
 				lines = append(lines, kept)
 			}
@@ -408,7 +424,7 @@ func (v *Visit) Consent(key string) (consent Consent, known bool) {
 		v.dependsOn(k)
 		return v.preference.consent(k), true
 	}
-	p := v.enforcer.readPreference(map[string]int{key: 0}, v.cookies, nil)
+	p := v.enforcer.readPreference(map[string]int{key: 0}, v.cookies(), nil)
 	consent = p.consent(0)
 	return consent, consent != Undecided || slices.ContainsFunc(v.enforcer.preferences, func(p compiledPreference) bool { return slices.Contains(p.keys, key) })
 }
@@ -423,7 +439,7 @@ func (v *Visit) readOnce() {
 }
 
 func (v *Visit) readPreference(written []newest) {
-	v.preference = v.enforcer.readPreference(v.enforcer.keys, v.cookies, written)
+	v.preference = v.enforcer.readPreference(v.enforcer.keys, v.cookies(), written)
 	if len(v.enforcer.signals) > 0 {
 		v.decided = v.preference.granted.clone()
 		v.decided.addAll(v.preference.refused)
@@ -466,7 +482,7 @@ func (v *Visit) readNewest(header map[string][]string) {
 		v.read, v.rewritten = true, true
 		v.readPreference(written)
 		// Cookies that were granted when the request came may not be now.
-		v.removable = v.removable || len(v.cookies) > 0
+		v.removable = v.removable || len(v.cookies()) > 0
 	case v.rewritten: // by an informational response, whose cookies browsers do not store
 		v.read, v.rewritten = false, false
 	}
@@ -481,7 +497,14 @@ func (v *Visit) newestIn(written []newest, header map[string][]string, lines []s
 		}
 		if j := v.judge(line, &long); j.verdict != VerdictRefused {
 			a := j.cookie.readAttributes()
-			written = append(written, newest{cookie, j.cookie.value, a.deletes(&long)})
+			if !j.cookie.storable() || a.refused || !v.acceptsDomain(normalDomain(a.domain)) {
+				continue // browsers drop it, and keep what they have
+			}
+			n := newest{cookie: cookie, value: j.cookie.value, deleted: a.deletes(&long)}
+			if expires, ok := latestDate(a.expires); ok && !n.deleted {
+				n.doubtful = !expires.After(v.enforcer.now().Add(time.Duration(day)))
+			}
+			written = append(written, n)
 		}
 	}
 	return written
