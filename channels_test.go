@@ -727,3 +727,21 @@ func TestAKeyThatNobodyKnowsIsToldOnce(t *testing.T) {
 		t.Errorf("got %q", told)
 	}
 }
+
+// Where policies lie in one another, or an error route has one of its own, the innermost answers, and its response says that it depends on the
+// visitor's choice.
+func TestPlaceholdersAreAnsweredByTheInnermostPolicy(t *testing.T) {
+	const inner = "cookie_policy {\nallow third_party x {\nconsent k\n}\npreference mine\nunlisted pass\n}\nheader X-Consent {http.cookie_policy.consent.k}\n"
+	for name, directives := range map[string]string{
+		"one in another":                         "route {\ncookie_policy opendatasoft {\nallow third_party y {\nconsent k\n}\nunlisted pass\n}\n" + inner + "respond ok\n}",
+		"one in an error route":                  "cookie_policy opendatasoft {\nallow third_party y {\nconsent k\n}\nunlisted pass\n}\nerror 500\nhandle_errors {\n" + inner + "respond oops\n}",
+		"one behind another that has ended well": "route {\n@never path /never\nroute @never {\ncookie_policy opendatasoft\n}\n" + inner + "respond ok\n}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			raw := startGateway(t, directives).get(t, `mine={"k":true}; cookies_preferences={"k":false}`).raw
+			if !strings.Contains(raw, "\r\nX-Consent: granted\r\n") || !strings.Contains(raw, "\r\nVary: Cookie\r\n") {
+				t.Errorf("the answer is %q", raw)
+			}
+		})
+	}
+}

@@ -69,10 +69,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 
 // ServeHTTP filters the request, hands it on, and filters what comes back.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	fw := &responseWriter{
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 		handler:               h,
-		visit:                 h.enforcer.Visit(enforcer.Request{Header: r.Header, Host: r.Host, HTTPS: isHTTPS(r)}),
+		visit:                 h.enforcer.Visit(enforcer.Request{Header: r.Header, Host: r.Host, HTTPS: isHTTPS(r, vars)}),
 		late:                  r.ProtoMajor == 3,
 		http1:                 r.ProtoMajor == 1,
 	}
@@ -80,15 +81,36 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		fw.visit.Trace()
 	}
 	fw.visit.FilterRequest()
-	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Map(fw.placeholder)
-	}
+	around := fw.answer(r, vars)
 	defer func() { // also where the handler panics, as reverse_proxy does when a body breaks off
 		fw.finish()
-		fw.over = true
 		h.tell(&fw.visit, r)
 	}()
-	return next.ServeHTTP(fw, r)
+	err := next.ServeHTTP(fw, r)
+	if err == nil && around != nil { // after an error its routes go on asking this one, unless they have a policy of their own
+		fw.first.answering = around
+	}
+	return err
+}
+
+// visitVar is the request's variable for the first of its writers: handlers can lie in one another, and in error routes.
+const visitVar = "http.handlers.cookie_policy.first"
+
+// answer makes the writer answer the request's placeholders, in the place of the one around it, which it returns.
+func (w *responseWriter) answer(r *http.Request, vars map[string]any) (around *responseWriter) {
+	if first, ok := vars[visitVar].(*responseWriter); ok {
+		w.first, around = first, first.answering
+		first.answering = w
+		return around
+	}
+	w.first, w.answering = w, w
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Map(w.placeholder)
+	}
+	if vars != nil {
+		vars[visitVar] = w
+	}
+	return nil
 }
 
 // tell ends a Visit and writes down what is to be told of it: names, never values.
@@ -120,8 +142,8 @@ func (h *Handler) tell(visit *enforcer.Visit, r *http.Request) {
 }
 
 // isHTTPS says whether the visitor's own connection is HTTPS. Behind a trusted proxy that proxy knows.
-func isHTTPS(r *http.Request) bool {
-	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+func isHTTPS(r *http.Request, vars map[string]any) bool {
+	if trusted, _ := vars[caddyhttp.TrustedProxyVarKey].(bool); trusted {
 		if values := r.Header["X-Forwarded-Proto"]; len(values) > 0 {
 			visitors, _, _ := strings.Cut(values[len(values)-1], ",") // each further proxy may have added its own
 			return strings.EqualFold(strings.TrimSpace(visitors), "https")
@@ -135,13 +157,14 @@ const placeholderPrefix = "http.cookie_policy.consent."
 // placeholder answers for a consent key. A key that nobody knows is undecided, and told once: it is likely to be misspelt.
 func (w *responseWriter) placeholder(name string) (any, bool) {
 	key, found := strings.CutPrefix(name, placeholderPrefix)
-	if !found || w.over { // an error route that asks has a policy of its own, whose answer is noted for its response
+	if !found {
 		return nil, false
 	}
-	consent, known := w.visit.Consent(key)
-	if !known && w.handler.toldUnknownKey.CompareAndSwap(false, true) {
-		w.handler.logger.Warn("a placeholder asks for a consent key that neither a rule nor the visitor's preference knows; is it misspelt?",
-			zap.String("policy", w.handler.enforcer.Name()),
+	h := w.answering.handler
+	consent, known := w.answering.visit.Consent(key)
+	if !known && h.toldUnknownKey.CompareAndSwap(false, true) {
+		h.logger.Warn("a placeholder asks for a consent key that neither a rule nor the visitor's preference knows; is it misspelt?",
+			zap.String("policy", h.enforcer.Name()),
 			zap.String("key", key))
 	}
 	return consent.String(), true

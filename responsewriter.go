@@ -20,8 +20,10 @@ type responseWriter struct {
 	sent    bool // a body has begun, and the header is out; before that, whoever is around this writer may hold it back: encode does
 	late    bool // not even then: HTTP/3 holds it back until a body of some size, or the end
 	http1   bool
-	over    bool // the handler has returned
-	ended   bool // the connection speaks another protocol now
+
+	first     *responseWriter // of the request
+	answering *responseWriter // of the first: the one that answers placeholders now
+	ended     bool            // the connection speaks another protocol now
 }
 
 // WriteHeader filters at each informational status too: whoever sent it restores its header map afterwards, and what was taken out is there again.
