@@ -88,11 +88,6 @@ func makePrivate(header map[string][]string) {
 	header["Cache-Control"] = []string{strings.Join(kept, ", ")}
 }
 
-// isField compares the key of a header map with a field's name, whatever the key's case. Few keys have the right length and first letter.
-func isField(key, name string) bool {
-	return len(key) == len(name) && key[0]|0x20 == name[0]|0x20 && strings.EqualFold(key, name)
-}
-
 // gather puts the lines of a header field that stand under other spellings of its name under the canonical one.
 func gather(header map[string][]string, name string) {
 	for key, lines := range header {

@@ -148,14 +148,6 @@ func (p *compiledPreference) counts(c *choices, now func() time.Time) bool {
 	return age <= p.maxAge && age >= -clockSkew
 }
 
-// newest is a preference cookie that the response itself sets or deletes: it carries a newer choice than the request.
-type newest struct {
-	cookie   string
-	value    string
-	deleted  bool
-	doubtful bool // some browsers keep it, some may take it for a deletion: then what the request brought counts as well
-}
-
 // readPreference reads the visitor's choices about keys. Doubt is refusal: a single cookie that cannot be read, or that contradicts itself,
 // and nothing is granted.
 //

@@ -344,7 +344,7 @@ func TestACookieThatCannotBeRemovedDoesNotHinderOthers(t *testing.T) {
 }
 
 // Lines are added to the response's own, and to no memory that the handler may have set aside for other things.
-func TestRemovalsDoNotWriteBehindTheLinesOfTheHandler(t *testing.T) {
+func TestExpiriesDoNotWriteBehindTheLinesOfTheHandler(t *testing.T) {
 	e := compiled(t, tracking(RuleOptions{}, "_ga"))
 	lines := []string{"sessionid=1", "of another response"}
 	got := respond(e, Request{Header: navigation("_ga=1"), Host: "localhost"}, http.Header{"Set-Cookie": lines[:1]})
@@ -354,7 +354,7 @@ func TestRemovalsDoNotWriteBehindTheLinesOfTheHandler(t *testing.T) {
 }
 
 // What a hostile request costs is linear in its bytes.
-func BenchmarkRemove(b *testing.B) {
+func BenchmarkExpire(b *testing.B) {
 	e := compiled(b, tracking(RuleOptions{}, "t_*"))
 	var many strings.Builder
 	for i := 0; many.Len() < 1<<20; i++ {

@@ -10,27 +10,27 @@ import (
 
 // Limits of what one response removes from a browser; the rest is removed by the next ones.
 const (
-	maxRemovals     = 20
-	maxRemovalBytes = 4096
+	maxExpiries    = 20
+	maxExpiryBytes = 4096
 )
 
-// remove adds lines that expire the cookies that the browser sent, that a rule names, and that this visitor does not grant. A name for which
+// expire adds lines that remove the cookies that the browser sent, that a rule names, and that this visitor does not grant. A name for which
 // the response itself carries a line is left alone.
-func (v *Visit) remove(header map[string][]string) {
-	names := v.removals(header)
+func (v *Visit) expire(header map[string][]string) {
+	names := v.refusedNames(header)
 	if len(names) == 0 {
 		return
 	}
 	// A request may carry more names than any response has room for: which of them are looked at changes with the clock.
-	if first := int(v.enforcer.now().Unix() % int64(len(names))); len(names) > maxRemovals {
-		names = slices.Concat(names[first:], names[:first])[:maxRemovals]
+	if first := int(v.enforcer.now().Unix() % int64(len(names))); len(names) > maxExpiries {
+		names = slices.Concat(names[first:], names[:first])[:maxExpiries]
 	}
 	host := domainOf(v.request.Host)
-	removals := make([][]string, len(names))
+	expiries := make([][]string, len(names))
 	for i, name := range names {
-		removals[i] = v.removalsOf(name, host)
+		expiries[i] = v.expiriesOf(name, host)
 	}
-	lines, told := v.thatFit(removals), ""
+	lines, told := v.thatFit(expiries), ""
 	for _, line := range lines {
 		if name, _, _ := strings.Cut(line, "="); name != told {
 			v.observeExpired(name)
@@ -45,13 +45,13 @@ func (v *Visit) remove(header map[string][]string) {
 
 // thatFit joins the lines for which one response has room, those for one name together. If that is not all of them, the first one changes with
 // the clock: cookies that no line reaches stay in the browser, and would be tried again and again before all others.
-func (v *Visit) thatFit(removals [][]string) (lines []string) {
-	if all := slices.Concat(removals...); fitting(all) == len(all) {
+func (v *Visit) thatFit(expiries [][]string) (lines []string) {
+	if all := slices.Concat(expiries...); fitting(all) == len(all) {
 		return all
 	}
-	now, names := v.enforcer.now().Unix(), int64(len(removals))
+	now, names := v.enforcer.now().Unix(), int64(len(expiries))
 	for i := range names {
-		next := removals[(now+i)%names]
+		next := expiries[(now+i)%names]
 		if more := slices.Concat(lines, next); fitting(more) == len(more) {
 			lines = more
 			continue
@@ -74,15 +74,15 @@ func fitting(lines []string) int {
 	bytes := 0
 	for i, line := range lines {
 		bytes += len("Set-Cookie: ") + len(line) + len("\r\n")
-		if i == maxRemovals || bytes > maxRemovalBytes {
+		if i == maxExpiries || bytes > maxExpiryBytes {
 			return i
 		}
 	}
 	return len(lines)
 }
 
-// removals are the names to be removed, each once.
-func (v *Visit) removals(header map[string][]string) (names []string) {
+// refusedNames are the names to be removed, each once.
+func (v *Visit) refusedNames(header map[string][]string) (names []string) {
 	seen := v.namesSet(header)
 	for name := range cookiePairs(v.cookies()) {
 		if name == "" || seen[name] {
@@ -129,9 +129,9 @@ func setsCookie(header map[string][]string, name string) bool {
 	return false
 }
 
-// removalsOf are the lines that remove one cookie. A cookie is known by its name, its domain, its path and its partition, and a request shows
+// expiriesOf are the lines that remove one cookie. A cookie is known by its name, its domain, its path and its partition, and a request shows
 // only the name: each likely variant gets a line of its own.
-func (v *Visit) removalsOf(name, host string) (lines []string) {
+func (v *Visit) expiriesOf(name, host string) (lines []string) {
 	rule := v.enforcer.find(name)
 	secure, httpOnly, hostOnly := demandsOf(name)
 	domains := []string{""}

@@ -1,0 +1,180 @@
+package enforcer
+
+import (
+	"slices"
+	"strings"
+)
+
+// FilterResponse takes out of a response's header map, in place, every cookie that the policy does not let through for this visitor:
+// Set-Cookie lines under any spelling of the key, also as a trailer ([net/http.TrailerPrefix]), and Set-Cookie2 whole. What is let through
+// stays byte for byte and in order. Filtering twice does no harm.
+//
+// Lines are moved within their slice; one whose lines are all let through is not touched. A handler must not share a slice of lines between
+// responses.
+func (v *Visit) FilterResponse(header map[string][]string) {
+	v.fields = survey(header)
+	v.carries = false
+	switch {
+	case !v.fields.cookies:
+		return
+	case v.settled(header):
+		v.carries = true
+		return
+	}
+	v.readNewest(header)
+	if !v.fields.odd {
+		v.filterField(header, "Set-Cookie", header["Set-Cookie"])
+		return
+	}
+	for key, lines := range header {
+		switch kindOf(key) {
+		case setCookieField:
+			v.filterField(header, key, lines)
+		case setCookie2Field:
+			if !v.enforcer.reports {
+				delete(header, key)
+			}
+		}
+	}
+}
+
+func (v *Visit) filterField(header map[string][]string, key string, lines []string) {
+	kept := v.filterLines(key, lines, header)
+	if key != "Set-Cookie" && v.enforcer.observer != nil {
+		v.noteJudged(key, kept)
+	}
+	switch {
+	case len(kept) == 0 && !v.enforcer.reports:
+		delete(header, key)
+	case len(kept) < len(lines):
+		header[key] = kept
+	}
+	v.carries = v.carries || len(kept) > 0
+	if v.passedN = 0; len(kept) <= len(v.passed) {
+		v.passedN = copy(v.passed[:], kept)
+	}
+}
+
+// settled says whether the header carries just those lines that were let through before. The final header is filtered several times, because
+// what is around the handler may hold it back for a while.
+func (v *Visit) settled(header map[string][]string) bool {
+	return v.completed && v.passedN > 0 && !v.fields.odd && slices.Equal(header["Set-Cookie"], v.passed[:v.passedN])
+}
+
+// CompleteResponse does what FilterResponse does, to the final header. The first time it also adds to it what belongs to a page: lines that
+// remove refused cookies from the browser, and the preference where the policy says that it is sent again.
+func (v *Visit) CompleteResponse(header map[string][]string) {
+	v.FilterResponse(header)
+	if !v.completed {
+		v.completed = true
+		v.addToPage(header)
+	}
+	v.judged = header["Set-Cookie"]
+	if v.enforcer.protects && !v.enforcer.reports {
+		v.protect(header)
+	}
+}
+
+// addToPage adds lines that belong to pages only.
+func (v *Visit) addToPage(header map[string][]string) {
+	if !v.expirable && !v.enforcer.persists || !v.isNavigation(header) {
+		return
+	}
+	if v.enforcer.persists && !v.enforcer.reports {
+		v.persist(header)
+	}
+	if v.expirable {
+		v.expire(header)
+	}
+}
+
+// isNavigation says whether the response is a page rather than an asset: by the request's Sec-Fetch-Mode, and where the browser sends none
+// (old ones, and all of them over plain HTTP) by the response's type.
+func (v *Visit) isNavigation(header map[string][]string) bool {
+	if mode := v.request.Header["Sec-Fetch-Mode"]; len(mode) > 0 {
+		return len(mode) == 1 && mode[0] == "navigate"
+	}
+	types := header["Content-Type"]
+	if len(types) != 1 {
+		return false
+	}
+	media, _, _ := strings.Cut(types[0], ";")
+	media = trim(media)
+	return equalFold(media, "text/html") || equalFold(media, "application/xhtml+xml")
+}
+
+// filterLines moves the lines that are let through to the front, and returns them.
+func (v *Visit) filterLines(key string, lines []string, header map[string][]string) []string {
+	kept := 0
+	judged := v.judgedLines(key)
+	long := past{now: v.enforcer.now, header: header}
+	for i, line := range lines {
+		j := v.judge(line, &long)
+		if v.enforcer.observer != nil && (i >= len(judged) || judged[i] != line) {
+			v.observeLine(&j)
+		}
+		if v.enforcer.reports {
+			if j.verdict != VerdictRefused && len(v.enforcer.rewrites) > 0 {
+				v.mend(line, &j, &long) // for what it finds
+			}
+			kept++
+			continue
+		}
+		if j.verdict == VerdictRefused {
+			continue
+		}
+		if mended := v.mend(line, &j, &long); kept < i || len(mended) != len(line) || mended != line {
+			lines[kept] = mended
+		}
+		kept++
+	}
+	return lines[:kept]
+}
+
+// judgement is the verdict on one Set-Cookie line, with what was read and the rule for its name, if there is one.
+type judgement struct {
+	cookie  setCookie // without a name where browsers read different ones, or none
+	rule    *rule
+	verdict Verdict
+}
+
+// judge reads a Set-Cookie line and gives the verdict on it.
+func (v *Visit) judge(line string, long *past) judgement {
+	c, ok := readSetCookie(line)
+	if !ok {
+		return judgement{verdict: VerdictRefused}
+	}
+	r := v.enforcer.find(c.name)
+	granted := r == nil && v.enforcer.unlisted || r != nil && v.grantsResponse(r)
+	if granted && (r == nil || len(r.domains) == 0 && len(r.paths) == 0 || v.moved[line]) {
+		return judgement{c, r, VerdictLetThrough}
+	}
+	switch a := c.readAttributes(); {
+	case granted && r.accepts(&a):
+		return judgement{c, r, VerdictLetThrough}
+	case c.storable() && a.deletes(long):
+		return judgement{c, r, VerdictDeletion}
+	}
+	return judgement{c, r, VerdictRefused}
+}
+
+// grantsResponse is grants for what goes into the response, which then depends on what the visitor chose.
+func (v *Visit) grantsResponse(r *rule) bool {
+	granted := v.grants(r)
+	if !r.always {
+		for _, k := range r.keys {
+			v.dependsOn(k)
+		}
+	}
+	return granted
+}
+
+// dependsOn notes that the response depends on a key: on the preference, and on the signals that speak where it leaves the key undecided.
+func (v *Visit) dependsOn(k int) {
+	v.varies = true
+	for i := range v.enforcer.signals {
+		if v.enforcer.signals[i].keys.has(k) && !v.decided.has(k) && !v.preference.inDoubt() {
+			v.signalled |= 1 << i
+		}
+	}
+}
