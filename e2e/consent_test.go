@@ -45,10 +45,11 @@ func (b *browsing) script(script string, result any) {
 	b.run(chromedp.Evaluate(script, result, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
 }
 
-// choose stores a choice as the portal's banner does: by script, as percent-encoded JSON with the time in milliseconds.
+// choose stores a choice as the portal's banner does: by script, as percent-encoded JSON with the time in milliseconds. What a script wrote has
+// reached the jar once the script has read its cookies again.
 func (b *browsing) choose(choices string, days int) {
 	b.Helper()
-	b.script(fmt.Sprintf("document.cookie = 'cookies_preferences=' + encodeURIComponent(JSON.stringify(Object.assign(%s, {timestamp: %d}))) + '; path=/; max-age=15811200'; true",
+	b.script(fmt.Sprintf("document.cookie = 'cookies_preferences=' + encodeURIComponent(JSON.stringify(Object.assign(%s, {timestamp: %d}))) + '; path=/; max-age=15811200'; document.cookie",
 		choices, time.Now().AddDate(0, 0, -days).UnixMilli()), nil)
 }
 
@@ -270,7 +271,7 @@ func TestChromiumForgetsRefusedCookies(t *testing.T) {
 		b.run(chromedp.Navigate(address(b.origin) + "/plant/" + fmt.Sprint(i)))
 		name, _, _ := strings.Cut(v.line+v.script, "=")
 		if v.script != "" {
-			b.script(fmt.Sprintf("document.cookie = %q; true", v.script), nil)
+			b.script(fmt.Sprintf("document.cookie = %q; document.cookie", v.script), nil)
 		}
 		if !slices.Contains(b.jar(), name) {
 			b.Fatalf("%s: the browser did not take %s", v.what, v.line+v.script)
