@@ -60,6 +60,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.enforcer, h.logger = compiled, ctx.Logger()
 	h.toldUnknownKey, h.toldUnusable = new(atomic.Bool), new(atomic.Bool)
+	if compiled.LacksPreference() {
+		h.logger.Warn("rules wait for consent, and the policy names no preference to read it from: their cookies are never let through",
+			zap.String("policy", compiled.Name()))
+	}
 	app, err := ctx.App("cookie_policy")
 	if err != nil {
 		return err

@@ -112,6 +112,12 @@ func (e *Enforcer) Policy() Policy { return e.policy }
 // Mode is `enforce` or `report`.
 func (e *Enforcer) Mode() string { return e.policy.Mode }
 
+// LacksPreference says whether rules wait for consent that nobody can give, because the policy names no preference: their cookies are never let
+// through.
+func (e *Enforcer) LacksPreference() bool {
+	return len(e.preferences) == 0 && slices.ContainsFunc(e.declared, func(r *rule) bool { return !r.always && !r.anonymous })
+}
+
 // Rules counts the policy's rules, those of its presets included.
 func (e *Enforcer) Rules() int { return len(e.declared) }
 

@@ -306,3 +306,20 @@ func TestAWayThatIsGivenTwiceContradictsItself(t *testing.T) {
 		}
 	}
 }
+
+func TestAPolicyWhoseRulesWaitForConsentWantsAPreference(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		policy Policy
+		want   bool
+	}{
+		{"necessary cookies only", allowing("a"), false},
+		{"a preset with a preference", Policy{Presets: []Preset{{Name: "opendatasoft"}, {Name: "matomo"}}}, false},
+		{"a preset without one", Policy{Presets: []Preset{{Name: "matomo"}}}, true},
+		{"anonymous statistics", Policy{Presets: []Preset{{Name: "matomo", RuleOptions: RuleOptions{Anonymous: true}}}}, false},
+	} {
+		if got := compiled(t, c.policy).LacksPreference(); got != c.want {
+			t.Errorf("%s: %t", c.what, got)
+		}
+	}
+}
