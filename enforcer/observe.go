@@ -3,6 +3,7 @@ package enforcer
 import (
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -14,8 +15,8 @@ func (v *Visit) observeLine(j *judgement) {
 	if e == nil {
 		return
 	}
-	e.count(*v.shard, j.verdict, v.began)
-	e.note(*v.shard, &j.cookie, v.request.Host, v.began)
+	e.count(v.processor(), j.verdict, v.met())
+	e.note(v.processor(), &j.cookie, v.request.Host, v.met())
 	if j.rule == nil && !e.told.Load() {
 		v.discover(ChannelSet, &j.cookie)
 	}
@@ -56,8 +57,8 @@ func (v *Visit) observePair(name string, r *rule, granted bool) {
 	if e == nil {
 		return
 	}
-	e.count(*v.shard, verdict, v.began)
-	e.noteHost(*v.shard, v.request.Host)
+	e.count(v.processor(), verdict, v.met())
+	e.noteHost(v.processor(), v.request.Host)
 	if r == nil && !e.told.Load() {
 		v.discover(ChannelRead, &setCookie{name: name})
 	}
@@ -72,8 +73,24 @@ func (v *Visit) observeExpired(name string) {
 	v.tally(ChannelExpire, r, VerdictExpired)
 	v.trace(ChannelExpire, name, r, VerdictExpired)
 	if e := v.entry(&v.enforcer.observer.read, name, r); e != nil {
-		e.count(*v.shard, VerdictExpired, v.began)
+		e.count(v.processor(), VerdictExpired, v.met())
 	}
+}
+
+// processor is the number of the shard in which the Visit counts, taken when there is something to count.
+func (v *Visit) processor() int {
+	if v.shard == nil {
+		v.shard = v.enforcer.observer.begin()
+	}
+	return *v.shard
+}
+
+// met is when the Visit met its first cookie: all of them count as met then.
+func (v *Visit) met() time.Time {
+	if v.began.IsZero() {
+		v.began = v.enforcer.now()
+	}
+	return v.began
 }
 
 func (v *Visit) tally(channel Channel, r *rule, verdict Verdict) {
@@ -81,7 +98,7 @@ func (v *Visit) tally(channel Channel, r *rule, verdict Verdict) {
 	if r != nil {
 		category = r.counter
 	}
-	v.enforcer.observer.shards[*v.shard].verdicts[channel][category][verdict].Add(1)
+	v.enforcer.observer.shards[v.processor()].verdicts[channel][category][verdict].Add(1)
 }
 
 // entry finds or makes the entry of a name. There is none where there is no room.
@@ -97,9 +114,9 @@ func (v *Visit) entry(i *inventory, name string, r *rule) *entry {
 	case r != nil:
 		kind = wildcardName
 	}
-	e := i.add(name, kind, len(o.shards), v.began)
+	e := i.add(name, kind, len(o.shards), v.met())
 	if e == nil {
-		o.shards[*v.shard].overflow.Add(1)
+		o.shards[v.processor()].overflow.Add(1)
 	}
 	return e
 }
@@ -207,12 +224,15 @@ func (v *Visit) trace(channel Channel, name string, r *rule, verdict Verdict) {
 // End ends the Visit: its numbers are added up. It returns what is to be told one by one: unlisted cookies that were never met before, and,
 // if the Visit is traced, each verdict.
 func (v *Visit) End() (discoveries []Discovery, traced []Traced) {
-	if o := v.enforcer.observer; o != nil && v.shard != nil {
+	if o := v.enforcer.observer; o != nil && !v.ended {
+		v.ended = true
 		if v.read {
-			o.shards[*v.shard].preferences[v.preference.state].Add(1)
+			o.shards[v.processor()].preferences[v.preference.state].Add(1)
 		}
-		o.end(v.shard)
-		v.shard = nil
+		if v.shard != nil {
+			o.end(v.shard)
+			v.shard = nil
+		}
 	}
 	if v.told == nil {
 		return nil, nil

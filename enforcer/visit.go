@@ -42,6 +42,7 @@ type Visit struct {
 	passedN    int
 	judged     []string // Set-Cookie lines of the final header that have been counted
 	shard      *int     // in which the Observer counts
+	ended      bool     // it has been told
 	told       *details // rarely needed
 }
 
@@ -54,11 +55,8 @@ func (e *Enforcer) Visit(r Request) Visit {
 	} else {
 		v.more = slices.Clone(lines)
 	}
-	if e.persists || e.observer != nil {
+	if e.persists {
 		v.began = e.now()
-	}
-	if e.observer != nil {
-		v.shard = e.observer.begin()
 	}
 	return v
 }
