@@ -131,9 +131,15 @@ func (e *entry) count(shard int, verdict Verdict, now time.Time) {
 
 var attributesSeed = maphash.MakeSeed()
 
+// host is what a request's host is looked for by.
+type host struct {
+	name string
+	hash uint64
+}
+
 // isNoted says whether this processor has already noted attributes and a host, and if not, that it has now.
-func (e *entry) isNoted(shard int, attributes, host string) bool {
-	hash := bits.RotateLeft64(maphash.String(attributesSeed, attributes), 1) ^ maphash.String(attributesSeed, host)
+func (e *entry) isNoted(shard int, attributes string, host *host) bool {
+	hash := bits.RotateLeft64(maphash.String(attributesSeed, attributes), 1) ^ host.hash
 	recent := &e.shards[shard].recent[hash%uint64(len(e.shards[shard].recent))]
 	if recent.Load() == hash {
 		return true
@@ -144,12 +150,12 @@ func (e *entry) isNoted(shard int, attributes, host string) bool {
 
 // note keeps what is new about a line's attributes and its host. A line whose attributes came a moment ago costs a hash, and one that teaches
 // nothing takes no lock. Of a deletion only the host counts: it has no life, and portals leave its other attributes out.
-func (e *entry) note(shard int, c *setCookie, host string, now time.Time) {
+func (e *entry) note(shard int, c *setCookie, host *host, now time.Time) {
 	if e.isNoted(shard, c.attributes, host) {
 		return
 	}
 	a := c.readAttributes()
-	s := sighting{host: hostName(host), attributes: &a}
+	s := sighting{host: hostName(host.name), attributes: &a}
 	if s.life, s.persistent = a.life(now); s.persistent && s.life <= 0 || c.name == "" {
 		s.attributes = nil
 	}
@@ -157,9 +163,9 @@ func (e *entry) note(shard int, c *setCookie, host string, now time.Time) {
 }
 
 // noteHost keeps the host of a request.
-func (e *entry) noteHost(shard int, host string) {
+func (e *entry) noteHost(shard int, host *host) {
 	if !e.isNoted(shard, "", host) {
-		e.learn(&sighting{host: hostName(host)})
+		e.learn(&sighting{host: hostName(host.name)})
 	}
 }
 

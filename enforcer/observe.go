@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"hash/maphash"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ func (v *Visit) observeLine(j *judgement) {
 		return
 	}
 	e.count(v.processor(), j.verdict, v.met())
-	e.note(v.processor(), &j.cookie, v.request.Host, v.met())
+	e.note(v.processor(), &j.cookie, v.host(), v.met())
 	if j.rule == nil && !e.told.Load() {
 		v.discover(ChannelSet, &j.cookie)
 	}
@@ -58,7 +59,7 @@ func (v *Visit) observePair(name string, r *rule, granted bool) {
 		return
 	}
 	e.count(v.processor(), verdict, v.met())
-	e.noteHost(v.processor(), v.request.Host)
+	e.noteHost(v.processor(), v.host())
 	if r == nil && !e.told.Load() {
 		v.discover(ChannelRead, &setCookie{name: name})
 	}
@@ -83,6 +84,14 @@ func (v *Visit) processor() int {
 		v.shard = v.enforcer.observer.begin()
 	}
 	return *v.shard
+}
+
+// host is the request's, hashed once for all of its cookies.
+func (v *Visit) host() *host {
+	if v.asked.hash == 0 {
+		v.asked = host{v.request.Host, maphash.String(attributesSeed, v.request.Host)}
+	}
+	return &v.asked
 }
 
 // met is when the Visit met its first cookie: all of them count as met then.

@@ -43,6 +43,7 @@ type Visit struct {
 	judged     []string // Set-Cookie lines of the final header that have been counted
 	shard      *int     // in which the Observer counts
 	ended      bool     // it has been told
+	asked      host     // the request's host, once it is needed
 	told       *details // rarely needed
 }
 
