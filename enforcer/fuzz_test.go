@@ -213,9 +213,6 @@ func plainReading(text string) string {
 		if err != nil || !isKey || d.Decode(&value) != nil {
 			return "doubt"
 		}
-		if key != "a" && key != "b" {
-			continue
-		}
 		if said[key] != "" {
 			return "doubt"
 		}
