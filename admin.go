@@ -83,7 +83,7 @@ func notFound(message string) error {
 func policiesInForce() []policyInForce {
 	list := []policyInForce{}
 	for _, p := range policiesRunning() {
-		list = append(list, policyInForce{p.enforcer.Name(), p.enforcer.Digest(), p.enforcer.Mode(), p.enforcer.Rules(), p.since(), p.observer.Since()})
+		list = append(list, policyInForce{p.enforcer.Name(), p.enforcer.Digest(), p.enforcer.Mode(), p.enforcer.Counts().Rules, p.since(), p.observer.Since()})
 	}
 	return list
 }

@@ -1,6 +1,8 @@
 package enforcer
 
 import (
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -25,7 +27,7 @@ func (v *Visit) protect(header map[string][]string) {
 	}
 	if v.carries {
 		if v.fields.caches {
-			removeCDN(header)
+			maps.DeleteFunc(header, func(key string, _ []string) bool { return isCDNField(key) })
 		}
 		makePrivate(header)
 	}
@@ -43,22 +45,16 @@ func isCacheField(key string) bool {
 	case len("Cache-Control"):
 		return key != "Cache-Control" && isField(key, "Cache-Control")
 	}
+	return isCDNField(key)
+}
+
+func isCDNField(key string) bool {
 	for _, name := range cdnHeaders {
 		if isField(key, name) {
 			return true
 		}
 	}
 	return false
-}
-
-func removeCDN(header map[string][]string) {
-	for key := range header {
-		for _, name := range cdnHeaders {
-			if isField(key, name) {
-				delete(header, key)
-			}
-		}
-	}
 }
 
 // makePrivate takes from a response what lets shared caches keep it, and forbids them to. What browsers may do stays as it was.
@@ -106,7 +102,7 @@ func isShared(directive string) bool {
 }
 
 // directives goes through the members of a Cache-Control line. A comma in quotes separates nothing.
-func directives(line string) func(func(string) bool) {
+func directives(line string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		start, quoted := 0, false
 		for i := 0; i <= len(line); i++ {

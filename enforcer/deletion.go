@@ -15,10 +15,7 @@ func (a *attributes) deletes(p *past) bool {
 	if spent, ok := isSpent(a.maxAge); ok {
 		return spent
 	}
-	if a.expires == "" {
-		return false
-	}
-	if p.isFuture(a.expires) {
+	if a.expires == "" || p.isFuture(a.expires) {
 		return false
 	}
 	date, ok := parseDate(a.expires)

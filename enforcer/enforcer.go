@@ -77,8 +77,8 @@ func Compile(p Policy, now func() time.Time) (*Enforcer, error) {
 			e.names.add(name, c)
 		}
 	}
-	for i := range preferences {
-		e.compilePreference(&preferences[i])
+	for i := range spelled.Preference {
+		e.compilePreference(&spelled.Preference[i])
 	}
 	for _, r := range p.RewriteDomain {
 		e.rewrites = append(e.rewrites, rewrite{normalDomain(r.From), normalDomain(r.To)})
@@ -117,9 +117,6 @@ func (e *Enforcer) Mode() string { return e.policy.Mode }
 func (e *Enforcer) LacksPreference() bool {
 	return len(e.preferences) == 0 && slices.ContainsFunc(e.declared, func(r *rule) bool { return !r.always && !r.anonymous })
 }
-
-// Rules counts the policy's rules, those of its presets included.
-func (e *Enforcer) Rules() int { return len(e.declared) }
 
 // resolve spells out the presets. Each name is left in the one rule, and each cookie in the one preference, that counts: the policy's own before
 // a preset's, an earlier preset's before a later one's.
@@ -220,9 +217,8 @@ func (e *Enforcer) compile(r *Rule) *rule {
 	return compiled
 }
 
-// compilePreference adds the cookies of a preference, and lets them through.
-func (e *Enforcer) compilePreference(p *Preference) {
-	spelled := p.withDefaults()
+// compilePreference adds the cookies of a preference, its defaults spelled out, and lets them through.
+func (e *Enforcer) compilePreference(spelled *Preference) {
 	for _, name := range spelled.Cookies {
 		compiled := compiledPreference{
 			cookie: name, format: spelled.Format, path: splitPath(spelled.Path), base64: spelled.Base64,

@@ -114,21 +114,6 @@ func (v *Visit) namesSet(header map[string][]string) map[string]bool {
 	return set
 }
 
-// setsCookie says whether a response carries a line for a name.
-func setsCookie(header map[string][]string, name string) bool {
-	for key, lines := range header {
-		if kindOf(key) != setCookieField {
-			continue
-		}
-		for _, line := range lines {
-			if c, ok := readSetCookie(line); ok && c.name == name {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // expiriesOf are the lines that remove one cookie. A cookie is known by its name, its domain, its path and its partition, and a request shows
 // only the name: each likely variant gets a line of its own.
 func (v *Visit) expiriesOf(name, host string) (lines []string) {

@@ -17,9 +17,10 @@ func (v *Visit) persist(header map[string][]string) {
 	if now.Sub(v.began) > maxPersistDelay || v.isPrefetch() || v.mayBeShared(header) {
 		return
 	}
+	set := v.namesSet(header)
 	for i := range v.enforcer.preferences {
 		p := &v.enforcer.preferences[i]
-		if p.persist == "" || countPairs(v.cookies(), p.cookie) != 1 || setsCookie(header, p.cookie) {
+		if p.persist == "" || countPairs(v.cookies(), p.cookie) != 1 || set[p.cookie] {
 			continue
 		}
 		var value string
