@@ -1,7 +1,6 @@
 package cookiepolicy
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -80,13 +78,13 @@ func (c *command) run(args []string, out io.Writer) (status int, err error) {
 		gateways = addresses{caddy.DefaultAdminListen}
 	}
 	if args[0] == "inventory" {
-		report, err := askAll(gateways, c.policy, "inventory", mergeReports)
+		report, err := askAll(gateways, c.policy, "inventory", enforcer.MergeReports)
 		if err != nil {
 			return exitNotAsked, err
 		}
 		return exitNoDrift, c.write(out, report, func(w io.Writer) { printReport(w, &report) })
 	}
-	drift, err := askAll(gateways, c.policy, "drift", mergeDrifts)
+	drift, err := askAll(gateways, c.policy, "drift", enforcer.MergeDrifts)
 	if err != nil {
 		return exitNotAsked, err
 	}
@@ -184,108 +182,6 @@ func get(gateway, path string, answer any) error {
 		return fmt.Errorf("this is no answer of a gateway with cookie_policy: %w", err)
 	}
 	return nil
-}
-
-// mergeReports adds up what several gateways met. The answer speaks of the time that all of them observed.
-func mergeReports(reports []enforcer.Report) enforcer.Report {
-	merged := reports[0]
-	for _, r := range reports[1:] {
-		merged.Since, merged.At = later(merged.Since, r.Since), later(merged.At, r.At)
-		merged.Overflow += r.Overflow
-		if r.Digest != merged.Digest {
-			merged.Digest = "different"
-		}
-		for _, item := range r.Cookies {
-			i := slices.IndexFunc(merged.Cookies, func(m enforcer.Item) bool { return m.Name == item.Name && m.Channel == item.Channel })
-			if i < 0 {
-				merged.Cookies = append(merged.Cookies, item)
-			} else {
-				mergeItem(&merged.Cookies[i], &item)
-			}
-		}
-	}
-	slices.SortFunc(merged.Cookies, func(a, b enforcer.Item) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(b.Channel, a.Channel))
-	})
-	return merged
-}
-
-func mergeItem(into, item *enforcer.Item) {
-	if item.First.Before(into.First) {
-		into.First = item.First
-	}
-	into.Last = later(into.Last, item.Last)
-	into.Count += item.Count
-	if into.Verdicts == nil {
-		into.Verdicts = map[string]uint64{}
-	}
-	for verdict, n := range item.Verdicts {
-		into.Verdicts[verdict] += n
-	}
-	into.Hosts = union(into.Hosts, item.Hosts)
-	into.Domains = union(into.Domains, item.Domains)
-	into.Paths = union(into.Paths, item.Paths)
-	into.SameSite = union(into.SameSite, item.SameSite)
-	into.Lifetime = max(into.Lifetime, item.Lifetime)
-	into.Session = into.Session || item.Session
-	into.Insecure = into.Insecure || item.Insecure
-	into.Scripted = into.Scripted || item.Scripted
-}
-
-// mergeDrifts joins what several gateways found. That something was never met is true only if none of them met it.
-func mergeDrifts(drifts []enforcer.Drift) enforcer.Drift {
-	merged := drifts[0]
-	merged.Findings = []enforcer.Finding{}
-	for _, d := range drifts {
-		merged.Since, merged.At = later(merged.Since, d.Since), later(merged.At, d.At)
-		if d.Digest != merged.Digest {
-			merged.Digest = "different"
-		}
-	}
-	for _, d := range drifts {
-		for _, f := range d.Findings {
-			missing := f.Kind == enforcer.FindingNeverSeen || f.Kind == enforcer.FindingNeverRead
-			same := func(g enforcer.Finding) bool {
-				return g.Kind == f.Kind && g.Cookie == f.Cookie && (missing || g.Detail == f.Detail)
-			}
-			if slices.ContainsFunc(merged.Findings, same) || missing && !everyGatewayLacks(drifts, f) {
-				continue
-			}
-			merged.Findings = append(merged.Findings, f)
-		}
-	}
-	slices.SortStableFunc(merged.Findings, func(a, b enforcer.Finding) int {
-		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Cookie, b.Cookie))
-	})
-	return merged
-}
-
-// everyGatewayLacks says whether each gateway found the same, or never met the cookie at all.
-func everyGatewayLacks(drifts []enforcer.Drift, f enforcer.Finding) bool {
-	for _, d := range drifts {
-		if !slices.ContainsFunc(d.Findings, func(g enforcer.Finding) bool {
-			return g.Cookie == f.Cookie && (g.Kind == f.Kind || g.Kind == enforcer.FindingNeverSeen)
-		}) {
-			return false
-		}
-	}
-	return true
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
-}
-
-func union(a, b []string) []string {
-	for _, s := range b {
-		if !slices.Contains(a, s) {
-			a = append(a, s)
-		}
-	}
-	return a
 }
 
 func printReport(w io.Writer, r *enforcer.Report) {

@@ -970,7 +970,7 @@ func TestMerging(t *testing.T) {
 	b := enforcer.Drift{Digest: "a", Since: noon.Add(time.Hour), Findings: []enforcer.Finding{
 		finding(enforcer.FindingNeverSeen, "x", "not met since one"), finding(enforcer.FindingWeaker, "z", "sent without Secure"), finding(enforcer.FindingUnlisted, "u", ""),
 		finding(enforcer.FindingNeverSeen, "r", ""), finding(enforcer.FindingNeverRead, "s", "")}}
-	merged := mergeDrifts([]enforcer.Drift{a, b})
+	merged := enforcer.MergeDrifts([]enforcer.Drift{a, b})
 	var got []string
 	for _, f := range merged.Findings {
 		got = append(got, f.Kind+" "+f.Cookie+" "+f.Detail)
@@ -980,7 +980,7 @@ func TestMerging(t *testing.T) {
 		t.Errorf("got %+v", merged)
 	}
 
-	report := mergeReports([]enforcer.Report{
+	report := enforcer.MergeReports([]enforcer.Report{
 		{Digest: "a", Since: noon, Overflow: 1, Cookies: []enforcer.Item{{Name: "b", Channel: "set", First: noon, Last: noon, Count: 2, Verdicts: map[string]uint64{"refused": 2}, Hosts: []string{"x"}, Lifetime: 5}}},
 		{Digest: "b", Since: noon.Add(time.Hour), Overflow: 2, Cookies: []enforcer.Item{
 			{Name: "a", Channel: "set"}, {Name: "b", Channel: "read"},

@@ -54,9 +54,7 @@ func (e *Enforcer) Report(o *Observer) Report {
 		}
 	}
 	r.Overflow = o.overflow()
-	slices.SortFunc(r.Cookies, func(a, b Item) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(b.Channel, a.Channel))
-	})
+	sortItems(r.Cookies)
 	return r
 }
 
@@ -158,9 +156,7 @@ func (e *Enforcer) Drift(o *Observer) Drift {
 			}
 		}
 	}
-	slices.SortStableFunc(d.Findings, func(a, b Finding) int {
-		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Cookie, b.Cookie))
-	})
+	sortFindings(d.Findings)
 	return d
 }
 
@@ -193,4 +189,18 @@ func (d *Drift) compare(item *Item, r *rule) {
 			d.add(FindingWeaker, item.Name, "sent with Domain="+domain+", declared are "+strings.Join(r.domains, ", "))
 		}
 	}
+}
+
+// sortItems sorts by name, what the portal sets before what browsers send.
+func sortItems(items []Item) {
+	slices.SortFunc(items, func(a, b Item) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(b.Channel, a.Channel))
+	})
+}
+
+// sortFindings sorts by kind, then by cookie.
+func sortFindings(findings []Finding) {
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Cookie, b.Cookie))
+	})
 }
