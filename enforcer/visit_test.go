@@ -338,3 +338,38 @@ func TestFilteringByNamesAloneTakesNoMemory(t *testing.T) {
 		})
 	}
 }
+
+// A response of a hundred thousand lines, with a megabyte of attributes among them, is answered rightly, and refusing costs no memory.
+func TestAHundredThousandLines(t *testing.T) {
+	e := compiled(t, Policy{Presets: []Preset{{Name: "opendatasoft"}, {Name: "matomo"}}})
+	var all, want []string
+	for i := range 100_000 {
+		switch line := "_ga=1, sessionid=2; Path=/"; i % 10_000 { // one cookie, named _ga
+		case 0:
+			line = "sessionid=1; Path=/"
+			all, want = append(all, line), append(want, line)
+		case 1:
+			line = "_pk_id.1=1" + strings.Repeat("; Max-Age=0; Max-Age=1", 5_000)
+			all = append(all, line)
+		case 2:
+			line = "_pk_id.1=1" + strings.Repeat("; Max-Age=1; Max-Age=0", 5_000)
+			all, want = append(all, line), append(want, line)
+		default:
+			all = append(all, line)
+		}
+	}
+	lines := make([]string, len(all))
+	header := http.Header{}
+	allocations := testing.AllocsPerRun(1, func() {
+		copy(lines, all)
+		header["Set-Cookie"] = lines
+		visit := visitWith(e)
+		visit.FilterResponse(header)
+	})
+	if got := header["Set-Cookie"]; !slices.Equal(got, want) {
+		t.Errorf("%d lines are let through, want %d", len(got), len(want))
+	}
+	if allocations > 10 {
+		t.Errorf("%v allocations", allocations)
+	}
+}
