@@ -69,14 +69,15 @@ func plainName(line string) (name string, ok bool) {
 }
 
 var (
+	plainNumber  = regexp.MustCompile(`^(\+.*|-?[0-9]+)$`)
 	plainlySpent = regexp.MustCompile(`^(-[0-9]+|0+)$`)
 	plainDate    = regexp.MustCompile(`(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)`)
 	plainTime    = regexp.MustCompile(`[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}`)
-	plainNumber  = regexp.MustCompile(`[0-9]+`)
+	plainDigits  = regexp.MustCompile(`[0-9]+`)
 )
 
-// plainDeletion says whether a line could be a deletion: by the last Max-Age, or, where there is none, by an Expires with all that makes a
-// date, and a year that is not in the future.
+// plainDeletion says whether a line could be a deletion: by the last Max-Age, or, where that is missing or no number in any browser, by
+// an Expires with all that makes a date, and a year that is not in the future.
 func plainDeletion(line string) bool {
 	given := map[string]string{}
 	for _, attribute := range strings.Split(line, ";")[1:] {
@@ -85,14 +86,14 @@ func plainDeletion(line string) bool {
 			given[strings.ToLower(strings.Trim(name, " \t"))] = value
 		}
 	}
-	if maxAge := given["max-age"]; maxAge != "" {
+	if maxAge := given["max-age"]; plainNumber.MatchString(maxAge) {
 		return plainlySpent.MatchString(maxAge)
 	}
 	expires := given["expires"]
 	if !plainDate.MatchString(expires) || !plainTime.MatchString(expires) {
 		return false
 	}
-	return slices.ContainsFunc(plainNumber.FindAllString(plainTime.ReplaceAllString(expires, ""), -1), func(digits string) bool {
+	return slices.ContainsFunc(plainDigits.FindAllString(plainTime.ReplaceAllString(expires, ""), -1), func(digits string) bool {
 		year, _ := strconv.Atoi(digits)
 		return len(digits) == 4 && 1601 < year && year <= noon.Year() || len(digits) == 2 && (year >= 70 || year <= noon.Year()-2000)
 	})
