@@ -23,15 +23,18 @@ func withRules(tb testing.TB, n int) *Enforcer {
 	return compiled(tb, p)
 }
 
-// pageLines are n lines of which two in three are refused.
+// pageLines are the cookies of a portal's page. Every second one is refused.
 func pageLines(n int) []string {
 	lines := make([]string, n)
 	for i := range lines {
 		lines[i] = []string{
-			"sessionid=0123456789abcdef0123456789abcdef; Expires=Thu, 29 Jan 2026 12:00:00 GMT; HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax; Secure",
-			"_ga=GA1.1.1234567890.1768478400; Domain=.example.org; Path=/; Expires=Sat, 15 Jan 2028 12:00:00 GMT",
+			"sessionid=0123456789abcdef0123456789abcdef; expires=Thu, 29 Jan 2026 12:00:00 GMT; HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax; Secure",
 			"_pk_4_1.abcd=0123456789abcdef.1768478400.; Path=/; Max-Age=33955200; SameSite=Lax",
-		}[i%3]
+			"csrftoken=0123456789abcdef0123456789abcdef; expires=Thu, 14 Jan 2027 12:00:00 GMT; Max-Age=31449600; Path=/; SameSite=Lax; Secure",
+			"_ga=GA1.1.1234567890.1768478400; Domain=.example.org; Path=/; expires=Sat, 15 Jan 2028 12:00:00 GMT",
+			"django_language=fr; Path=/",
+			"campaign=spring; Path=/",
+		}[i%6]
 	}
 	return lines
 }
@@ -50,7 +53,8 @@ func benchmarkLines(b *testing.B, e *Enforcer, original []string) {
 		for b.Loop() {
 			copy(lines, original)
 			header["Set-Cookie"] = lines
-			filterResponse(e, nil, header)
+			visit := e.Visit(Request{})
+			visit.FilterResponse(header)
 		}
 	})
 	b.Run("net_http", func(b *testing.B) {
@@ -108,7 +112,7 @@ func BenchmarkPreference(b *testing.B) {
 		{"too_large", strings.Repeat("x", 1<<20)},
 	} {
 		b.Run(c.what, func(b *testing.B) {
-			cookies := []string{"a=b; cookies_preferences=" + c.value + "; c=d"}
+			request := http.Header{"Cookie": {"a=b; cookies_preferences=" + c.value + "; c=d"}}
 			lines := []string{""}
 			header := http.Header{}
 			b.SetBytes(int64(len(c.value)))
@@ -116,7 +120,8 @@ func BenchmarkPreference(b *testing.B) {
 			for b.Loop() {
 				lines[0] = "tracker_5=1"
 				header["Set-Cookie"] = lines
-				filterResponse(e, cookies, header)
+				visit := e.Visit(Request{Header: request})
+				visit.FilterResponse(header)
 			}
 		})
 	}
@@ -132,7 +137,8 @@ func BenchmarkNoCookie(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				filterResponse(e, nil, header)
+				visit := e.Visit(Request{})
+				visit.FilterResponse(header)
 			}
 		})
 	}

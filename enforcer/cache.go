@@ -33,23 +33,16 @@ func (v *Visit) protect(header map[string][]string) {
 	}
 }
 
-// cdnHeaders tell caches of one maker, or near the server, what Cache-Control does not tell all of them (RFC 9213 and its forerunners).
-var cdnHeaders = []string{"Surrogate-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control",
-	"Netlify-Cdn-Cache-Control", "Akamai-Cache-Control", "Edge-Control", "X-Accel-Expires"}
+// cacheFields tell caches what to keep: the two that are for all of them, and behind these those for caches of one maker, or near the server
+// (RFC 9213 and its forerunners).
+var cacheFields = [...]string{"Cache-Control", "Vary", "Surrogate-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control",
+	"Vercel-Cdn-Cache-Control", "Netlify-Cdn-Cache-Control", "Akamai-Cache-Control", "Edge-Control", "X-Accel-Expires"}
 
-// isCacheField finds fields for caches under other keys than the two that are looked at anyway.
-func isCacheField(key string) bool {
-	switch len(key) {
-	case len("Vary"):
-		return key != "Vary" && isField(key, "Vary")
-	case len("Cache-Control"):
-		return key != "Cache-Control" && isField(key, "Cache-Control")
-	}
-	return isCDNField(key)
-}
+// cdnFields are those of one maker.
+var cdnFields = cacheFields[2:]
 
 func isCDNField(key string) bool {
-	for _, name := range cdnHeaders {
+	for _, name := range cdnFields {
 		if isField(key, name) {
 			return true
 		}
@@ -60,6 +53,13 @@ func isCDNField(key string) bool {
 // makePrivate takes from a response what lets shared caches keep it, and forbids them to. What browsers may do stays as it was.
 func makePrivate(header map[string][]string) {
 	lines := header["Cache-Control"]
+	switch {
+	case len(lines) == 0:
+		header["Cache-Control"] = []string{"private"}
+		return
+	case len(lines) == 1 && lines[0] == "private":
+		return
+	}
 	private, shared := false, false
 	for _, line := range lines {
 		for d := range directives(line) {
@@ -125,8 +125,10 @@ func directives(line string) iter.Seq[string] {
 func addVary(header map[string][]string, name string) {
 	lines := header["Vary"]
 	for _, line := range lines {
-		for member := range strings.SplitSeq(line, ",") {
-			if member = trim(member); member == "*" || strings.EqualFold(member, name) {
+		for rest, more := line, true; more; {
+			var member string
+			member, rest, more = strings.Cut(rest, ",")
+			if member = trim(member); member == "*" || len(member) == len(name) && strings.EqualFold(member, name) {
 				return
 			}
 		}
@@ -151,7 +153,7 @@ func (v *Visit) mayBeShared(header map[string][]string) bool {
 			shared = shared || isShared(d) || equalFold(trim(name), "max-age")
 		}
 	}
-	forCDN := slices.ContainsFunc(cdnHeaders, func(name string) bool { return len(header[name]) > 0 })
+	forCDN := slices.ContainsFunc(cdnFields, func(name string) bool { return len(header[name]) > 0 })
 	if private { // to all caches but those that are told otherwise
 		return forCDN && !v.enforcer.protects
 	}

@@ -22,6 +22,52 @@ func (a *attributes) deletes(p *past) bool {
 	return ok && p.isLongPast(date)
 }
 
+// outlives says at a glance that a line is no deletion, where that is plain: it has no lifetime, or one plain Max-Age, or no Max-Age and one
+// Expires in a later year than this. Most lines are of this kind.
+func (c *setCookie) outlives(p *past) bool {
+	maxAge, expires := false, ""
+	for rest := c.attributes; rest != ""; {
+		for rest != "" && (rest[0] == ' ' || rest[0] == '\t') {
+			rest = rest[1:]
+		}
+		end := strings.IndexByte(rest, ';')
+		if end < 0 {
+			end = len(rest)
+		}
+		if end > 0 {
+			switch av := rest[:end]; av[0] | 0x20 {
+			case 'm':
+				if maxAge || !isPlainLife(av) {
+					return false
+				}
+				maxAge = true
+			case 'e':
+				if expires != "" || end > maxAttributeValue || !hasPrefixFold(av, "expires=") {
+					return false
+				}
+				expires = av
+			}
+		}
+		rest = rest[min(end+1, len(rest)):]
+	}
+	return maxAge || expires == "" || p.isFuture(expires)
+}
+
+// isPlainLife says whether an attribute is Max-Age with a positive number, written as nearly everybody writes it.
+func isPlainLife(av string) bool {
+	digits, found := strings.CutPrefix(av, "Max-Age=")
+	return found && len(digits) <= 18 && isNumber(digits) && digits[0] != '0'
+}
+
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
 // isSpent says whether a Max-Age is zero or less: an optional minus and digits, no other sign, no fraction (RFC 6265bis section 5.6.2). It is
 // not ok if it is no number in any browser. Chromium takes a plus for a number's sign, Firefox does not: that is no deletion.
 func isSpent(maxAge string) (spent, ok bool) {
@@ -54,6 +100,15 @@ type past struct {
 
 // isFuture is a quick look at a date: a number of four digits beyond this year is its year, or makes it no date that parseDate reads.
 func (p *past) isFuture(text string) bool {
+	// In `Sat, 15 Jan 2028 12:00:00 GMT` it stands here.
+	if end := len(text) - len(" 12:00:00 GMT"); end > 4 && text[end] == ' ' && text[end-5] == ' ' && p.hasLaterYear(text[end-4:end]) {
+		return true
+	}
+	return p.hasLaterYear(text)
+}
+
+// hasLaterYear finds a number of four digits beyond this year.
+func (p *past) hasLaterYear(text string) bool {
 	digits, number := 0, 0
 	for i := range len(text) {
 		c := text[i]

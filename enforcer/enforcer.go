@@ -10,17 +10,21 @@ import (
 	"time"
 )
 
-// Enforcer is a compiled policy. It is immutable: any number of requests share it without a lock.
+// Enforcer is a compiled policy. It does not change, but for what it remembers of names that it met: any number of requests share it
+// without a lock.
 type Enforcer struct {
 	policy      Policy // spelled out
 	name        string
 	digest      string
 	declared    []*rule // in the order of the policy
 	names       names
-	keys        map[string]int // consent keys and their numbers
+	set, sent   nameTable[known] // names that responses set, and that browsers sent
+	keys        map[string]int   // consent keys and their numbers
 	preferences []compiledPreference
+	initials    [256]bool // first bytes of lines that may write a preference
 	signals     []compiledSignal
 	rewrites    []rewrite
+	mends       bool // lines that are let through may be changed
 	protects    bool // responses with cookies are kept out of shared caches
 	unlisted    bool // unlisted cookies are let through
 	persists    bool // a preference is sent again
@@ -73,6 +77,7 @@ func Compile(p Policy, now func() time.Time) (*Enforcer, error) {
 			c.mending.maxAge = time.Duration(r.Lifetime)
 		}
 		e.declared = append(e.declared, c)
+		e.mends = e.mends || c.mending != (mending{})
 		for _, name := range r.Cookies {
 			e.names.add(name, c)
 		}
@@ -81,7 +86,7 @@ func Compile(p Policy, now func() time.Time) (*Enforcer, error) {
 		e.compilePreference(&spelled.Preference[i])
 	}
 	for _, r := range p.RewriteDomain {
-		e.rewrites = append(e.rewrites, rewrite{normalDomain(r.From), normalDomain(r.To)})
+		e.rewrites, e.mends = append(e.rewrites, rewrite{normalDomain(r.From), normalDomain(r.To)}), true
 	}
 	for _, signal := range p.Signal {
 		s := compiledSignal{header: signalHeaders[signal.Signal], keys: newKeySet(len(e.keys))}
@@ -234,6 +239,7 @@ func (e *Enforcer) compilePreference(spelled *Preference) {
 			compiled.timestamp = splitPath(spelled.Timestamp)
 		}
 		e.preferences = append(e.preferences, compiled)
+		e.initials[name[0]], e.initials[' '], e.initials['\t'] = true, true, true
 		e.persists = e.persists || compiled.persist != ""
 		if r := e.names.exact[name]; r == nil || !r.always {
 			e.names.add(name, e.compile(&Rule{Category: Necessary, Cookies: []string{name}}))

@@ -106,8 +106,9 @@ func (v *Visit) namesSet(header map[string][]string) map[string]bool {
 			continue
 		}
 		for _, line := range lines {
-			if c, ok := readSetCookie(line); ok && (!v.enforcer.reports || v.judge(line, &long).verdict != VerdictRefused) {
-				set[c.name] = true
+			var j judgement
+			if v.judge(line, &long, &j); j.verdict != VerdictRefused || !v.enforcer.reports {
+				set[j.cookie.name] = true
 			}
 		}
 	}

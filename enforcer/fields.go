@@ -1,6 +1,9 @@
 package enforcer
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // fields are what a look at the keys of a header map tells.
 type fields struct {
@@ -36,15 +39,25 @@ const (
 
 // kindOf reads a key of a header map. Keys that carry cookies may be in any case, with blanks around them, or with the prefix of a trailer.
 func kindOf(key string) fieldKind {
-	if isCacheField(key) {
-		return cacheField
-	}
-	if len(key) < len("Set-Cookie") {
+	if key == "" {
 		return otherField
 	}
-	switch key[0] {
-	case 'S', 's', 'T', ' ', '\t':
-	default:
+	matter := &fieldsThatMatter[key[0]]
+	if matter.lengths>>min(len(key), 63)&1 == 0 { // most keys
+		return otherField
+	}
+	switch key {
+	case "Set-Cookie":
+		return setCookieField
+	case "Vary", "Cache-Control":
+		return otherField
+	}
+	for _, name := range matter.cache {
+		if isField(key, name) {
+			return cacheField
+		}
+	}
+	if !matter.cookies {
 		return otherField
 	}
 	// Letters outside ASCII count too: HTTP/3 servers lower the case of a key, and the Kelvin sign becomes a k.
@@ -57,7 +70,26 @@ func kindOf(key string) fieldKind {
 	return otherField
 }
 
-// isField compares the key of a header map with a field's name, whatever the key's case. Few keys have the right length and first letter.
+// fieldsThatMatter tells, by the first byte of a key, of which fields it may be.
+var fieldsThatMatter = func() (fields [256]struct {
+	lengths uint64   // a bit for each length of such a key; the last one stands for longer ones too
+	cache   []string // names of fields for caches
+	cookies bool
+}) {
+	for _, name := range cacheFields {
+		for _, first := range [...]byte{name[0], name[0] | 0x20} {
+			fields[first].lengths |= 1 << len(name)
+			fields[first].cache = append(fields[first].cache, name)
+		}
+	}
+	for _, first := range []byte("SsT \t") { // there may be blanks around, or the prefix
+		fields[first].lengths |= math.MaxUint64 &^ (1<<len("Set-Cookie") - 1)
+		fields[first].cookies = true
+	}
+	return fields
+}()
+
+// isField compares the key of a header map with a field's name, whatever the key's case. Few keys have the right length and third letter.
 func isField(key, name string) bool {
-	return len(key) == len(name) && key[0]|0x20 == name[0]|0x20 && strings.EqualFold(key, name)
+	return len(key) == len(name) && key[2]|0x20 == name[2]|0x20 && strings.EqualFold(key, name)
 }

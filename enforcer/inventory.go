@@ -2,8 +2,6 @@ package enforcer
 
 import (
 	"hash/maphash"
-	"iter"
-	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -13,32 +11,17 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of an inventory: clients and portals choose names, and must not be able to grow it.
+// Bounds of an entry: like names, clients and portals choose these.
 const (
-	maxNames    = 1000 // that no rule names: for what portals set, and as many for what clients send; as many again that a wildcard names
-	maxWord     = 100  // bytes of a name, a domain or a path that are kept
-	maxVariants = 8    // domains, paths or hosts of one name
+	maxWord     = 100 // bytes of a name, a domain or a path that are kept
+	maxVariants = 8   // domains, paths or hosts of one name
 )
 
 // nameless stands for a cookie without a name: its text is a value, and values are not kept.
 const nameless = "(nameless)"
 
-// inventory holds one entry for each name met. It is read without a lock: names are added to a copy, which takes the place of the old one.
-type inventory struct {
-	entries atomic.Pointer[map[string]*entry]
-	taken   [kinds]atomic.Int32
-	mu      sync.Mutex // of those who add
-}
-
-// nameKind is how a policy knows a name. Each kind has room of its own, so that names made up by clients do not keep out those that matter.
-type nameKind uint8
-
-const (
-	unknownName  nameKind = iota
-	wildcardName          // a wildcard names it
-	exactName             // the policy writes it out: there are no more of these than the operator wrote, and there is always room
-	kinds
-)
+// inventory holds one entry for each name met.
+type inventory = nameTable[entry]
 
 // entry is what is known of one name on one side.
 type entry struct {
@@ -69,57 +52,6 @@ type entryShard struct {
 	recent   [11]atomic.Uint64 // hashes of attributes and hosts as they came: nothing is new about these
 }
 
-func (i *inventory) find(name string) *entry {
-	if entries := i.entries.Load(); entries != nil {
-		return (*entries)[name]
-	}
-	return nil
-}
-
-func (i *inventory) all() iter.Seq2[string, *entry] {
-	return func(yield func(string, *entry) bool) {
-		entries := i.entries.Load()
-		if entries == nil {
-			return
-		}
-		for name, e := range *entries {
-			if !yield(name, e) {
-				return
-			}
-		}
-	}
-}
-
-// add gives a name an entry, if there is room.
-func (i *inventory) add(name string, kind nameKind, shards int, now time.Time) *entry {
-	if i.full(kind) { // so that nobody has to wait for a lock to learn it
-		return nil
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if e := i.find(name); e != nil {
-		return e
-	}
-	if i.full(kind) {
-		return nil
-	}
-	i.taken[kind].Add(1)
-	more := map[string]*entry{}
-	if old := i.entries.Load(); old != nil {
-		more = maps.Clone(*old)
-	}
-	e := &entry{shards: make([]entryShard, shards), first: now}
-	e.facts.Store(new(facts))
-	more[strings.Clone(name)] = e // a part of the header would keep the value alive
-	i.entries.Store(&more)
-	return e
-}
-
-// full says whether there is no room for another name of a kind.
-func (i *inventory) full(kind nameKind) bool {
-	return kind != exactName && i.taken[kind].Load() >= maxNames
-}
-
 // count counts one verdict.
 func (e *entry) count(shard int, verdict Verdict, now time.Time) {
 	s := &e.shards[shard]
@@ -129,8 +61,6 @@ func (e *entry) count(shard int, verdict Verdict, now time.Time) {
 	}
 }
 
-var attributesSeed = maphash.MakeSeed()
-
 // host is what a request's host is looked for by.
 type host struct {
 	name string
@@ -138,8 +68,8 @@ type host struct {
 }
 
 // isNoted says whether this processor has already noted attributes and a host, and if not, that it has now.
-func (e *entry) isNoted(shard int, attributes string, host *host) bool {
-	hash := bits.RotateLeft64(maphash.String(attributesSeed, attributes), 1) ^ host.hash
+func (e *entry) isNoted(shard int, attributes string, host host) bool {
+	hash := bits.RotateLeft64(maphash.String(hashSeed, attributes), 1) ^ host.hash
 	recent := &e.shards[shard].recent[hash%uint64(len(e.shards[shard].recent))]
 	if recent.Load() == hash {
 		return true
@@ -150,7 +80,7 @@ func (e *entry) isNoted(shard int, attributes string, host *host) bool {
 
 // note keeps what is new about a line's attributes and its host. A line whose attributes came a moment ago costs a hash, and one that teaches
 // nothing takes no lock. Of a deletion only the host counts: it has no life, and portals leave its other attributes out.
-func (e *entry) note(shard int, c *setCookie, host *host, now time.Time) {
+func (e *entry) note(shard int, c *setCookie, host host, now time.Time) {
 	if e.isNoted(shard, c.attributes, host) {
 		return
 	}
@@ -163,7 +93,7 @@ func (e *entry) note(shard int, c *setCookie, host *host, now time.Time) {
 }
 
 // noteHost keeps the host of a request.
-func (e *entry) noteHost(shard int, host *host) {
+func (e *entry) noteHost(shard int, host host) {
 	if !e.isNoted(shard, "", host) {
 		e.learn(&sighting{host: hostName(host.name)})
 	}

@@ -24,7 +24,7 @@ func (v *Visit) mend(line string, j *judgement, long *past) string {
 		m = j.rule.mending
 	}
 	rewrites := len(v.enforcer.rewrites) > 0
-	if m == (mending{}) && !rewrites {
+	if !rewrites && m == (mending{}) {
 		return line
 	}
 	e := editor{line: line}
@@ -32,7 +32,7 @@ func (v *Visit) mend(line string, j *judgement, long *past) string {
 	if a := c.readAttributes(); a.deletes(long) {
 		m = mending{} // but for its Domain, without which it would delete nothing
 	}
-	if rewrites && !hasPrefixFold(c.name, "__host-") && !v.moved[line] { // such a cookie has no Domain
+	if rewrites && !hasPrefixFold(c.name, "__host-") && !v.hasMoved(line) { // such a cookie has no Domain
 		e.rewriteDomain(v.enforcer.rewrites)
 		v.checkDomain(c.name, e.domainNow())
 	}
@@ -49,7 +49,7 @@ func (v *Visit) mend(line string, j *judgement, long *past) string {
 		e.append("HttpOnly")
 	}
 	edited := e.edited()
-	if e.domain != nil && e.domain.replaced || v.moved[line] {
+	if e.domain != nil && e.domain.replaced || v.hasMoved(line) {
 		v.noteMoved(edited)
 	}
 	return edited
@@ -58,11 +58,14 @@ func (v *Visit) mend(line string, j *judgement, long *past) string {
 // noteMoved remembers a line whose Domain is another than the portal sent. A header can be filtered more than once, and neither the rules'
 // conditions nor other rewrites are meant for the new Domain.
 func (v *Visit) noteMoved(line string) {
-	if v.moved == nil {
-		v.moved = map[string]bool{}
+	d := v.details()
+	if d.moved == nil {
+		d.moved = map[string]bool{}
 	}
-	v.moved[line] = true
+	d.moved[line] = true
 }
+
+func (v *Visit) hasMoved(line string) bool { return v.extra != nil && v.extra.moved[line] }
 
 // editor changes single attributes of a line.
 type editor struct {
@@ -217,7 +220,7 @@ func (e *editor) domainNow() string {
 // host, or one above it that somebody owns.
 func (v *Visit) checkDomain(name, domain string) {
 	if !v.acceptsDomain(domain) {
-		v.unusable = Unusable{Name: name, Domain: domain}
+		v.details().unusable = Unusable{Name: name, Domain: domain}
 	}
 }
 
@@ -233,7 +236,12 @@ func (v *Visit) acceptsDomain(domain string) bool {
 type Unusable struct{ Name, Domain string }
 
 // Unusable returns such a cookie, if one was met and the policy rewrites domains.
-func (v *Visit) Unusable() (u Unusable, met bool) { return v.unusable, v.unusable.Name != "" }
+func (v *Visit) Unusable() (u Unusable, met bool) {
+	if v.extra != nil {
+		u = v.extra.unusable
+	}
+	return u, u.Name != ""
+}
 
 // cutLife shortens a longer life. Max-Age decides where it is a number, and Expires where it is not (RFC 6265bis section 5.7, step 8).
 // A cookie of the session has neither, and stays one.

@@ -39,13 +39,17 @@ func (v *Visit) readNewest(header map[string][]string) {
 }
 
 func (v *Visit) newestIn(written []newest, header map[string][]string, lines []string) []newest {
-	long := past{now: v.enforcer.now, header: header}
 	for _, line := range lines {
+		if line == "" || !v.enforcer.initials[line[0]] {
+			continue // most lines
+		}
 		cookie := v.enforcer.preferenceNamed(line)
 		if cookie == "" {
 			continue
 		}
-		if j := v.judge(line, &long); j.verdict != VerdictRefused {
+		long := past{now: v.enforcer.now, header: header}
+		var j judgement
+		if v.judge(line, &long, &j); j.verdict != VerdictRefused {
 			a := j.cookie.readAttributes()
 			if !j.cookie.storable() || a.refused || !v.acceptsDomain(normalDomain(a.domain)) {
 				continue // browsers drop it, and keep what they have
@@ -60,15 +64,16 @@ func (v *Visit) newestIn(written []newest, header map[string][]string, lines []s
 	return written
 }
 
-// preferenceNamed returns the name of the preference that a line writes, or nothing. It costs next to nothing where it writes none.
+// preferenceNamed returns the name of the preference that a line writes, or nothing.
 func (e *Enforcer) preferenceNamed(line string) string {
 	for line != "" && (line[0] == ' ' || line[0] == '\t') {
 		line = line[1:]
 	}
 	for i := range e.preferences {
-		if rest, found := strings.CutPrefix(line, e.preferences[i].cookie); found {
-			if name, _, _ := strings.Cut(rest, "="); len(name) < len(rest) && trim(name) == "" {
-				return e.preferences[i].cookie
+		cookie := e.preferences[i].cookie
+		if strings.HasPrefix(line, cookie) {
+			if name, _, found := strings.Cut(line[len(cookie):], "="); found && trim(name) == "" {
+				return cookie
 			}
 		}
 	}

@@ -12,7 +12,7 @@ import (
 func (v *Visit) observeLine(j *judgement) {
 	v.tally(ChannelSet, j.rule, j.verdict)
 	v.trace(ChannelSet, j.cookie.name, j.rule, j.verdict)
-	e := v.entry(&v.enforcer.observer.set, j.cookie.name, j.rule)
+	e := v.entry(&v.enforcer.observer.set, j.known, j.cookie.name, j.rule)
 	if e == nil {
 		return
 	}
@@ -31,8 +31,8 @@ func (v *Visit) judgedLines(key string) []string {
 		return nil
 	case key == "Set-Cookie":
 		return v.judged
-	case v.told != nil:
-		return v.told.lines[key]
+	case v.extra != nil:
+		return v.extra.lines[key]
 	}
 	return nil
 }
@@ -47,14 +47,14 @@ func (v *Visit) noteJudged(key string, lines []string) {
 }
 
 // observePair notes a verdict on a pair of the Cookie header.
-func (v *Visit) observePair(name string, r *rule, granted bool) {
+func (v *Visit) observePair(name string, k *known, r *rule, granted bool) {
 	verdict := VerdictRefused
 	if granted {
 		verdict = VerdictLetThrough
 	}
 	v.tally(ChannelRead, r, verdict)
 	v.trace(ChannelRead, name, r, verdict)
-	e := v.entry(&v.enforcer.observer.read, name, r)
+	e := v.entry(&v.enforcer.observer.read, k, name, r)
 	if e == nil {
 		return
 	}
@@ -73,7 +73,7 @@ func (v *Visit) observeExpired(name string) {
 	r := v.enforcer.find(name)
 	v.tally(ChannelExpire, r, VerdictExpired)
 	v.trace(ChannelExpire, name, r, VerdictExpired)
-	if e := v.entry(&v.enforcer.observer.read, name, r); e != nil {
+	if e := v.entry(&v.enforcer.observer.read, nil, name, r); e != nil {
 		e.count(v.processor(), VerdictExpired, v.met())
 	}
 }
@@ -87,11 +87,11 @@ func (v *Visit) processor() int {
 }
 
 // host is the request's, hashed once for all of its cookies.
-func (v *Visit) host() *host {
-	if v.asked.hash == 0 {
-		v.asked = host{v.request.Host, maphash.String(attributesSeed, v.request.Host)}
+func (v *Visit) host() host {
+	if v.hostHash == 0 {
+		v.hostHash = maphash.String(hashSeed, v.request.Host)
 	}
-	return &v.asked
+	return host{v.request.Host, v.hostHash}
 }
 
 // met is when the Visit met its first cookie: all of them count as met then.
@@ -111,21 +111,28 @@ func (v *Visit) tally(channel Channel, r *rule, verdict Verdict) {
 }
 
 // entry finds or makes the entry of a name. There is none where there is no room.
-func (v *Visit) entry(i *inventory, name string, r *rule) *entry {
-	name = nameOf(name)
-	if e := i.find(name); e != nil {
-		return e
+func (v *Visit) entry(i *inventory, k *known, name string, r *rule) *entry {
+	if k != nil {
+		if e := k.entry.Load(); e != nil {
+			return e
+		}
 	}
-	o, kind := v.enforcer.observer, unknownName
-	switch {
-	case r != nil && v.enforcer.names.exact[name] == r || name == nameless:
-		kind = exactName
-	case r != nil:
-		kind = wildcardName
+	o, kind := v.enforcer.observer, exactName
+	if name = nameOf(name); name != nameless {
+		kind = v.enforcer.kindOf(name, r)
 	}
-	e := i.add(name, kind, len(o.shards), v.met())
+	e := i.find(name)
 	if e == nil {
+		e = i.add(name, kind, func(e *entry) {
+			e.shards, e.first = make([]entryShard, len(o.shards)), v.met()
+			e.facts.Store(new(facts))
+		})
+	}
+	switch {
+	case e == nil:
 		o.shards[v.processor()].overflow.Add(1)
+	case k != nil:
+		k.entry.Store(e)
 	}
 	return e
 }
@@ -193,12 +200,15 @@ func Printable(text string) string {
 	return strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(quoted[1 : len(quoted)-1])
 }
 
-// details are what is told one by one, and rarely: they cost memory.
+// details are what most requests have no need of: they cost memory.
 type details struct {
-	discoveries []Discovery
-	traced      []Traced
-	tracing     bool
+	cookies     []string            // the request's Cookie header as it came, if it is several lines
 	lines       map[string][]string // judged, under keys other than Set-Cookie
+	moved       map[string]bool     // lines to which rewrite_domain gave another Domain
+	unusable    Unusable
+	discoveries []Discovery
+	tracing     bool
+	traced      []Traced
 }
 
 // Traced is one verdict with all that led to it.
@@ -210,24 +220,24 @@ type Traced struct {
 }
 
 func (v *Visit) details() *details {
-	if v.told == nil {
-		v.told = new(details)
+	if v.extra == nil {
+		v.extra = new(details)
 	}
-	return v.told
+	return v.extra
 }
 
 // Trace makes the Visit keep each verdict. It costs memory: it is for debugging.
 func (v *Visit) Trace() { v.details().tracing = true }
 
 func (v *Visit) trace(channel Channel, name string, r *rule, verdict Verdict) {
-	if v.told == nil || !v.told.tracing {
+	if v.extra == nil || !v.extra.tracing {
 		return
 	}
 	t := Traced{Channel: channel, Cookie: Printable(nameOf(name)), Verdict: verdict}
 	if r != nil {
 		t.Rule = r.label
 	}
-	v.told.traced = append(v.told.traced, t)
+	v.extra.traced = append(v.extra.traced, t)
 }
 
 // End ends the Visit: its numbers are added up. It returns what is to be told one by one: unlisted cookies that were never met before, and,
@@ -243,8 +253,8 @@ func (v *Visit) End() (discoveries []Discovery, traced []Traced) {
 			v.shard = nil
 		}
 	}
-	if v.told == nil {
+	if v.extra == nil {
 		return nil, nil
 	}
-	return v.told.discoveries, v.told.traced
+	return v.extra.discoveries, v.extra.traced
 }

@@ -179,9 +179,9 @@ func TestEachVerdictCountsOnce(t *testing.T) {
 		{"a refused cookie that the response deletes itself", "_ga=1", func(complete, _ func(map[string][]string)) {
 			complete(http.Header{"Content-Type": {"text/html"}, "Set-Cookie": {"_ga=; Max-Age=0"}})
 		}, map[string]uint64{"read/third_party/refused": 1, "set/third_party/deletion": 1}},
-		{"nameless pairs and lines", "s3cr3t; =s3cr3t; ;", func(complete, _ func(map[string][]string)) {
-			complete(http.Header{"Set-Cookie": {"s3cr3t", "=s3cr3t", "sessionid=\x01"}})
-		}, map[string]uint64{"read/unlisted/refused": 2, "set/unlisted/refused": 3}},
+		{"nameless pairs and lines, and one that no browser takes", "s3cr3t; =s3cr3t; ;", func(complete, _ func(map[string][]string)) {
+			complete(http.Header{"Set-Cookie": {"s3cr3t", "=s3cr3t", "session\x01id=", "sessionid=\x01"}})
+		}, map[string]uint64{"read/unlisted/refused": 2, "set/unlisted/refused": 3, "set/necessary/refused": 1}},
 	} {
 		for _, mode := range []string{ModeEnforce, ModeReport} {
 			p := portalPolicy()

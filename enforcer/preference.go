@@ -251,8 +251,6 @@ type keysSeen struct {
 // maxKeys is how many keys a preference may have: more than any tool writes.
 const maxKeys = 256
 
-var hashSeed = maphash.MakeSeed()
-
 // add says whether the key was seen before. It is not ok where there are too many keys to tell.
 func (s *keysSeen) add(key []byte) (twice, ok bool) {
 	hash := maphash.Bytes(hashSeed, key)

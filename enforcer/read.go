@@ -78,14 +78,14 @@ func (v *Visit) letsRead(pair string) bool {
 			return true
 		}
 		if v.enforcer.observer != nil {
-			v.observePair("", nil, false)
+			v.observePair("", nil, nil, false)
 		}
 		return false
 	}
-	r := v.enforcer.find(name)
+	r, k := v.enforcer.meet(&v.enforcer.sent, name)
 	granted := r == nil && v.enforcer.unlisted || r != nil && v.grants(r)
 	if v.enforcer.observer != nil {
-		v.observePair(name, r, granted)
+		v.observePair(name, k, r, granted)
 	}
 	v.expirable = v.expirable || !granted && r != nil
 	return granted

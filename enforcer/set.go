@@ -51,7 +51,7 @@ func (v *Visit) filterField(header map[string][]string, key string, lines []stri
 	}
 	v.carries = v.carries || len(kept) > 0
 	if v.passedN = 0; len(kept) <= len(v.passed) {
-		v.passedN = copy(v.passed[:], kept)
+		v.passedN = uint8(copy(v.passed[:], kept))
 	}
 }
 
@@ -109,12 +109,13 @@ func (v *Visit) filterLines(key string, lines []string, header map[string][]stri
 	judged := v.judgedLines(key)
 	long := past{now: v.enforcer.now, header: header}
 	for i, line := range lines {
-		j := v.judge(line, &long)
+		var j judgement
+		v.judge(line, &long, &j)
 		if v.enforcer.observer != nil && (i >= len(judged) || judged[i] != line) {
 			v.observeLine(&j)
 		}
 		if v.enforcer.reports {
-			if j.verdict != VerdictRefused && len(v.enforcer.rewrites) > 0 {
+			if j.verdict != VerdictRefused && v.enforcer.mends {
 				v.mend(line, &j, &long) // for what it finds
 			}
 			kept++
@@ -123,7 +124,11 @@ func (v *Visit) filterLines(key string, lines []string, header map[string][]stri
 		if j.verdict == VerdictRefused {
 			continue
 		}
-		if mended := v.mend(line, &j, &long); kept < i || len(mended) != len(line) || mended != line {
+		mended := line
+		if v.enforcer.mends {
+			mended = v.mend(line, &j, &long)
+		}
+		if kept < i || mended != line {
 			lines[kept] = mended
 		}
 		kept++
@@ -131,31 +136,46 @@ func (v *Visit) filterLines(key string, lines []string, header map[string][]stri
 	return lines[:kept]
 }
 
-// judgement is the verdict on one Set-Cookie line, with what was read and the rule for its name, if there is one.
+// judgement is the verdict on one Set-Cookie line, with what was read, the rule for its name, if there is one, and what else is known of it.
 type judgement struct {
 	cookie  setCookie // without a name where browsers read different ones, or none
 	rule    *rule
+	known   *known
 	verdict Verdict
 }
 
-// judge reads a Set-Cookie line and gives the verdict on it.
-func (v *Visit) judge(line string, long *past) judgement {
-	c, ok := readSetCookie(line)
-	if !ok {
-		return judgement{verdict: VerdictRefused}
+// judge reads a Set-Cookie line into an empty judgement, and gives the verdict on it. What costs most comes last: most lines need little.
+func (v *Visit) judge(line string, long *past, j *judgement) {
+	j.verdict = VerdictRefused
+	c := &j.cookie
+	if !c.read(line) {
+		c.name = ""
+		return
 	}
-	r := v.enforcer.find(c.name)
+	r, k := v.enforcer.meet(&v.enforcer.set, c.name)
+	if k == nil && hasControl(c.name) {
+		c.name = ""
+		return
+	}
+	j.rule, j.known = r, k
 	granted := r == nil && v.enforcer.unlisted || r != nil && v.grantsResponse(r)
-	if granted && (r == nil || len(r.domains) == 0 && len(r.paths) == 0 || v.moved[line]) {
-		return judgement{c, r, VerdictLetThrough}
+	conditional := r != nil && (len(r.domains) > 0 || len(r.paths) > 0) && !v.hasMoved(line)
+	switch {
+	case granted && !conditional:
+		if !hasControl(line) {
+			j.verdict = VerdictLetThrough
+		}
+		return
+	case !granted && c.outlives(long):
+		return
 	}
 	switch a := c.readAttributes(); {
+	case hasControl(line):
 	case granted && r.accepts(&a):
-		return judgement{c, r, VerdictLetThrough}
+		j.verdict = VerdictLetThrough
 	case c.storable() && a.deletes(long):
-		return judgement{c, r, VerdictDeletion}
+		j.verdict = VerdictDeletion
 	}
-	return judgement{c, r, VerdictRefused}
 }
 
 // grantsResponse is grants for what goes into the response, which then depends on what the visitor chose.

@@ -15,19 +15,25 @@ type setCookie struct {
 	attributes string // what follows the first semicolon
 }
 
-// readSetCookie reads a line by RFC 6265bis section 5.6, steps 1 to 5. It is not ok where browsers differ or refuse: a line without a name
-// (Chromium stores `a` and `=a` nameless or not at all, Firefox stores `a` under that name), and one with a control character other than tab.
+// readSetCookie reads a line by RFC 6265bis section 5.6, steps 2 to 5; step 1 is hasControl. It is not ok where browsers differ: a line
+// without a name (Chromium stores `a` and `=a` nameless or not at all, Firefox stores `a` under that name).
 func readSetCookie(line string) (c setCookie, ok bool) {
+	ok = c.read(line)
+	return c, ok
+}
+
+// read is readSetCookie into an empty cookie.
+func (c *setCookie) read(line string) (ok bool) {
 	pair := line
 	if semicolon := strings.IndexByte(line, ';'); semicolon >= 0 {
 		pair, c.attributes = line[:semicolon], line[semicolon+1:]
 	}
 	equals := strings.IndexByte(pair, '=')
 	if equals < 0 {
-		return c, false
+		return false
 	}
 	c.name, c.value = trim(pair[:equals]), trim(pair[equals+1:])
-	return c, c.name != "" && !hasControl(line)
+	return c.name != ""
 }
 
 // storable says whether every browser takes the line at all, whatever the policy says. Chromium refuses a tab inside a name or a value.
@@ -127,18 +133,26 @@ func trim(s string) string {
 	return s
 }
 
-// hasControl finds a control character other than tab (RFC 6265bis section 5.6, step 1). It looks at eight bytes at once: every byte of every
-// line comes by here.
+// hasControl finds a control character other than tab (RFC 6265bis section 5.6, step 1). It looks at many bytes at once: every byte of
+// every line that stays comes by here.
 func hasControl(s string) bool {
 	const (
 		ones  = 0x0101010101010101
 		highs = 0x8080808080808080
 	)
-	for ; len(s) >= 8; s = s[8:] {
+	// The high bit of a byte is set where it was below a blank, or 0x7F. A borrow or a carry can set it for the next byte too: what is
+	// suspected is looked at.
+	suspects := func(s string) uint64 {
 		x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-		del := x ^ ones*0x7f
-		// The high bit of a byte is set where it was below a blank, or 0x7F. A borrow can set it for the byte above such a one only.
-		if ((x-ones*' ')&^x|(del-ones)&^del)&highs != 0 && anyControl(s[:8]) {
+		return ((x - ones*' ') | (x + ones)) &^ x
+	}
+	for ; len(s) >= 32; s = s[32:] {
+		if (suspects(s)|suspects(s[8:])|suspects(s[16:])|suspects(s[24:]))&highs != 0 && anyControl(s[:32]) {
+			return true
+		}
+	}
+	for ; len(s) >= 8; s = s[8:] {
+		if suspects(s)&highs != 0 && anyControl(s[:8]) {
 			return true
 		}
 	}

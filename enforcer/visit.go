@@ -22,39 +22,37 @@ type Request struct {
 type Visit struct {
 	enforcer   *Enforcer
 	request    Request
-	own        [2]string // the request's Cookie header as it came, if it has no more lines
-	ownN       int
-	more       []string // and if it has
+	cookie     [1]string // the request's Cookie header as it came, if it is one line
 	preference preference
-	decided    keySet // keys that the preference itself decides; known where the policy has signals
-	read       bool   // the preference is
-	rewritten  bool   // and is the one that the response writes
-	expirable  bool   // the request carries a cookie that a rule names and the visitor does not grant
-	completed  bool   // the final header has been completed
-	unusable   Unusable
-	moved      map[string]bool // lines to which rewrite_domain gave another Domain
-	fields     fields          // of the response's header
-	carries    bool            // the response carries a cookie
-	varies     bool            // the response depends on the preference
-	signalled  uint8           // and on these signals, one bit each
-	began      time.Time       // set where the policy needs it
-	passed     [8]string       // lines that were let through, if they are so few
-	passedN    int
-	judged     []string // Set-Cookie lines of the final header that have been counted
-	shard      *int     // in which the Observer counts
-	ended      bool     // it has been told
-	asked      host     // the request's host, once it is needed
-	told       *details // rarely needed
+	decided    keySet    // keys that the preference itself decides; known where the policy has signals
+	began      time.Time // set where the policy needs it, and where something was observed
+	passed     [4]string // lines that were let through, if they are so few
+	judged     []string  // Set-Cookie lines of the final header that have been counted
+	shard      *int      // in which the Observer counts
+	hostHash   uint64    // of the request's host, once it is needed
+	extra      *details  // what most requests have no need of
+
+	read      bool   // the preference is
+	rewritten bool   // and is the one that the response writes
+	expirable bool   // the request carries a cookie that a rule names and the visitor does not grant
+	completed bool   // the final header has been completed
+	ended     bool   // what was counted has been told
+	carries   bool   // the response carries a cookie
+	varies    bool   // the response depends on the preference
+	signalled uint8  // and on these signals, one bit each
+	cookieN   uint8  // how many lines the Cookie header has, of one
+	passedN   uint8  // how many passed, of a few
+	fields    fields // of the response's header
 }
 
 // Visit begins a request. If the Enforcer has an Observer, [Visit.End] has to end it.
 func (e *Enforcer) Visit(r Request) Visit {
 	v := Visit{enforcer: e, request: r}
 	// A copy, for directives inside may change the header's lines in place, and the visitor's choice is read when it is needed.
-	if lines := r.Header["Cookie"]; len(lines) <= len(v.own) {
-		v.ownN = copy(v.own[:], lines)
+	if lines := r.Header["Cookie"]; len(lines) <= len(v.cookie) {
+		v.cookieN = uint8(copy(v.cookie[:], lines))
 	} else {
-		v.more = slices.Clone(lines)
+		v.details().cookies = slices.Clone(lines)
 	}
 	if e.persists {
 		v.began = e.now()
@@ -64,18 +62,10 @@ func (e *Enforcer) Visit(r Request) Visit {
 
 // cookies are the lines of the request's Cookie header as they came.
 func (v *Visit) cookies() []string {
-	if v.more != nil {
-		return v.more
+	if v.extra != nil && v.extra.cookies != nil {
+		return v.extra.cookies
 	}
-	return v.own[:v.ownN]
-}
-
-// find returns the rule for a name, or nil. A name longer than browsers store has none.
-func (e *Enforcer) find(name string) *rule {
-	if len(name) > maxPair {
-		return nil
-	}
-	return e.names.find(name)
+	return v.cookie[:v.cookieN]
 }
 
 // grants says whether the visitor's choices let a rule's cookies through.
@@ -119,7 +109,11 @@ func (v *Visit) readOnce() {
 }
 
 func (v *Visit) readPreference(written []newest) {
-	v.preference = v.enforcer.readPreference(v.enforcer.keys, v.cookies(), written)
+	if written != nil || v.cookieN > 0 || v.extra != nil {
+		v.preference = v.enforcer.readPreference(v.enforcer.keys, v.cookies(), written)
+	} else {
+		v.preference = preference{} // nobody brings one
+	}
 	if len(v.enforcer.signals) > 0 {
 		v.decided = v.preference.granted.clone()
 		v.decided.addAll(v.preference.refused)

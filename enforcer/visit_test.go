@@ -303,7 +303,7 @@ func TestFilteringByNamesAloneTakesNoMemory(t *testing.T) {
 		Presets: []Preset{{Name: "opendatasoft"}, {Name: "matomo"}, {Name: "google_analytics"}},
 		Allow:   []Rule{{Category: Necessary, Cookies: []string{"*a*b*", "*x", "*mm*"}, RuleOptions: RuleOptions{Domain: []string{"example.org"}}}},
 	})
-	choice := []string{"a=b", `cookies_preferences=%7B%22matomo%22%3Atrue%2C%22ga%22%3Afalse%2C%22timestamp%22%3A1768478400%7D; _ga=1`}
+	choice := []string{`a=b; cookies_preferences=%7B%22matomo%22%3Atrue%2C%22ga%22%3Afalse%2C%22timestamp%22%3A1768478400%7D; _ga=1`}
 	for _, c := range []struct {
 		what    string
 		cookies []string
