@@ -221,7 +221,7 @@ func (p *compiledPreference) readChoices(value string, c *choices) preferenceSta
 	if len(value) > maxPair {
 		return preferenceUnreadable
 	}
-	var buffer [1024]byte
+	var buffer [512]byte // room for what most tools write
 	switch p.format {
 	case FormatPairs:
 		return p.readPairs(buffer[:0], value, c)
@@ -244,8 +244,9 @@ func (p *compiledPreference) readChoices(value string, c *choices) preferenceSta
 
 // keysSeen notices a key that is given twice, be it known to the policy or not.
 type keysSeen struct {
-	hashes [maxKeys]uint64
-	n      int
+	first [24]uint64 // hashes: hardly any tool writes more keys than these
+	more  []uint64
+	n     int
 }
 
 // maxKeys is how many keys a preference may have: more than any tool writes.
@@ -254,13 +255,17 @@ const maxKeys = 256
 // add says whether the key was seen before. It is not ok where there are too many keys to tell.
 func (s *keysSeen) add(key []byte) (twice, ok bool) {
 	hash := maphash.Bytes(hashSeed, key)
-	if slices.Contains(s.hashes[:s.n], hash) {
+	if slices.Contains(s.first[:min(s.n, len(s.first))], hash) || slices.Contains(s.more, hash) {
 		return true, true
 	}
-	if s.n == maxKeys {
+	switch {
+	case s.n == maxKeys:
 		return false, false
+	case s.n < len(s.first):
+		s.first[s.n] = hash
+	default:
+		s.more = append(s.more, hash)
 	}
-	s.hashes[s.n] = hash
 	s.n++
 	return false, true
 }

@@ -1,6 +1,6 @@
 // Command sidebyside measures what a cookie policy costs in front of a portal: for this module in Caddy, and for what other proxies can do with
-// what Debian packages for them. It starts them all on the loopback interface, makes sure that the same cookies come out, sends requests with
-// wrk, with policy and without by turns, and prints CPU time per request as a Markdown table. It runs in e2e:
+// what Debian packages for them. It starts them all on the loopback interface, makes sure that the same cookies come out, sends requests, with
+// policy and without by turns, and prints CPU time per request as a Markdown table. It runs in e2e:
 //
 //	go run ./sidebyside
 package main
@@ -12,13 +12,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -28,8 +28,8 @@ import (
 )
 
 const (
-	connections  = 16
-	roundSeconds = 1
+	connections = 16
+	roundTime   = 100 * time.Millisecond
 )
 
 func main() {
@@ -46,9 +46,6 @@ func main() {
 }
 
 func run(ctx context.Context, rounds int, limit time.Duration, only string) error {
-	if _, err := exec.LookPath("wrk"); err != nil {
-		return fmt.Errorf("%w; Debian's package is wrk", err)
-	}
 	dir, err := os.MkdirTemp("", "sidebyside")
 	if err != nil {
 		return err
@@ -106,7 +103,10 @@ func run(ctx context.Context, rounds int, limit time.Duration, only string) erro
 				r.problem = "not measured: other cookies come out"
 				continue
 			}
-			measured = append(measured, &measurement{r, p, ports})
+			m := &measurement{row: r, process: p, off: newVisitors(ports["off"], r.load), on: newVisitors(ports[r.port], r.load)}
+			defer m.off.leave()
+			defer m.on.leave()
+			measured = append(measured, m)
 		}
 	}
 
@@ -187,7 +187,7 @@ func setCookies(port int, l *load) ([]string, error) {
 type measurement struct {
 	*row
 	process *process
-	ports   map[string]int
+	off, on *visitors
 }
 
 // pair is a round without the policy and one with it, one right after the other.
@@ -205,22 +205,22 @@ func measureAll(ctx context.Context, measured []*measurement, counter string, ro
 	defer progress("")
 	for n := 0; len(measured) > 0 && (rounds == 0 || n <= rounds); n++ {
 		for i, m := range measured {
-			if n > 1 && time.Until(deadline) < 2*roundSeconds*time.Second {
+			if n > 1 && time.Until(deadline) < 2*roundTime {
 				return nil
 			}
 			progress(fmt.Sprintf("pair %d, %d of %d: %s, %s", n, i+1, len(measured), m.title, m.load.title))
 			var p pair
 			order := []struct {
-				port   string
-				sample *sample
-			}{{"off", &p.off}, {m.port, &p.on}}
+				visitors *visitors
+				sample   *sample
+			}{{m.off, &p.off}, {m.on, &p.on}}
 			if (n+i)%2 == 1 {
 				slices.Reverse(order)
 			}
 			for _, o := range order {
 				var err error
-				if *o.sample, err = m.round(ctx, o.port, counter); err != nil {
-					return fmt.Errorf("%s, %s, port %s: %w", m.title, m.load.title, o.port, err)
+				if *o.sample, err = m.round(ctx, o.visitors, counter); err != nil {
+					return fmt.Errorf("%s, %s, at %s: %w", m.title, m.load.title, o.visitors.address, err)
 				}
 			}
 			if n > 0 {
@@ -238,100 +238,39 @@ func progress(line string) {
 	}
 }
 
-var (
-	wrkRequests = regexp.MustCompile(`(?m)^ +(\d+) requests in `)
-	wrkFailures = regexp.MustCompile(`Socket errors:.*|Non-2xx or 3xx responses:.*`)
-)
-
-// round sends requests to a port for a while.
-func (m *measurement) round(ctx context.Context, port, counter string) (sample, error) {
+// round lets visitors ask for a while.
+func (m *measurement) round(ctx context.Context, v *visitors, counter string) (sample, error) {
 	pids, err := m.process.tree()
 	if err != nil {
 		return sample{}, err
 	}
-	args := []string{"wrk", "-t", "1", "-c", strconv.Itoa(connections), "-d", strconv.Itoa(roundSeconds) + "s"}
-	if m.load.cookie != "" {
-		args = append(args, "-H", "Cookie: "+m.load.cookie)
-	}
-	args = append(args, fmt.Sprintf("http://127.0.0.1:%d%s", m.ports[port], m.load.path))
-	counted := filepath.Join(m.process.cmd.Dir, "instructions")
+	var counting *counting
 	if counter != "" {
-		ids := strings.Trim(strings.ReplaceAll(fmt.Sprint(pids), " ", ","), "[]")
-		args = append([]string{counter, "stat", "-x", ",", "-e", "instructions", "-o", counted, "-p", ids, "--"}, args...)
+		if counting, err = countInstructions(counter, pids); err != nil {
+			return sample{}, err
+		}
 	}
 	before, err := readCPUTimes(pids)
 	if err != nil {
 		return sample{}, err
 	}
-	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+	requests, err := v.ask(ctx, roundTime)
 	if err != nil {
-		return sample{}, fmt.Errorf("wrk: %w\n%s", err, out)
+		return sample{}, err
 	}
 	after, err := readCPUTimes(pids)
 	if err != nil {
 		return sample{}, err
 	}
-	if failures := wrkFailures.Find(out); failures != nil {
-		return sample{}, fmt.Errorf("wrk: %s", failures)
-	}
-	match := wrkRequests.FindSubmatch(out)
-	if match == nil {
-		return sample{}, fmt.Errorf("wrk printed:\n%s", out)
-	}
-	requests, err := strconv.ParseFloat(string(match[1]), 64)
-	if err != nil || requests == 0 {
-		return sample{}, fmt.Errorf("wrk printed:\n%s", out)
-	}
-	s := sample{cpu: float64(after.since(before).Nanoseconds()) / 1000 / requests}
-	if counter != "" {
-		text, err := os.ReadFile(counted)
+	s := sample{cpu: float64(after.since(before).Nanoseconds()) / 1000 / float64(requests)}
+	if counting != nil {
+		instructions, err := counting.end()
 		if err != nil {
 			return sample{}, err
 		}
-		instructions, err := countedInstructions(text)
-		if err != nil {
-			return sample{}, err
-		}
-		s.instructions = instructions / requests
+		s.instructions = instructions / float64(requests)
 	}
 	return s, nil
-}
-
-// instructionCounter is the path of perf where there is one and the machine counts instructions. Many virtual machines do not.
-func instructionCounter(ctx context.Context) string {
-	perf, err := exec.LookPath("perf")
-	if err != nil {
-		return ""
-	}
-	out, err := exec.CommandContext(ctx, perf, "stat", "-x", ",", "-e", "instructions", "--", "true").CombinedOutput()
-	if err != nil {
-		return ""
-	}
-	if _, err := countedInstructions(out); err != nil {
-		return ""
-	}
-	return perf
-}
-
-// countedInstructions adds up what `perf stat -x ,` printed: a line for each kind of core, the number first.
-func countedInstructions(text []byte) (sum float64, err error) {
-	found := false
-	for line := range strings.Lines(string(text)) {
-		count, rest, ok := strings.Cut(line, ",")
-		if !ok || !strings.Contains(rest, "instructions") {
-			continue
-		}
-		n, err := strconv.ParseFloat(count, 64)
-		if err != nil {
-			return 0, fmt.Errorf("perf printed %q", line)
-		}
-		sum += n
-		found = true
-	}
-	if !found {
-		return 0, fmt.Errorf("perf printed %q", text)
-	}
-	return sum, nil
 }
 
 // printMachine tells on what this was measured.
@@ -344,7 +283,7 @@ func printMachine(caddy string, chosen []*subject) {
 			}
 		}
 	}
-	packages := []string{"wrk"}
+	var packages []string
 	for _, s := range chosen {
 		if s.missing() == nil {
 			packages = append(packages, s.packages...)
@@ -356,7 +295,7 @@ func printMachine(caddy string, chosen []*subject) {
 			fmt.Printf("; %s %s", name, version)
 		}
 	}
-	fmt.Printf(". %d connections, rounds of %d s.\n", connections, roundSeconds)
+	fmt.Printf(". %d connections, rounds of %v.\n", connections, roundTime)
 }
 
 func cpuModel() string {
@@ -377,7 +316,7 @@ func kernel() string {
 	return strings.TrimSpace(string(release))
 }
 
-// printTable prints the table: medians, and in brackets the range of the pairs.
+// printTable prints the table: medians, and in brackets where the median of very many pairs would lie, or the range of those there are.
 func printTable(chosen []*subject, instructions bool) {
 	head := []string{"proxy", "cookies", "policy off, µs", "policy on, µs", "added, µs", "on/off", "pairs"}
 	if instructions {
@@ -397,10 +336,10 @@ func printTable(chosen []*subject, instructions bool) {
 			cells = append(cells,
 				fmt.Sprintf("%.2f", median(r.each(func(p pair) float64 { return p.off.cpu }))),
 				fmt.Sprintf("%.2f", median(r.each(func(p pair) float64 { return p.on.cpu }))),
-				medianAndRange("%+.2f", r.each(func(p pair) float64 { return p.on.cpu - p.off.cpu })),
+				medianAndInterval("%+.2f", r.each(func(p pair) float64 { return p.on.cpu - p.off.cpu })),
 				medianAndRange("%.3f", r.each(func(p pair) float64 { return p.on.cpu / p.off.cpu })))
 			if instructions {
-				cells = append(cells, medianAndRange("%+.0f", r.each(func(p pair) float64 { return p.on.instructions - p.off.instructions })))
+				cells = append(cells, medianAndInterval("%+.0f", r.each(func(p pair) float64 { return p.on.instructions - p.off.instructions })))
 			}
 			printRow(append(cells, strconv.Itoa(len(r.pairs)), r.remark))
 		}
@@ -429,4 +368,13 @@ func median(numbers []float64) float64 {
 
 func medianAndRange(format string, numbers []float64) string {
 	return fmt.Sprintf(format+" ("+format+" … "+format+")", median(numbers), slices.Min(numbers), slices.Max(numbers))
+}
+
+// medianAndInterval shows the median, and an interval that holds the one of all possible pairs with a probability of 95 %, whatever their
+// distribution: half of the numbers lie below it, give or take the deviation of a binomial distribution.
+func medianAndInterval(format string, numbers []float64) string {
+	sorted := slices.Sorted(slices.Values(numbers))
+	n := float64(len(sorted))
+	low, high := int(n/2-0.98*math.Sqrt(n)), int(math.Ceil(n/2+0.98*math.Sqrt(n)))
+	return fmt.Sprintf(format+" ("+format+" … "+format+")", median(numbers), sorted[max(0, low)], sorted[min(high, len(sorted)-1)])
 }
