@@ -1,6 +1,7 @@
 package cookiepolicy
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -217,7 +218,8 @@ func TestSecureIsForVisitorsOverHTTPS(t *testing.T) {
 func TestAnUnusableDomainIsTold(t *testing.T) {
 	portal := startPortal(t, response("200 OK", []string{"sessionid=s3cr3t; Domain=portal.example.org", "csrftoken=s3cr3t; Domain=localhost"}, ""))
 	for policy, want := range map[string]int{
-		"rewrite_domain other.example.org":                 1,
+		"":                                 1,
+		"rewrite_domain other.example.org": 1,
 		"rewrite_domain portal.example.org city.example":   1,
 		"rewrite_domain portal.example.org data.localhost": 1,
 		"rewrite_domain portal.example.org localhost":      0,
@@ -360,5 +362,52 @@ func TestConditionalRequests(t *testing.T) {
 				t.Errorf("%s with %q over %s: got %d %q", c.path, c.etag, protocol, got.status, got.header)
 			}
 		}
+	}
+}
+
+// What can never act is refused at load: SameSite=None where no visitor comes over HTTPS.
+func TestSameSiteNoneWantsHTTPS(t *testing.T) {
+	const (
+		none  = "cookie_policy {\nallow necessary a {\nsame_site none\n}\n}\n"
+		clear = "http://localhost:8080 {\n" + none + "}\n"
+		fault = `allow[0].same_site: "none": browsers take SameSite=None over HTTPS only, and this config has neither a server with TLS nor a proxy that it trusts to tell of HTTPS; ` +
+			`serve the site over HTTPS, name the proxies in front of it with trusted_proxies, or remove this`
+	)
+	secure := fmt.Sprintf("https://localhost:8443 {\ntls %s %s\nrespond ok\n}\n", certificate, key)
+	for _, c := range []struct{ name, caddyfile, want string }{
+		{"in the clear", clear, fault},
+		{"without a name", ":8080 {\n" + none + "}", fault},
+		{"on a socket", "http://localhost {\nbind unix//tmp/x.sock\n" + none + "}", fault},
+		{"on several sites in the clear", clear + "http://other.example:8081 {\n" + none + "}", fault},
+		{"within a route", "http://localhost:8080 {\nroute /a {\n" + none + "}\n}", fault},
+		{"asked for with a preset, and with other faults", "http://localhost:8080 {\nroute {\ncookie_policy matomo {\npreset opendatasoft {\nsame_site none\n}\n}\n}\n}", strings.Replace(fault, "allow[0]", "presets[1]", 1)},
+		{"same_site lax", strings.ReplaceAll(clear, "none", "lax"), ""},
+		{"over HTTPS", strings.Replace(secure, "respond ok", none, 1), ""},
+		{"with a site of each kind", clear + secure, ""},
+		{"with a name, which gets HTTPS by itself", "data.city.example {\n" + none + "}", ""},
+		{"with a name, and no HTTPS by itself", "{\nauto_https off\n}\nhttp://data.city.example {\n" + none + "}", fault},
+		{"behind proxies that are trusted", "{\nservers {\ntrusted_proxies static private_ranges\n}\n}\n" + clear, ""},
+		{"behind a proxy on a socket", "{\nservers {\ntrusted_proxies_unix\n}\n}\n" + clear, ""},
+		{"behind a listener that may know more", "{\nservers {\nlistener_wrappers {\nproxy_protocol\n}\n}\n}\n" + clear, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			config, _, err := adapt("{\nstorage file_system " + storage + "\n}\n" + c.caddyfile)
+			if strings.HasPrefix(c.caddyfile, "{") {
+				config, _, err = adapt("{\nstorage file_system " + storage + c.caddyfile[1:])
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var parsed caddy.Config
+			if err := json.Unmarshal(config, &parsed); err != nil {
+				t.Fatal(err)
+			}
+			switch err := caddy.Validate(&parsed); {
+			case c.want == "" && err != nil:
+				t.Errorf("got %v, want no fault", err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+		})
 	}
 }

@@ -5,6 +5,7 @@
 package cookiepolicy
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -55,8 +56,12 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision compiles the policy. The error tells all faults at once, each with its path in the config.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	compiled, err := enforcer.Compile(h.Policy, time.Now)
-	if err != nil {
+	var faults enforcer.Faults
+	if err != nil && !errors.As(err, &faults) {
 		return err
+	}
+	if faults = append(faults, h.secureFaults(ctx)...); faults != nil {
+		return faults
 	}
 	h.enforcer, h.logger = compiled, ctx.Logger()
 	h.toldUnknownKey, h.toldUnusable = new(atomic.Bool), new(atomic.Bool)
@@ -143,17 +148,6 @@ func (h *Handler) tell(visit *enforcer.Visit, r *http.Request) {
 			zap.String("domain", enforcer.Printable(unusable.Domain)),
 			zap.String("host", enforcer.Printable(r.Host)))
 	}
-}
-
-// isHTTPS says whether the visitor's own connection is HTTPS. Behind a trusted proxy that proxy knows.
-func isHTTPS(r *http.Request, vars map[string]any) bool {
-	if trusted, _ := vars[caddyhttp.TrustedProxyVarKey].(bool); trusted {
-		if values := r.Header["X-Forwarded-Proto"]; len(values) > 0 {
-			visitors, _, _ := strings.Cut(values[len(values)-1], ",") // each further proxy may have added its own
-			return strings.EqualFold(strings.TrimSpace(visitors), "https")
-		}
-	}
-	return r.TLS != nil
 }
 
 const placeholderPrefix = "http.cookie_policy.consent."

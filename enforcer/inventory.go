@@ -79,10 +79,11 @@ func (e *entry) isNoted(shard int, attributes string, host host) bool {
 }
 
 // note keeps what is new about a line's attributes and its host. A line whose attributes came a moment ago costs a hash, and one that teaches
-// nothing takes no lock. Of a deletion only the host counts: it has no life, and portals leave its other attributes out.
-func (e *entry) note(shard int, c *setCookie, host host, now time.Time) {
+// nothing takes no lock. Of a deletion only the host counts: it has no life, and portals leave its other attributes out. It returns the
+// attributes, if they were new.
+func (e *entry) note(shard int, c *setCookie, host host, now time.Time) *attributes {
 	if e.isNoted(shard, c.attributes, host) {
-		return
+		return nil
 	}
 	a := c.readAttributes()
 	s := sighting{host: hostName(host.name), attributes: &a}
@@ -90,6 +91,7 @@ func (e *entry) note(shard int, c *setCookie, host host, now time.Time) {
 		s.attributes = nil
 	}
 	e.learn(&s)
+	return &a
 }
 
 // noteHost keeps the host of a request.

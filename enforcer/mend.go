@@ -235,7 +235,8 @@ func (v *Visit) acceptsDomain(domain string) bool {
 // Unusable is a cookie of the response whose Domain no browser accepts from the visitor's host.
 type Unusable struct{ Name, Domain string }
 
-// Unusable returns such a cookie, if one was met and the policy rewrites domains.
+// Unusable returns such a cookie, if one was met: with each response where the policy rewrites domains, and else, where there is an Observer, with
+// the first that brings such attributes.
 func (v *Visit) Unusable() (u Unusable, met bool) {
 	if v.extra != nil {
 		u = v.extra.unusable

@@ -411,6 +411,29 @@ func TestACookieThatNoBrowserTakesFromThisHostIsNoted(t *testing.T) {
 	}
 }
 
+// A policy that rewrites nothing looks at a Domain when it is new. That costs nothing later.
+func TestADomainThatNoBrowserTakesIsNotedWhereNothingIsRewritten(t *testing.T) {
+	e, _ := observed(t, allowing("a", "b", "c"))
+	for _, c := range []struct {
+		line string
+		want Unusable
+	}{
+		{"a=b; Domain=city.example", Unusable{}},
+		{"a=b; Domain=.Portal.example.org; Path=/", Unusable{"a", "portal.example.org"}},
+		{"a=c; Domain=.Portal.example.org; Path=/", Unusable{}}, // known by now
+		{"b=b; Domain=portal.example.org", Unusable{"b", "portal.example.org"}},
+		{"c=; Domain=portal.example.org; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT", Unusable{"c", "portal.example.org"}},
+		{"refused=b; Domain=portal.example.org", Unusable{}},
+	} {
+		visit := e.Visit(Request{Host: "data.city.example"})
+		visit.CompleteResponse(http.Header{"Set-Cookie": {c.line}})
+		if got, met := visit.Unusable(); got != c.want || met != (c.want != Unusable{}) {
+			t.Errorf("%s: got %q, %t; want %q", c.line, got, met, c.want)
+		}
+		visit.End()
+	}
+}
+
 func TestMendingThatCannotBeMeantIsAFault(t *testing.T) {
 	own := func(category Category, o RuleOptions, names ...string) Policy {
 		return Policy{Allow: []Rule{{Category: category, Cookies: names, RuleOptions: o}}}

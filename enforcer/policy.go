@@ -119,7 +119,8 @@ type RuleOptions struct {
 	// Add `HttpOnly`. Not for cookies that scripts have to read: `csrftoken`, and the preference.
 	HTTPOnly bool `json:"http_only,omitempty"`
 
-	// Raise `SameSite` to `lax` or `strict`, or give lines that have none `none` (with `Secure`, over HTTPS only). It is never lowered.
+	// Raise `SameSite` to `lax` or `strict`, or give lines that have none `none` (with `Secure`, over HTTPS only: refused at load where no server of
+	// the config has TLS and no proxy is trusted to tell of it). It is never lowered.
 	SameSite string `json:"same_site,omitempty"`
 
 	// For people: who sets the cookie.
