@@ -12,24 +12,24 @@ import (
 // RFC 9111 lets a shared cache keep a response with Set-Cookie and replay it to others. One that carries cookies becomes private. One from
 // which nothing was taken by consent stays as cacheable as the portal said; one on which a verdict depended on consent varies by Cookie,
 // and by the header of a signal where that could have decided.
-func (v *Visit) protect(header map[string][]string) {
-	if v.fields.caches && (v.varies || v.carries) {
-		gather(header, "Vary")
-		gather(header, "Cache-Control")
+func (v *Visit) protect(header map[string][]string, f *fields) {
+	if f.caches && (v.varies || v.carries) {
+		f.vary = gather(header, "Vary")
+		f.cacheControl = gather(header, "Cache-Control")
 	}
 	if v.varies {
-		addVary(header, "Cookie")
+		f.vary = addVary(header, f.vary, "Cookie")
 		for i := range v.enforcer.signals {
 			if v.signalled&(1<<i) != 0 {
-				addVary(header, v.enforcer.signals[i].header)
+				f.vary = addVary(header, f.vary, v.enforcer.signals[i].header)
 			}
 		}
 	}
 	if v.carries {
-		if v.fields.caches {
+		if f.caches {
 			maps.DeleteFunc(header, func(key string, _ []string) bool { return isCDNField(key) })
 		}
-		makePrivate(header)
+		makePrivate(header, f.cacheControl)
 	}
 }
 
@@ -51,8 +51,7 @@ func isCDNField(key string) bool {
 }
 
 // makePrivate takes from a response what lets shared caches keep it, and forbids them to. What browsers may do stays as it was.
-func makePrivate(header map[string][]string) {
-	lines := header["Cache-Control"]
+func makePrivate(header map[string][]string, lines []string) {
 	switch {
 	case len(lines) == 0:
 		header["Cache-Control"] = []string{"private"}
@@ -84,14 +83,15 @@ func makePrivate(header map[string][]string) {
 	header["Cache-Control"] = []string{strings.Join(kept, ", ")}
 }
 
-// gather puts the lines of a header field that stand under other spellings of its name under the canonical one.
-func gather(header map[string][]string, name string) {
+// gather puts the lines of a header field that stand under other spellings of its name under the canonical one, and returns all of them.
+func gather(header map[string][]string, name string) []string {
 	for key, lines := range header {
 		if key != name && isField(key, name) {
 			delete(header, key)
 			header[name] = append(slices.Clip(header[name]), lines...)
 		}
 	}
+	return header[name]
 }
 
 // isShared says whether a directive of Cache-Control speaks to shared caches only (RFC 9111 section 5.2.2).
@@ -121,25 +121,25 @@ func directives(line string) iter.Seq[string] {
 	}
 }
 
-// addVary adds a field's name to Vary, where it is not there yet.
-func addVary(header map[string][]string, name string) {
-	lines := header["Vary"]
+// addVary adds a field's name to the lines of Vary, where it is not there yet, and returns the lines.
+func addVary(header map[string][]string, lines []string, name string) []string {
 	for _, line := range lines {
 		for rest, more := line, true; more; {
 			var member string
 			member, rest, more = strings.Cut(rest, ",")
 			if member = trim(member); member == "*" || len(member) == len(name) && strings.EqualFold(member, name) {
-				return
+				return lines
 			}
 		}
 	}
 	if len(lines) == 0 || trim(lines[len(lines)-1]) == "" {
-		header["Vary"] = append(slices.Clone(lines[:max(0, len(lines)-1)]), name)
-		return
+		lines = append(slices.Clone(lines[:max(0, len(lines)-1)]), name)
+	} else {
+		lines = slices.Clone(lines)
+		lines[len(lines)-1] += ", " + name
 	}
-	lines = slices.Clone(lines)
-	lines[len(lines)-1] += ", " + name
 	header["Vary"] = lines
+	return lines
 }
 
 // mayBeShared says whether the portal meant shared caches to keep the response. Where it said nothing, a line that is added makes it private,

@@ -5,21 +5,32 @@ import (
 	"strings"
 )
 
-// fields are what a look at the keys of a header map tells.
+// fields are what a look at a header map tells.
 type fields struct {
-	cookies bool // there are cookies
-	odd     bool // and some of them under another key than Set-Cookie
-	caches  bool // there are fields for caches under other keys than Cache-Control and Vary
+	setCookie    []string // lines under the canonical key, as under the others
+	cacheControl []string
+	vary         []string
+	cookies      bool // there are cookies
+	odd          bool // and some of them under another key than Set-Cookie
+	caches       bool // there are fields for caches under other keys than Cache-Control and Vary
 }
 
-// survey looks at the keys of a header map, once: most responses need no more.
+// survey goes through a header map, once: most responses need no more, and each look-up would cost as much as several keys of this.
 func survey(header map[string][]string) (f fields) {
-	for key := range header {
+	for key, lines := range header {
 		switch kindOf(key) {
 		case setCookieField:
-			f.cookies, f.odd = true, f.odd || key != "Set-Cookie"
+			if f.cookies = true; key == "Set-Cookie" {
+				f.setCookie = lines
+			} else {
+				f.odd = true
+			}
 		case setCookie2Field:
 			f.cookies, f.odd = true, true
+		case cacheControlField:
+			f.cacheControl = lines
+		case varyField:
+			f.vary = lines
 		case cacheField:
 			f.caches = true
 		}
@@ -34,7 +45,9 @@ const (
 	otherField fieldKind = iota
 	setCookieField
 	setCookie2Field // RFC 6265 section 9.4 retired it; browsers ignore it, other clients may not
-	cacheField      // for caches, under another key than Cache-Control and Vary
+	cacheControlField
+	varyField
+	cacheField // for caches, under another key than Cache-Control and Vary
 )
 
 // kindOf reads a key of a header map. Keys that carry cookies may be in any case, with blanks around them, or with the prefix of a trailer.
@@ -49,8 +62,10 @@ func kindOf(key string) fieldKind {
 	switch key {
 	case "Set-Cookie":
 		return setCookieField
-	case "Vary", "Cache-Control":
-		return otherField
+	case "Cache-Control":
+		return cacheControlField
+	case "Vary":
+		return varyField
 	}
 	for _, name := range matter.cache {
 		if isField(key, name) {

@@ -15,12 +15,12 @@ type newest struct {
 
 // readNewest looks for lines by which the response itself sets or deletes the preference: they carry the visitor's newest choice, by which
 // the response's own cookies are judged.
-func (v *Visit) readNewest(header map[string][]string) {
+func (v *Visit) readNewest(header map[string][]string, f *fields) {
 	if len(v.enforcer.preferences) == 0 {
 		return
 	}
-	written := v.newestIn(nil, header, header["Set-Cookie"])
-	if v.fields.odd {
+	written := v.newestIn(nil, header, f.setCookie)
+	if f.odd {
 		for key, lines := range header {
 			if key != "Set-Cookie" && kindOf(key) == setCookieField {
 				written = v.newestIn(written, header, lines)

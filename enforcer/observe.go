@@ -17,7 +17,7 @@ func (v *Visit) observeLine(j *judgement) {
 		return
 	}
 	e.count(v.processor(), j.verdict, v.met())
-	if a := e.note(v.processor(), &j.cookie, v.host(), v.met()); a != nil && j.verdict == VerdictLetThrough && len(v.enforcer.rewrites) == 0 {
+	if a := e.note(v.processor(), &j.cookie, v.host(), v.began); a != nil && j.verdict == VerdictLetThrough && len(v.enforcer.rewrites) == 0 {
 		v.checkDomain(j.cookie.name, normalDomain(a.domain))
 	}
 	if j.rule == nil && !e.told.Load() {

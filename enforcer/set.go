@@ -11,20 +11,23 @@ import (
 //
 // Lines are moved within their slice; one whose lines are all let through is not touched. A handler must not share a slice of lines between
 // responses.
-func (v *Visit) FilterResponse(header map[string][]string) {
-	v.fields = survey(header)
+func (v *Visit) FilterResponse(header map[string][]string) { v.filter(header) }
+
+// filter is FilterResponse, and returns what it saw before.
+func (v *Visit) filter(header map[string][]string) (f fields) {
+	f = survey(header)
 	v.carries = false
 	switch {
-	case !v.fields.cookies:
-		return
-	case v.settled(header):
+	case !f.cookies:
+		return f
+	case v.settled(&f):
 		v.carries = true
-		return
+		return f
 	}
-	v.readNewest(header)
-	if !v.fields.odd {
-		v.filterField(header, "Set-Cookie", header["Set-Cookie"])
-		return
+	v.readNewest(header, &f)
+	if !f.odd {
+		v.filterField(header, "Set-Cookie", f.setCookie)
+		return f
 	}
 	for key, lines := range header {
 		switch kindOf(key) {
@@ -36,6 +39,7 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 			}
 		}
 	}
+	return f
 }
 
 func (v *Visit) filterField(header map[string][]string, key string, lines []string) {
@@ -57,21 +61,23 @@ func (v *Visit) filterField(header map[string][]string, key string, lines []stri
 
 // settled says whether the header carries just those lines that were let through before. The final header is filtered several times, because
 // what is around the handler may hold it back for a while.
-func (v *Visit) settled(header map[string][]string) bool {
-	return v.completed && v.passedN > 0 && !v.fields.odd && slices.Equal(header["Set-Cookie"], v.passed[:v.passedN])
+func (v *Visit) settled(f *fields) bool {
+	return v.completed && v.passedN > 0 && !f.odd && slices.Equal(f.setCookie, v.passed[:v.passedN])
 }
 
 // CompleteResponse does what FilterResponse does, to the final header. The first time it also adds to it what belongs to a page: lines that
 // remove refused cookies from the browser, and the preference where the policy says that it is sent again.
 func (v *Visit) CompleteResponse(header map[string][]string) {
-	v.FilterResponse(header)
+	f := v.filter(header)
 	if !v.completed {
 		v.completed = true
 		v.addToPage(header)
 	}
-	v.judged = header["Set-Cookie"]
+	if v.judged = nil; v.carries {
+		v.judged = header["Set-Cookie"]
+	}
 	if v.enforcer.protects && !v.enforcer.reports {
-		v.protect(header)
+		v.protect(header, &f)
 	}
 }
 

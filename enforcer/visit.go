@@ -32,17 +32,16 @@ type Visit struct {
 	hostHash   uint64    // of the request's host, once it is needed
 	extra      *details  // what most requests have no need of
 
-	read      bool   // the preference is
-	rewritten bool   // and is the one that the response writes
-	expirable bool   // the request carries a cookie that a rule names and the visitor does not grant
-	completed bool   // the final header has been completed
-	ended     bool   // what was counted has been told
-	carries   bool   // the response carries a cookie
-	varies    bool   // the response depends on the preference
-	signalled uint8  // and on these signals, one bit each
-	cookieN   uint8  // how many lines the Cookie header has, of one
-	passedN   uint8  // how many passed, of a few
-	fields    fields // of the response's header
+	read      bool  // the preference is
+	rewritten bool  // and is the one that the response writes
+	expirable bool  // the request carries a cookie that a rule names and the visitor does not grant
+	completed bool  // the final header has been completed
+	ended     bool  // what was counted has been told
+	carries   bool  // the response carries a cookie
+	varies    bool  // the response depends on the preference
+	signalled uint8 // and on these signals, one bit each
+	cookieN   uint8 // how many lines the Cookie header has, of one
+	passedN   uint8 // how many passed, of a few
 }
 
 // Visit begins a request. If the Enforcer has an Observer, [Visit.End] has to end it.
