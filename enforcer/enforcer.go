@@ -50,7 +50,8 @@ var signalHeaders = map[string]string{SignalGPC: "Sec-Gpc", SignalDNT: "Dnt"}
 type rule struct {
 	label     string // for people: the category and the names
 	declared  *Rule
-	counter   int // of its category
+	tracker   string // the preset it comes from, if that names the cookies of all versions of a tracker
+	counter   int    // of its category
 	category  Category
 	always    bool // necessary
 	anonymous bool
@@ -143,6 +144,9 @@ func (p *Policy) resolve() (rules []Rule, preferences []Preference) {
 		for _, r := range known.rules {
 			r = r.with(p.Presets[i].RuleOptions)
 			if r.Cookies = free(r.Cookies); len(r.Cookies) > 0 {
+				if r.Category != Necessary {
+					r.tracker = known.name
+				}
 				take(r.Cookies)
 				rules = append(rules, r)
 			}
@@ -201,7 +205,7 @@ func (p Policy) digest() string {
 
 func (e *Enforcer) compile(r *Rule) *rule {
 	compiled := &rule{
-		label: string(r.Category) + " " + strings.Join(r.Cookies, " "), declared: r, counter: slices.Index(counted[:], r.Category),
+		label: string(r.Category) + " " + strings.Join(r.Cookies, " "), declared: r, tracker: r.tracker, counter: slices.Index(counted[:], r.Category),
 		category: r.Category, always: r.Category == Necessary, anonymous: r.Anonymous, paths: slices.Clone(r.Path),
 	}
 	compiled.mending = mending{maxAge: time.Duration(r.MaxAge), secure: r.Secure, httpOnly: r.HTTPOnly, sameSite: r.SameSite}

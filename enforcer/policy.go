@@ -87,6 +87,8 @@ type Rule struct {
 	Cookies []string `json:"cookies"`
 
 	RuleOptions
+
+	tracker string // the preset it comes from, if that names the cookies of all versions of a tracker
 }
 
 // RuleOptions are the conditions of a rule and what it declares. A preset takes the same options, for all of its rules.

@@ -115,7 +115,7 @@ type Finding struct {
 // Kinds of findings.
 const (
 	FindingUnlisted  = "unlisted"   // met, and no rule names it
-	FindingNeverSeen = "never_seen" // named by a rule, and not met since the Observer began
+	FindingNeverSeen = "never_seen" // named by a rule, and not met since the Observer began; one for all names of a tracker's preset
 	FindingLonger    = "longer"     // set for longer than declared
 	FindingWeaker    = "weaker"     // set with weaker attributes, or a wider Domain, than the rule says
 	FindingNeverRead = "never_read" // necessary, set, and never sent back by a browser
@@ -149,11 +149,22 @@ func (e *Enforcer) Drift(o *Observer) Drift {
 			}
 		}
 	}
+	since := " since " + d.Since.UTC().Format(time.RFC3339)
+	trackers := map[string]bool{} // of which something was met, or it was told that nothing was
+	for r := range seen {
+		trackers[r.tracker] = true
+	}
 	for _, r := range e.declared {
-		for _, name := range r.declared.Cookies {
-			if !seen[r][name] {
-				d.add(FindingNeverSeen, name, "not met since "+d.Since.UTC().Format(time.RFC3339))
+		switch {
+		case r.tracker == "":
+			for _, name := range r.declared.Cookies {
+				if !seen[r][name] {
+					d.add(FindingNeverSeen, name, "not met"+since)
+				}
 			}
+		case !trackers[r.tracker]:
+			trackers[r.tracker] = true
+			d.add(FindingNeverSeen, r.declared.Cookies[0], "neither this nor another name of the preset "+r.tracker+" was met"+since)
 		}
 	}
 	sortFindings(d.Findings)

@@ -8,6 +8,36 @@ import (
 	"testing"
 )
 
+// Of a tracker's preset a part is enough, as no version sets all of its cookies. A published policy is another matter: its cookies are promised.
+func TestDriftOfPresets(t *testing.T) {
+	policy := Policy{Presets: []Preset{{Name: "opendatasoft"}, {Name: "matomo"}, {Name: "google_analytics"}}, Allow: []Rule{{Category: Statistical, Cookies: []string{"_pk_id*", "own"}}}}
+	for cookie, want := range map[string]string{
+		"": "_ga _pk_ref* _pk_id* cookies_preferences csrftoken django_language own sessionid",
+		"sessionid=1; csrftoken=1; django_language=1; cookies_preferences=1; own=1; _pk_id.1=1": "_ga _pk_ref*",
+		"_pk_ses.1=1; _ga_X=1; own=1; sessionid=1; csrftoken=1":                                 "_pk_id* cookies_preferences django_language",
+		"_pk_testcookie.x=1; _gid=1; _pk_id.1=1; own=1; sessionid=1; csrftoken=1":               "cookies_preferences django_language",
+	} {
+		e, o := observed(t, policy)
+		meet(e, "data.city.example", cookie)
+		var got []string
+		for _, f := range e.Drift(o).Findings {
+			if f.Kind == FindingNeverSeen {
+				got = append(got, f.Cookie)
+			}
+		}
+		wanted := strings.Fields(want)
+		slices.Sort(wanted)
+		slices.Sort(got)
+		if !slices.Equal(got, wanted) {
+			t.Errorf("met %q: never seen are %q, want %q", cookie, got, wanted)
+		}
+	}
+	e, o := observed(t, policy)
+	if detail := e.Drift(o).Findings[0].Detail; detail != "neither this nor another name of the preset google_analytics was met since 2026-01-15T12:00:00Z" {
+		t.Errorf("the detail is %q", detail)
+	}
+}
+
 // Each kind of difference between a portal and its policy is found, and none where there is none.
 func TestDrift(t *testing.T) {
 	policy := Policy{

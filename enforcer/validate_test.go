@@ -299,13 +299,15 @@ func TestAPolicyIsReadBackFromItsJSON(t *testing.T) {
 	}
 }
 
-// fill gives each field of a policy a value of its own.
+// fill gives each field of a policy that stands in its JSON a value of its own.
 func fill(v reflect.Value, n *int) {
 	*n++
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(v.Field(i), n)
+			if v.Field(i).CanSet() {
+				fill(v.Field(i), n)
+			}
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
