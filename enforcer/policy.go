@@ -1,14 +1,15 @@
 // Package enforcer decides which cookies a published cookie policy lets through, and filters header lines by that decision.
 //
-// A [Policy] is plain data. [Compile] judges it, all its faults at once, and makes an [Enforcer] of it: immutable, shared by any number of
-// requests without a lock. Each request gets a [Visit] of its own, which knows the visitor's stored preference and filters request and
+// A [Policy] is plain data. [Compile] judges it, all its faults at once, and makes an [Enforcer] of it, which any number of requests share
+// without a lock. Each request gets a [Visit] of its own, which knows the visitor's stored preference and filters request and
 // response. The way of the data, and the files along it:
 //
 //	request  ─ Cookie ──────▶ read.go ─▶ Cookie
 //	response ─ Set-Cookie ──▶ set.go, mend.go ─▶ Set-Cookie, with expire.go, persist.go and cache.go on the final header
-//	each cookie ────────────▶ setcookie.go or cookie.go ─▶ names.go finds its rule ─▶ deletion.go, date.go ─▶ verdict
+//	each cookie ────────────▶ setcookie.go or cookie.go ─▶ known.go, where the name was met before, or names.go finds its rule
+//	                          ─▶ deletion.go, date.go ─▶ verdict
 //	the visitor's choice ───▶ preference.go (decode.go, json.go, pairs.go), newest.go: read once, and only when a verdict needs it
-//	each verdict ───────────▶ observe.go ─▶ observer.go counts, inventory.go remembers, report.go tells
+//	each verdict ───────────▶ observe.go ─▶ observer.go counts, inventory.go remembers, report.go tells and merge.go adds up
 //
 // Header lines are read as browsers read them (RFC 6265bis, and what browsers were seen to do where it leaves room), never by net/http's
 // cookie parser, which loses lines that browsers store. The package does no I/O, starts no goroutine and reads no clock but the one it is given.
