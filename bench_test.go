@@ -39,6 +39,7 @@ func (*memoryWriter) WriteHeader(int)             {}
 func (*memoryWriter) Write(b []byte) (int, error) { return len(b), nil }
 
 // requestContext gives every round of a benchmark a replacer of its own, as Caddy does for every request: what a handler maps into it stays there.
+// What it puts among the request's variables is taken out again.
 type requestContext struct {
 	context.Context
 	replacer *caddy.Replacer
@@ -99,10 +100,12 @@ func BenchmarkHandler(b *testing.B) {
 				r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
 				perRequest := &requestContext{Context: r.Context()}
 				r = r.WithContext(perRequest)
+				vars := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 				b.ReportAllocs()
 				for b.Loop() {
 					perRequest.replacer = caddy.NewReplacer()
 					perRequest.replacer.Map(func(string) (any, bool) { return nil, false }) // Caddy's own `http.request.…`
+					delete(vars, visitVar)
 					if err := h.handler.ServeHTTP(w, r, next); err != nil {
 						b.Fatal(err)
 					}

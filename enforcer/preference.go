@@ -244,18 +244,21 @@ func (p *compiledPreference) readChoices(value string, c *choices) preferenceSta
 
 // keysSeen notices a key that is given twice, be it known to the policy or not.
 type keysSeen struct {
-	first [24]uint64 // hashes: hardly any tool writes more keys than these
-	more  []uint64
+	first [fewKeys]uint64            // hashes: hardly any tool writes more keys than these
+	more  *[maxKeys - fewKeys]uint64 // nil until there are
 	n     int
 }
 
-// maxKeys is how many keys a preference may have: more than any tool writes.
-const maxKeys = 256
+const (
+	fewKeys = 24
+	maxKeys = 256 // that a preference may have: more than any tool writes
+)
 
 // add says whether the key was seen before. It is not ok where there are too many keys to tell.
 func (s *keysSeen) add(key []byte) (twice, ok bool) {
 	hash := maphash.Bytes(hashSeed, key)
-	if slices.Contains(s.first[:min(s.n, len(s.first))], hash) || slices.Contains(s.more, hash) {
+	few := min(s.n, len(s.first))
+	if slices.Contains(s.first[:few], hash) || s.more != nil && slices.Contains(s.more[:s.n-few], hash) {
 		return true, true
 	}
 	switch {
@@ -264,7 +267,10 @@ func (s *keysSeen) add(key []byte) (twice, ok bool) {
 	case s.n < len(s.first):
 		s.first[s.n] = hash
 	default:
-		s.more = append(s.more, hash)
+		if s.more == nil {
+			s.more = new([maxKeys - fewKeys]uint64)
+		}
+		s.more[s.n-few] = hash
 	}
 	s.n++
 	return false, true

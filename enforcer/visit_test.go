@@ -298,7 +298,7 @@ func TestThousandsOfLinesAreAllFiltered(t *testing.T) {
 	}
 }
 
-func TestFilteringByNamesAloneTakesNoMemory(t *testing.T) {
+func TestFilteringTakesNoMemory(t *testing.T) {
 	e := compiled(t, Policy{
 		Presets: []Preset{{Name: "opendatasoft"}, {Name: "matomo"}, {Name: "google_analytics"}},
 		Allow:   []Rule{{Category: Necessary, Cookies: []string{"*a*b*", "*x", "*mm*"}, RuleOptions: RuleOptions{Domain: []string{"example.org"}}}},
@@ -315,6 +315,7 @@ func TestFilteringByNamesAloneTakesNoMemory(t *testing.T) {
 		{"where every line is let through", nil, []string{"sessionid=1; Path=/", "csrftoken=2; Path=/; Secure"}, 2},
 		{"where some lines are refused", nil, []string{"_ga=1; Domain=.example.org", "sessionid=1; Path=/", "unlisted=1; Expires=Thu, 15 Jan 2026 12:00:00 GMT"}, 1},
 		{"where a line is refused for its Domain", nil, []string{"x=1; Domain=example.com", "sessionid=1"}, 1},
+		{"where the preference decides", choice, []string{"_pk_id.1.1fff=1; Path=/", "_ga=1; Path=/"}, 1},
 		{"where deletions are let through", nil, []string{"_ga=; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "_gid=; Max-Age=0"}, 2},
 	} {
 		t.Run(c.what, func(t *testing.T) {

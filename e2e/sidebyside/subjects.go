@@ -87,6 +87,7 @@ func subjects(caddy string) []*subject {
 				{title: "**Caddy + `cookie_policy`**", port: "on", load: noPreference},
 				{title: "**Caddy + `cookie_policy`**", port: "on", load: granted},
 				{title: "**Caddy + `cookie_policy`**", port: "on", load: noCookies},
+				{title: "Caddy `header`, of what is not there", port: "idle", load: noCookies, remark: "what a handler costs that does nothing"},
 				{title: "Caddy `header`, regular expression", port: "header", load: noPreference, remark: "names what is refused: it has no allowlist; no preference"},
 			},
 		},
