@@ -70,20 +70,28 @@ type host struct {
 // isNoted says whether this processor has already noted attributes and a host, and if not, that it has now.
 func (e *entry) isNoted(shard int, attributes string, host host) bool {
 	hash := bits.RotateLeft64(maphash.String(hashSeed, attributes), 1) ^ host.hash
-	recent := &e.shards[shard].recent[hash%uint64(len(e.shards[shard].recent))]
-	if recent.Load() == hash {
-		return true
+	recent := &e.shards[shard].recent
+	place := int(hash % uint64(len(recent)))
+	for i := range recent { // most are found at once
+		i = (place + i) % len(recent)
+		switch recent[i].Load() {
+		case hash:
+			return true
+		case 0:
+			recent[i].Store(hash)
+			return false
+		}
 	}
-	recent.Store(hash)
+	recent[place].Store(hash)
 	return false
 }
 
 // note keeps what is new about a line's attributes and its host. A line whose attributes came a moment ago costs a hash, and one that teaches
-// nothing takes no lock. Of a deletion only the host counts: it has no life, and portals leave its other attributes out. It returns the
-// attributes, if they were new.
-func (e *entry) note(shard int, c *setCookie, host host, now time.Time) *attributes {
+// nothing takes no lock. Of a deletion only the host counts: it has no life, and portals leave its other attributes out. If the attributes
+// were new, it returns the Domain.
+func (e *entry) note(shard int, c *setCookie, host host, now time.Time) (domain string, isNew bool) {
 	if e.isNoted(shard, c.attributes, host) {
-		return nil
+		return "", false
 	}
 	a := c.readAttributes()
 	s := sighting{host: hostName(host.name), attributes: &a}
@@ -91,7 +99,7 @@ func (e *entry) note(shard int, c *setCookie, host host, now time.Time) *attribu
 		s.attributes = nil
 	}
 	e.learn(&s)
-	return &a
+	return a.domain, true
 }
 
 // noteHost keeps the host of a request.

@@ -17,8 +17,9 @@ func (v *Visit) observeLine(j *judgement) {
 		return
 	}
 	e.count(v.processor(), j.verdict, v.met())
-	if a := e.note(v.processor(), &j.cookie, v.host(), v.began); a != nil && j.verdict == VerdictLetThrough && len(v.enforcer.rewrites) == 0 {
-		v.checkDomain(j.cookie.name, normalDomain(a.domain))
+	domain, isNew := e.note(v.processor(), &j.cookie, v.host(), v.began)
+	if isNew && j.verdict == VerdictLetThrough && len(v.enforcer.rewrites) == 0 {
+		v.checkDomain(j.cookie.name, normalDomain(domain))
 	}
 	if j.rule == nil && !e.told.Load() {
 		v.discover(ChannelSet, &j.cookie)
