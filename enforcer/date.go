@@ -26,7 +26,7 @@ func parseDate(text string) (time.Time, bool) {
 		token, after := nextToken(rest)
 		delimiters := rest[:len(rest)-len(after)-len(token)]
 		rest = after
-		plain := strings.Trim(delimiters, " \t,") == ""
+		plain := isPlainDelimiter(delimiters)
 		joined := delimiters == "-" || delimiters == "/"
 		// Behind the time of day both parsers pass over whatever is no number, if nothing is missing.
 		complete := before == timePart && hasDay && month != 0 && hasYear
@@ -113,14 +113,45 @@ func isDateDelimiter(c byte) bool {
 	return c == '\t' || ' ' <= c && c <= '/' || ';' <= c && c <= '@' || '[' <= c && c <= '`' || '{' <= c && c <= '~'
 }
 
+// isPlainDelimiter says whether there are blanks and commas only.
+func isPlainDelimiter(delimiters string) bool {
+	for i := range len(delimiters) {
+		if c := delimiters[i]; c != ' ' && c != '\t' && c != ',' {
+			return false
+		}
+	}
+	return true
+}
+
 func monthNamed(token string) time.Month {
 	if len(token) < 3 {
 		return 0
 	}
-	for i := range 12 {
-		if equalFold(token[:3], "janfebmaraprmayjunjulaugsepoctnovdec"[3*i:3*i+3]) {
-			return time.Month(i + 1)
-		}
+	switch [3]byte{token[0] | 0x20, token[1] | 0x20, token[2] | 0x20} { // in lower case
+	case [3]byte{'j', 'a', 'n'}:
+		return time.January
+	case [3]byte{'f', 'e', 'b'}:
+		return time.February
+	case [3]byte{'m', 'a', 'r'}:
+		return time.March
+	case [3]byte{'a', 'p', 'r'}:
+		return time.April
+	case [3]byte{'m', 'a', 'y'}:
+		return time.May
+	case [3]byte{'j', 'u', 'n'}:
+		return time.June
+	case [3]byte{'j', 'u', 'l'}:
+		return time.July
+	case [3]byte{'a', 'u', 'g'}:
+		return time.August
+	case [3]byte{'s', 'e', 'p'}:
+		return time.September
+	case [3]byte{'o', 'c', 't'}:
+		return time.October
+	case [3]byte{'n', 'o', 'v'}:
+		return time.November
+	case [3]byte{'d', 'e', 'c'}:
+		return time.December
 	}
 	return 0
 }
