@@ -2,6 +2,7 @@ package enforcer
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,10 +21,23 @@ func unquote(value string) (inside string, escapes bool) {
 // and not in another: then the text can be read in two ways.
 func appendDecoded(text []byte, value string, escapes bool) (_ []byte, ok bool) {
 	start := len(text)
+	text = slices.Grow(text, len(value))[:start+len(value)] // it never gets longer
+	n := start
 	var rawQuote, encodedQuote bool
 	for i := 0; i < len(value); i++ {
 		c := value[i]
 		switch {
+		case c == '%':
+			if i+2 >= len(value) {
+				return nil, false
+			}
+			high, low := hexDigits[value[i+1]], hexDigits[value[i+2]]
+			if high|low > 0xF {
+				return nil, false
+			}
+			c = high<<4 | low
+			i += 2
+			encodedQuote = encodedQuote || c == '"' || c == '\\'
 		case c == '"':
 			rawQuote = true
 		case c == '\\' && escapes:
@@ -31,17 +45,11 @@ func appendDecoded(text []byte, value string, escapes bool) (_ []byte, ok bool) 
 				return nil, false
 			}
 			rawQuote = rawQuote || c == '"'
-		case c == '%':
-			if i+2 >= len(value) || !isHex(value[i+1]) || !isHex(value[i+2]) {
-				return nil, false
-			}
-			c = unhex(value[i+1])<<4 | unhex(value[i+2])
-			i += 2
-			encodedQuote = encodedQuote || c == '"' || c == '\\'
 		}
-		text = append(text, c)
+		text[n] = c
+		n++
 	}
-	return text, !(rawQuote && encodedQuote) && utf8.Valid(text[start:])
+	return text[:n], !(rawQuote && encodedQuote) && utf8.Valid(text[start:n])
 }
 
 // hasBareQuote finds a quote that no backslash precedes.
@@ -71,16 +79,21 @@ func unquoteByte(s string, i int) (c byte, last int, ok bool) {
 
 func isOctal(c byte) bool { return '0' <= c && c <= '7' }
 
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
+func isHex(c byte) bool { return hexDigits[c] <= 0xF }
 
-func unhex(c byte) byte {
-	if c <= '9' {
-		return c - '0'
+// hexDigits are the values of hexadecimal digits; 0xFF is none.
+var hexDigits = func() (digits [256]byte) {
+	for i := range digits {
+		digits[i] = 0xFF
 	}
-	return c&^0x20 - 'A' + 10
-}
+	for i, c := range []byte("0123456789abcdef") {
+		digits[c] = byte(i)
+	}
+	for i, c := range []byte("ABCDEF") {
+		digits[c] = byte(10 + i)
+	}
+	return digits
+}()
 
 // decodeBase64 decodes in place, in either alphabet, with padding or without.
 func decodeBase64(text []byte) ([]byte, bool) {

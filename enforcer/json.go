@@ -3,7 +3,6 @@ package enforcer
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 )
 
 // jsonReader reads a preference that is a JSON object (RFC 8259), in one pass. The choices are the object or the array at a path in it, the
@@ -187,6 +186,9 @@ const maxDepth = 63
 
 // value passes over one value of any kind. Objects and arrays are counted, not recursed into: one bit each tells which of the two is open.
 func (r *jsonReader) value() bool {
+	if r.blanks(); r.i < len(r.text) && r.text[r.i] != '{' && r.text[r.i] != '[' {
+		return r.scalar() // most values
+	}
 	var objects uint64 // the innermost in the lowest bit, set for an object
 	for depth := 0; ; {
 		switch {
@@ -276,40 +278,47 @@ func (r *jsonReader) scalar() bool {
 	if r.i == len(r.text) {
 		return false
 	}
-	switch c := r.text[r.i]; {
-	case c == '"':
+	switch r.text[r.i] {
+	case '"':
 		_, ok := r.string()
 		return ok
-	case c == '-' || '0' <= c && c <= '9':
-		return r.number()
+	case 't':
+		return r.word("true")
+	case 'f':
+		return r.word("false")
+	case 'n':
+		return r.word("null")
 	}
-	for _, word := range [...]string{"true", "false", "null"} {
-		if bytes.HasPrefix(r.text[r.i:], []byte(word)) {
-			r.i += len(word)
-			return true
-		}
+	return r.number()
+}
+
+func (r *jsonReader) word(word string) bool {
+	end := r.i + len(word)
+	if end > len(r.text) || string(r.text[r.i:end]) != word {
+		return false
 	}
-	return false
+	r.i = end
+	return true
 }
 
 func (r *jsonReader) number() bool {
-	r.skip("-")
-	if !r.skip("0") && r.digits() == 0 {
+	r.skip('-')
+	if !r.skip('0') && r.digits() == 0 {
 		return false
 	}
-	if r.skip(".") && r.digits() == 0 {
+	if r.skip('.') && r.digits() == 0 {
 		return false
 	}
-	if r.skip("eE") {
-		r.skip("+-")
+	if r.skip('e') || r.skip('E') {
+		_ = r.skip('+') || r.skip('-')
 		return r.digits() > 0
 	}
 	return true
 }
 
-// skip passes over one byte of those given.
-func (r *jsonReader) skip(bytes string) bool {
-	if r.i < len(r.text) && strings.IndexByte(bytes, r.text[r.i]) >= 0 {
+// skip passes over one byte, if it is next.
+func (r *jsonReader) skip(c byte) bool {
+	if r.i < len(r.text) && r.text[r.i] == c {
 		r.i++
 		return true
 	}
@@ -317,7 +326,8 @@ func (r *jsonReader) skip(bytes string) bool {
 }
 
 func (r *jsonReader) digits() (n int) {
-	for r.skip("0123456789") {
+	for r.i < len(r.text) && '0' <= r.text[r.i] && r.text[r.i] <= '9' {
+		r.i++
 		n++
 	}
 	return n

@@ -107,15 +107,15 @@ func (c *choices) isWord(word []byte) bool {
 
 // setTime reads the time of the choice: seconds or milliseconds since 1970, told apart by their magnitude, or ISO 8601.
 func (c *choices) setTime(text []byte) bool {
-	if n, err := strconv.ParseFloat(string(text), 64); err == nil {
+	if n, ok := timeNumber(text); ok {
 		const milliseconds = 1e11 // as seconds that would be the year 5138, as milliseconds it is 1973
 		switch {
-		case !(n > 0 && n < 1e14):
+		case n <= 0 || n >= 1e14:
 			return false
 		case n < milliseconds:
-			c.made = time.Unix(int64(n), 0)
+			c.made = time.Unix(n, 0)
 		default:
-			c.made = time.UnixMilli(int64(n))
+			c.made = time.UnixMilli(n)
 		}
 		return true
 	}
@@ -124,6 +124,23 @@ func (c *choices) setTime(text []byte) bool {
 		c.made = made
 	}
 	return ok
+}
+
+// timeNumber reads a number, and leaves out its fraction. One that is no int64 becomes zero.
+func timeNumber(text []byte) (n int64, ok bool) {
+	digits := 0
+	for digits < len(text) && '0' <= text[digits] && text[digits] <= '9' {
+		n = 10*n + int64(text[digits]-'0')
+		digits++
+	}
+	if digits == len(text) && 0 < digits && digits < 18 { // as nearly every tool writes it
+		return n, true
+	}
+	float, err := strconv.ParseFloat(string(text), 64)
+	if !(float > 0 && float < 1<<63) {
+		float = 0
+	}
+	return int64(float), err == nil
 }
 
 // parseTime reads a time in ISO 8601. One without an offset is taken for UTC.
