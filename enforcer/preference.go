@@ -172,6 +172,9 @@ func (p *compiledPreference) counts(c *choices, now func() time.Time) bool {
 // enough. What any of them refuses is refused.
 func (e *Enforcer) readPreference(keys map[string]int, cookies []string, written []newest) preference {
 	p := preference{granted: newKeySet(len(keys)), refused: newKeySet(len(keys))}
+	if len(cookies) == 0 && len(written) == 0 {
+		return p // nobody brings one
+	}
 	for i := range e.preferences {
 		m := merger{enforcer: e, preference: &e.preferences[i], keys: keys, refused: newKeySet(len(keys))}
 		m.copies(cookies, written)

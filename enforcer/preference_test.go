@@ -2,6 +2,7 @@ package enforcer
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -283,6 +284,28 @@ func TestEachOfManyKeysIsReadForItself(t *testing.T) {
 		contradicting := []string{fmt.Sprintf(`prefs={"k%d":true,"k%d":true}`, granted, granted)}
 		if letThrough(e, contradicting, fmt.Sprintf("c%d=1", granted)) {
 			t.Errorf("k%d is granted twice, and counted", granted)
+		}
+	}
+}
+
+// A signal refuses each of many keys, also where the request brings no preference, nor any cookie.
+func TestASignalRefusesEachOfManyKeys(t *testing.T) {
+	const keys = 200
+	p := Policy{Signal: []Signal{{Signal: SignalGPC, Categories: []Category{Statistical}}}, Preference: []Preference{{Cookies: []string{"prefs"}}}}
+	for i := range keys {
+		p.Allow = append(p.Allow, Rule{Category: Statistical, Cookies: []string{fmt.Sprintf("c%d", i)}, RuleOptions: RuleOptions{Anonymous: true, Consent: []string{fmt.Sprintf("k%d", i)}}})
+	}
+	e := compiled(t, p)
+	for _, cookies := range [][]string{nil, {"other=1"}, {"prefs={}"}} {
+		for _, i := range []int{0, 63, 64, keys - 1} {
+			for signal, want := range map[string]bool{"0": true, "1": false} {
+				visit := e.Visit(Request{Header: http.Header{"Cookie": cookies, "Sec-Gpc": {signal}}})
+				header := http.Header{"Set-Cookie": {fmt.Sprintf("c%d=1", i)}}
+				visit.FilterResponse(header)
+				if got := len(header["Set-Cookie"]) == 1; got != want {
+					t.Errorf("Sec-GPC: %s with the cookies %q: c%d let through is %t", signal, cookies, i, got)
+				}
+			}
 		}
 	}
 }

@@ -108,11 +108,7 @@ func (v *Visit) readOnce() {
 }
 
 func (v *Visit) readPreference(written []newest) {
-	if written != nil || v.cookieN > 0 || v.extra != nil {
-		v.preference = v.enforcer.readPreference(v.enforcer.keys, v.cookies(), written)
-	} else {
-		v.preference = preference{} // nobody brings one
-	}
+	v.preference = v.enforcer.readPreference(v.enforcer.keys, v.cookies(), written)
 	if len(v.enforcer.signals) > 0 {
 		v.decided = v.preference.granted.clone()
 		v.decided.addAll(v.preference.refused)
