@@ -26,8 +26,8 @@ func (v *Visit) protect(header map[string][]string, f *fields) {
 		}
 	}
 	if v.carries {
-		if f.caches {
-			maps.DeleteFunc(header, func(key string, _ []string) bool { return isCDNField(key) })
+		if f.caches { // only those of one maker are left under other keys
+			maps.DeleteFunc(header, func(key string, _ []string) bool { return kindOf(key) == cacheField })
 		}
 		makePrivate(header, f.cacheControl)
 	}
@@ -40,15 +40,6 @@ var cacheFields = [...]string{"Cache-Control", "Vary", "Surrogate-Control", "Cdn
 
 // cdnFields are those of one maker.
 var cdnFields = cacheFields[2:]
-
-func isCDNField(key string) bool {
-	for _, name := range cdnFields {
-		if isField(key, name) {
-			return true
-		}
-	}
-	return false
-}
 
 // makePrivate takes from a response what lets shared caches keep it, and forbids them to. What browsers may do stays as it was.
 func makePrivate(header map[string][]string, lines []string) {

@@ -27,9 +27,7 @@ func (a *attributes) deletes(p *past) bool {
 func (c *setCookie) outlives(p *past) bool {
 	maxAge, expires := false, ""
 	for rest := c.attributes; rest != ""; {
-		for rest != "" && (rest[0] == ' ' || rest[0] == '\t') {
-			rest = rest[1:]
-		}
+		rest = trimLeft(rest)
 		end := strings.IndexByte(rest, ';')
 		if end < 0 {
 			end = len(rest)
@@ -75,17 +73,10 @@ func isSpent(maxAge string) (spent, ok bool) {
 		return false, maxAge != ""
 	}
 	digits, negative := strings.CutPrefix(maxAge, "-")
-	if digits == "" {
+	if !isNumber(digits) {
 		return false, false
 	}
-	zero := true
-	for _, c := range []byte(digits) {
-		if c < '0' || c > '9' {
-			return false, false
-		}
-		zero = zero && c == '0'
-	}
-	return negative || zero, true
+	return negative || strings.Trim(digits, "0") == "", true
 }
 
 // past tells long past dates from others. It reads the clock once, and only when a verdict needs it.

@@ -32,6 +32,12 @@ func visitWith(e *Enforcer, cookies ...string) Visit {
 	return e.Visit(Request{Header: http.Header{"Cookie": cookies}})
 }
 
+// readSetCookie reads one line.
+func readSetCookie(line string) (c setCookie, ok bool) {
+	ok = c.read(line)
+	return c, ok
+}
+
 // filterResponse gives a response header to a new visit with the given Cookie lines.
 func filterResponse(e *Enforcer, cookies []string, header http.Header) {
 	visit := visitWith(e, cookies...)

@@ -99,7 +99,7 @@ func (e *editor) read(at int) {
 		if equals := strings.IndexByte(name, '='); equals >= 0 {
 			value := name[equals+1:]
 			name = name[:equals]
-			left := len(value) - len(strings.TrimLeft(value, " \t"))
+			left := len(value) - len(trimLeft(value))
 			s.bare = false
 			s.valueStart = at + equals + 1 + left
 			s.valueEnd = s.valueStart + len(trim(value))

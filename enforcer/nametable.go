@@ -78,6 +78,9 @@ func (t *nameTable[T]) all() iter.Seq2[string, *T] {
 
 // add finds or adds a name, and fills what belongs to it before others see it. It returns nil where there is no room.
 func (t *nameTable[T]) add(name string, kind nameKind, fill func(*T)) *T {
+	if it := t.find(name); it != nil {
+		return it
+	}
 	if t.full(kind) { // so that nobody has to wait for a lock to learn it
 		return nil
 	}

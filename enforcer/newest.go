@@ -66,9 +66,7 @@ func (v *Visit) newestIn(written []newest, header map[string][]string, lines []s
 
 // preferenceNamed returns the name of the preference that a line writes, or nothing.
 func (e *Enforcer) preferenceNamed(line string) string {
-	for line != "" && (line[0] == ' ' || line[0] == '\t') {
-		line = line[1:]
-	}
+	line = trimLeft(line)
 	for i := range e.preferences {
 		cookie := e.preferences[i].cookie
 		if strings.HasPrefix(line, cookie) {

@@ -124,13 +124,10 @@ func (v *Visit) entry(i *inventory, k *known, name string, r *rule) *entry {
 	if name = nameOf(name); name != nameless {
 		kind = v.enforcer.kindOf(name, r)
 	}
-	e := i.find(name)
-	if e == nil {
-		e = i.add(name, kind, func(e *entry) {
-			e.shards, e.first = make([]entryShard, len(o.shards)), v.met()
-			e.facts.Store(new(facts))
-		})
-	}
+	e := i.add(name, kind, func(e *entry) {
+		e.shards, e.first = make([]entryShard, len(o.shards)), v.met()
+		e.facts.Store(new(facts))
+	})
 	switch {
 	case e == nil:
 		o.shards[v.processor()].overflow.Add(1)

@@ -50,7 +50,7 @@ func (v *Visit) filterCookies(line string) (kept string, changed bool) {
 				if b.Len() > 0 {
 					b.WriteByte(';')
 				} else {
-					pair = strings.TrimLeft(pair, " \t")
+					pair = trimLeft(pair)
 				}
 				b.WriteString(pair)
 			}

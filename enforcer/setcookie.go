@@ -15,14 +15,8 @@ type setCookie struct {
 	attributes string // what follows the first semicolon
 }
 
-// readSetCookie reads a line by RFC 6265bis section 5.6, steps 2 to 5; step 1 is hasControl. It is not ok where browsers differ: a line
-// without a name (Chromium stores `a` and `=a` nameless or not at all, Firefox stores `a` under that name).
-func readSetCookie(line string) (c setCookie, ok bool) {
-	ok = c.read(line)
-	return c, ok
-}
-
-// read is readSetCookie into an empty cookie.
+// read reads a line into an empty cookie, by RFC 6265bis section 5.6, steps 2 to 5; step 1 is hasControl. It is not ok where browsers differ: a
+// line without a name (Chromium stores `a` and `=a` nameless or not at all, Firefox stores `a` under that name).
 func (c *setCookie) read(line string) (ok bool) {
 	pair := line
 	if semicolon := strings.IndexByte(line, ';'); semicolon >= 0 {
@@ -124,11 +118,16 @@ func demandsOf(name string) (secure, httpOnly, hostOnly bool) {
 
 // trim removes spaces and tabs around s, and nothing else: not what Unicode calls blank.
 func trim(s string) string {
-	for s != "" && (s[0] == ' ' || s[0] == '\t') {
-		s = s[1:]
-	}
+	s = trimLeft(s)
 	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
 		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func trimLeft(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
 	}
 	return s
 }
