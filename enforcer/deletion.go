@@ -7,13 +7,14 @@ import (
 
 // deletes says whether every browser would act on a line with these attributes as a deletion: its life is over when it arrives.
 //
-// Max-Age wins over Expires (RFC 6265bis section 5.7, step 8), unless it is no number: then it is as if it were not given (section 5.6.2).
+// Max-Age wins over Expires (RFC 6265bis section 5.7, step 8), unless no browser reads it as a number: then it is as if it were not given
+// (section 5.6.2).
 func (a *attributes) deletes(p *past) bool {
 	if a.refused {
 		return false
 	}
-	if spent, ok := isSpent(a.maxAge); ok {
-		return spent
+	if m := parseMaxAge(a.maxAge); m.readBy != noBrowser {
+		return m.readBy == everyBrowser && m.seconds <= 0
 	}
 	if a.expires == "" || p.isFuture(a.expires) {
 		return false
@@ -64,19 +65,6 @@ func isNumber(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// isSpent says whether a Max-Age is zero or less: an optional minus and digits, no other sign, no fraction (RFC 6265bis section 5.6.2). It is
-// not ok if it is no number in any browser. Chromium takes a plus for a number's sign, Firefox does not: that is no deletion.
-func isSpent(maxAge string) (spent, ok bool) {
-	if maxAge == "" || maxAge[0] == '+' {
-		return false, maxAge != ""
-	}
-	digits, negative := strings.CutPrefix(maxAge, "-")
-	if !isNumber(digits) {
-		return false, false
-	}
-	return negative || strings.Trim(digits, "0") == "", true
 }
 
 // past tells long past dates from others. It reads the clock once, and only when a verdict needs it.

@@ -69,11 +69,9 @@ func plainName(line string) (name string, ok bool) {
 }
 
 var (
-	plainNumber  = regexp.MustCompile(`^(\+.*|-?[0-9]+)$`)
-	plainlySpent = regexp.MustCompile(`^(-[0-9]+|0+)$`)
-	plainDate    = regexp.MustCompile(`(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)`)
-	plainTime    = regexp.MustCompile(`[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}`)
-	plainDigits  = regexp.MustCompile(`[0-9]+`)
+	plainDate   = regexp.MustCompile(`(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)`)
+	plainTime   = regexp.MustCompile(`[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}`)
+	plainDigits = regexp.MustCompile(`[0-9]+`)
 )
 
 // plainDeletion says whether a line could be a deletion: by the last Max-Age, or, where that is missing or no number in any browser, by
@@ -86,8 +84,8 @@ func plainDeletion(line string) bool {
 			given[strings.ToLower(strings.Trim(name, " \t"))] = value
 		}
 	}
-	if maxAge := given["max-age"]; plainNumber.MatchString(maxAge) {
-		return plainlySpent.MatchString(maxAge)
+	if spent, ignored := spentToAll(given["max-age"]); !ignored {
+		return spent
 	}
 	expires := given["expires"]
 	if !plainDate.MatchString(expires) || !plainTime.MatchString(expires) {

@@ -190,9 +190,9 @@ func cutWord(word string) string {
 
 // life is how long a browser keeps a cookie with these attributes, as far as they say: without a lifetime it is one of the session.
 func (a *attributes) life(now time.Time) (life time.Duration, persistent bool) {
-	if seconds, ok := lifeSeconds(a.maxAge); ok {
+	if m := parseMaxAge(a.maxAge); m.readBy != noBrowser {
 		const longest = 100 * 365 * 24 * 60 * 60
-		return time.Duration(max(0, min(seconds, longest))) * time.Second, true
+		return time.Duration(max(0, min(m.seconds, longest))) * time.Second, true
 	}
 	if expires, ok := latestDate(a.expires); ok {
 		return expires.Sub(now).Round(time.Minute), true // the portal's clock is not the gateway's

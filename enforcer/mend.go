@@ -247,13 +247,12 @@ func (v *Visit) Unusable() (u Unusable, met bool) {
 // cutLife shortens a longer life. Max-Age decides where it is a number, and Expires where it is not (RFC 6265bis section 5.7, step 8).
 // A cookie of the session has neither, and stays one.
 func (e *editor) cutLife(most time.Duration, long *past) {
-	maxAge := e.value(e.maxAge)
-	if seconds, ok := lifeSeconds(maxAge); ok {
-		if limit := int64(most / time.Second); seconds > limit {
+	if m := parseMaxAge(e.value(e.maxAge)); m.readBy != noBrowser {
+		if limit := int64(most / time.Second); m.seconds > limit {
 			e.maxAge.replace(strconv.FormatInt(limit, 10))
 			return
 		}
-		if maxAge[0] != '+' { // Firefox takes that for no number, and goes on to Expires
+		if m.readBy == everyBrowser {
 			return
 		}
 	}
@@ -276,17 +275,6 @@ func (e *editor) cutLife(most time.Duration, long *past) {
 		}
 		e.expires.replace(expires.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
 	}
-}
-
-// lifeSeconds reads a Max-Age. Numbers past int64 are the largest there is. It is ok where some browser takes the text for a number:
-// Chromium takes a plus before it.
-func lifeSeconds(maxAge string) (seconds int64, ok bool) {
-	seconds, err := strconv.ParseInt(maxAge, 10, 64)
-	if err == nil {
-		return seconds, true
-	}
-	outOfRange, _ := err.(*strconv.NumError)
-	return seconds, outOfRange != nil && outOfRange.Err == strconv.ErrRange
 }
 
 // strictness orders the values of SameSite. One that browsers do not know is as if the attribute were not there: Lax to Chromium, nothing to
