@@ -117,7 +117,11 @@ func (f *firefox) do(method string, params map[string]any, result any) error {
 func (f *firefox) version(*testing.T) string { return f.running }
 
 func (f *firefox) visit(url string) error {
-	return f.do("browsingContext.navigate", map[string]any{"context": f.tab, "url": url, "wait": "complete"}, &struct{}{})
+	err := f.do("browsingContext.navigate", map[string]any{"context": f.tab, "url": url, "wait": "complete"}, &struct{}{})
+	if err != nil && strings.Contains(err.Error(), "NS_BINDING_ABORTED") { // it stays on the page where it is, upon 204
+		return nil
+	}
+	return err
 }
 
 func (f *firefox) cookies() (cookies []lifetimeCookie, err error) {
