@@ -16,21 +16,22 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-var firefoxPath = flag.String("firefox", "", "path of a Firefox that the tests of lifetimes ask too")
+var firefoxPath = flag.String("firefox", "", "a Firefox to be asked about lifetimes, too")
 
-// firefox is a subject. It is driven by WebDriver BiDi.
+// firefox is a lifetimeBrowser. It is driven by WebDriver BiDi.
 type firefox struct {
-	conn    *websocket.Conn
-	running string // its version
-	tab     string
-	last    int // ID of the last command
+	conn        *websocket.Conn
+	lastCommand int
+	release     string
+	tab         string
 }
 
-// startFirefox runs a headless Firefox with a fresh profile until the test ends.
+// startFirefox runs a Firefox with a fresh profile until the test ends.
 func startFirefox(t *testing.T) *firefox {
 	t.Helper()
 	const origin = "http://127.0.0.1"
-	cmd := exec.Command(*firefoxPath, "--headless", "--no-remote", "--remote-debugging-port=0", "--remote-allow-origins", origin, "--profile", t.TempDir())
+	cmd := exec.Command(*firefoxPath, "--headless", "--no-remote", "--profile", t.TempDir(),
+		"--remote-debugging-port=0", "--remote-allow-origins", origin)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Firefox has many processes
 	printed, err := cmd.StderrPipe()
 	if err != nil {
@@ -47,7 +48,7 @@ func startFirefox(t *testing.T) *firefox {
 	for r := bufio.NewReader(printed); address == ""; {
 		line, err := r.ReadString('\n')
 		if err != nil {
-			t.Fatalf("Firefox ended before it said where it listens: %v", err)
+			t.Fatalf("Firefox ended before it printed its address: %v", err)
 		}
 		address = regexp.MustCompile(`ws://127\.0\.0\.1:\d+`).FindString(line)
 	}
@@ -64,34 +65,30 @@ func startFirefox(t *testing.T) *firefox {
 			BrowserVersion string `json:"browserVersion"`
 		} `json:"capabilities"`
 	}
+	capabilities := map[string]any{"capabilities": map[string]any{}}
+	if err := f.do("session.new", capabilities, &session); err != nil {
+		t.Fatal(err)
+	}
 	var tree struct {
 		Contexts []struct {
 			Context string `json:"context"`
 		} `json:"contexts"`
 	}
-	for _, command := range []struct {
-		method string
-		result any
-	}{{"session.new", &session}, {"browsingContext.getTree", &tree}} {
-		params := map[string]any{}
-		if command.method == "session.new" {
-			params["capabilities"] = map[string]any{}
-		}
-		if err := f.do(command.method, params, command.result); err != nil {
-			t.Fatal(err)
-		}
+	if err := f.do("browsingContext.getTree", map[string]any{}, &tree); err != nil {
+		t.Fatal(err)
 	}
-	f.running, f.tab = session.Capabilities.BrowserVersion, tree.Contexts[0].Context
+	f.release, f.tab = session.Capabilities.BrowserVersion, tree.Contexts[0].Context
 	return f
 }
 
 // do runs a command and reads its result.
 func (f *firefox) do(method string, params map[string]any, result any) error {
-	f.last++
+	f.lastCommand++
 	if err := f.conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		return err
 	}
-	if err := websocket.JSON.Send(f.conn, map[string]any{"id": f.last, "method": method, "params": params}); err != nil {
+	command := map[string]any{"id": f.lastCommand, "method": method, "params": params}
+	if err := websocket.JSON.Send(f.conn, command); err != nil {
 		return err
 	}
 	for {
@@ -105,21 +102,22 @@ func (f *firefox) do(method string, params map[string]any, result any) error {
 			return err
 		}
 		switch {
-		case answer.ID != f.last: // an event
+		case answer.ID != f.lastCommand: // an event
 		case answer.Type != "success":
-			return fmt.Errorf("Firefox: %s: %s", method, answer.Message)
+			return fmt.Errorf("%s in Firefox: %s", method, answer.Message)
 		default:
 			return json.Unmarshal(answer.Result, result)
 		}
 	}
 }
 
-func (f *firefox) version(*testing.T) string { return f.running }
+func (f *firefox) version() (string, error) { return f.release, nil }
 
 func (f *firefox) visit(url string) error {
-	err := f.do("browsingContext.navigate", map[string]any{"context": f.tab, "url": url, "wait": "complete"}, &struct{}{})
-	if err != nil && strings.Contains(err.Error(), "NS_BINDING_ABORTED") { // it stays on the page where it is, upon 204
-		return nil
+	params := map[string]any{"context": f.tab, "url": url, "wait": "complete"}
+	err := f.do("browsingContext.navigate", params, &struct{}{})
+	if err != nil && strings.Contains(err.Error(), "NS_BINDING_ABORTED") {
+		return nil // upon 204 it stays on the page where it is
 	}
 	return err
 }
@@ -127,15 +125,17 @@ func (f *firefox) visit(url string) error {
 func (f *firefox) cookies() (cookies []lifetimeCookie, err error) {
 	var stored struct {
 		Cookies []struct {
-			Name   string                       `json:"name"`
-			Value  struct{ Type, Value string } `json:"value"`
-			Domain string                       `json:"domain"`
-			Expiry float64                      `json:"expiry"`
+			Name  string `json:"name"`
+			Value struct {
+				Value string `json:"value"`
+			} `json:"value"`
+			Domain string  `json:"domain"`
+			Expiry float64 `json:"expiry"` // none for a session cookie
 		} `json:"cookies"`
 	}
 	err = f.do("storage.getCookies", map[string]any{}, &stored)
 	for _, c := range stored.Cookies {
-		cookies = append(cookies, lifetimeCookie{name: c.Name, value: c.Value.Value, host: strings.TrimPrefix(c.Domain, "."), expires: c.Expiry})
+		cookies = append(cookies, lifetimeCookie{c.Name, c.Value.Value, c.Domain, c.Expiry})
 	}
 	return cookies, err
 }
