@@ -22,7 +22,7 @@ import (
 // policy, and provisions.
 func TestDocsCaddyfiles(t *testing.T) {
 	for _, file := range documents(t) {
-		for i, text := range fenced(t, file, "caddyfile") {
+		for i, text := range blocks(t, file, "caddyfile") {
 			t.Run(fmt.Sprintf("%s/%d", file, i+1), func(t *testing.T) { provisions(t, text) })
 		}
 	}
@@ -83,7 +83,7 @@ func TestDocsCommands(t *testing.T) {
 	)
 	found := 0
 	for _, file := range documents(t) {
-		for _, console := range fenced(t, file, "console") {
+		for _, console := range blocks(t, file, "console") {
 			for _, c := range command.FindAllStringSubmatch(console, -1) {
 				line, want := c[1], c[2]
 				found++
@@ -223,18 +223,27 @@ func read(t *testing.T, file string) string {
 	return string(b)
 }
 
-// fence is a code block: its language, and what is in it.
+// fence matches a code block: its language, and what is in it.
 var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 
-// fenced returns a document's code blocks in a language.
-func fenced(t *testing.T, file, language string) (blocks []string) {
+// fenced returns the code blocks in a language, of all documents.
+func fenced(t *testing.T, language string) (found []string) {
+	t.Helper()
+	for _, file := range documents(t) {
+		found = append(found, blocks(t, file, language)...)
+	}
+	return found
+}
+
+// blocks returns a document's code blocks in a language.
+func blocks(t *testing.T, file, language string) (found []string) {
 	t.Helper()
 	for _, m := range fence.FindAllStringSubmatch(read(t, file), -1) {
 		if m[1] == language {
-			blocks = append(blocks, m[2])
+			found = append(found, m[2])
 		}
 	}
-	return blocks
+	return found
 }
 
 // prose is a document with its code blocks emptied.
