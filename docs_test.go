@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -179,28 +180,92 @@ func TestDocsWidth(t *testing.T) {
 	}
 }
 
-// What is documented as a name of the interface exists, and what exists is documented.
-func TestDocsNames(t *testing.T) {
-	var all strings.Builder
+// Code in the docs is in a language that is known here, so that no Caddyfile or command escapes the
+// tests by the way its block is marked.
+func TestDocsCode(t *testing.T) {
+	languages := []string{"caddyfile", "console", "dockerfile", "ini", "json", "promql", "sh", "text", "yaml"}
 	for _, file := range documents(t) {
-		all.WriteString(read(t, file))
+		text := read(t, file)
+		if n, found := strings.Count(text, "```"), len(fence.FindAllString(text, -1)); n != 2*found {
+			t.Errorf("%s: %d fences make %d blocks", file, n, found)
+		}
+		for _, m := range fence.FindAllStringSubmatch(text, -1) {
+			if !slices.Contains(languages, m[1]) {
+				t.Errorf("%s: the language %q of a block is not one of %q", file, m[1], languages)
+			}
+			if m[1] == "json" && !json.Valid([]byte(m[2])) {
+				t.Errorf("%s: this is not JSON: %s", file, m[2])
+			}
+		}
 	}
+}
+
+// The names of the interface that are documented exist, and those that exist are documented.
+func TestDocsNames(t *testing.T) {
+	reference, evidence := read(t, "docs/reference.md"), read(t, "docs/evidence.md")
+
+	// Words of the Caddyfile are the cases of its parser.
+	for _, m := range regexp.MustCompile(`case "(\w+)":`).FindAllStringSubmatch(read(t, "caddyfile.go"), -1) {
+		if !strings.Contains(reference, "| `"+m[1]) {
+			t.Errorf("docs/reference.md has no row for the word %s", m[1])
+		}
+	}
+	for _, preset := range enforcer.Presets() {
+		if row := "| `" + preset + "`"; !strings.Contains(reference, row) && !strings.Contains(read(t, "docs/consent-tools.md"), row) {
+			t.Errorf("no document has a row for the preset %s", preset)
+		}
+	}
+
 	var metrics []string
 	descs := make(chan *prometheus.Desc, 100)
 	new(collector).Describe(descs)
 	close(descs)
 	for desc := range descs {
-		metrics = append(metrics, regexp.MustCompile(`fqName: "([^"]*)"`).FindStringSubmatch(desc.String())[1])
-	}
-	for _, name := range regexp.MustCompile(`caddy_cookie_policy_\w+`).FindAllString(all.String(), -1) {
-		if !slices.Contains(metrics, name) {
-			t.Errorf("the docs name the metric %s, which does not exist", name)
+		name := regexp.MustCompile(`fqName: "([^"]*)"`).FindStringSubmatch(desc.String())[1]
+		metrics = append(metrics, name)
+		if !strings.Contains(evidence, "| `"+name+"`") {
+			t.Errorf("docs/evidence.md has no row for the metric %s", name)
 		}
 	}
-	for _, name := range append(metrics, enforcer.Presets()...) {
-		if !strings.Contains(all.String(), "`"+name+"`") {
-			t.Errorf("no document explains %s", name)
+	for _, file := range documents(t) {
+		for _, name := range regexp.MustCompile(`caddy_cookie_policy_\w+`).FindAllString(read(t, file), -1) {
+			if !slices.Contains(metrics, name) {
+				t.Errorf("%s names the metric %s, which does not exist", file, name)
+			}
 		}
+	}
+
+	for _, answer := range []any{enforcer.Report{}, enforcer.Item{}, enforcer.Drift{}, enforcer.Finding{}, policyInForce{}} {
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(answer)) {
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && !strings.Contains(evidence, "`"+name+"`") {
+				t.Errorf("docs/evidence.md does not name the field %s of %T", name, answer)
+			}
+		}
+	}
+
+	var logged []string
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, m := range regexp.MustCompile(`\.(?:Debug|Info|Warn|Error)\("([^"]*)"`).FindAllStringSubmatch(read(t, file), -1) {
+			logged = append(logged, m[1])
+			if !strings.Contains(evidence, "| `"+m[1]+"` |") {
+				t.Errorf("docs/evidence.md has no row for the log message %q of %s", m[1], file)
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `[a-z._]+` \\| [a-z]+ \\| `([^`]*)` \\|").FindAllStringSubmatch(evidence, -1) {
+		if !slices.Contains(logged, m[1]) {
+			t.Errorf("docs/evidence.md has the log message %q, which does not exist", m[1])
+		}
+	}
+	if len(logged) == 0 {
+		t.Error("no log message was found")
 	}
 }
 
