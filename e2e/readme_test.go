@@ -4,18 +4,16 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 )
 
-// The README's quick start, typed as it stands there but for the ports, which may be taken: it prints what the README says it prints.
-func TestQuickStart(t *testing.T) {
+// The commands in the README and the docs, typed as they are written except for the ports, which may
+// be taken: they print what the docs say.
+func TestDocsCommands(t *testing.T) {
 	need(t, "curl")
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	example, err := os.ReadFile("../Caddyfile.example")
 	if err != nil {
 		t.Fatal(err)
@@ -23,14 +21,31 @@ func TestQuickStart(t *testing.T) {
 	gateway, portal := freePort(t), freePort(t)
 	ports := strings.NewReplacer("8080", fmt.Sprint(gateway), "8081", fmt.Sprint(portal))
 	startGateway(t, fmt.Sprintf("http://127.0.0.1:%d/", gateway), ports.Replace(string(example)))
-	commands := regexp.MustCompile(`(?m)^\$ (.*)\n((?:[^$`+"`"+`].*\n)*)`).FindAllStringSubmatch(string(readme), -1)
-	if len(commands) == 0 {
-		t.Fatal("the README shows no command")
+
+	files, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no docs: %v", err)
 	}
-	for _, c := range commands {
-		out, err := exec.CommandContext(t.Context(), "sh", "-c", ports.Replace(c[1])).CombinedOutput()
-		if got := strings.ReplaceAll(string(out), "\r\n", "\n"); err != nil || got != c[2] {
-			t.Errorf("%s\nprints\n%s(%v)\nand not\n%s", c[1], got, err, c[2])
+	var (
+		console = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
+		command = regexp.MustCompile(`(?m)^\$ (.*)\n((?:[^$].*\n)*)`)
+	)
+	for _, file := range append([]string{"../README.md"}, files...) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := console.FindAllStringSubmatch(string(text), -1)
+		if file == "../README.md" && len(blocks) == 0 {
+			t.Error("the README shows no command")
+		}
+		for _, block := range blocks {
+			for _, c := range command.FindAllStringSubmatch(block[1], -1) {
+				out, err := exec.CommandContext(t.Context(), "sh", "-c", ports.Replace(c[1])).CombinedOutput()
+				if got := strings.ReplaceAll(string(out), "\r\n", "\n"); err != nil || got != c[2] {
+					t.Errorf("%s: %s\nprints\n%s(%v)\nand not\n%s", file, c[1], got, err, c[2])
+				}
+			}
 		}
 	}
 }
