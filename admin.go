@@ -1,28 +1,29 @@
 package cookiepolicy
 
 import (
-	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 )
 
 func init() {
 	caddy.RegisterModule(adminRoutes{})
 }
 
-// adminRoutes answer on Caddy's admin endpoint:
+// adminRoutes are the routes on Caddy's admin endpoint:
 //
-//	GET /cookie-policy/policies               the policies in force: name, digest, mode, since
-//	GET /cookie-policy/<name>/inventory       every cookie name that was met; as CSV with ?format=csv or Accept: text/csv
-//	GET /cookie-policy/<name>/drift           where the portal and the policy differ
+//	GET /cookie-policy/policies           the policies in force, and the requests that each saw
+//	GET /cookie-policy/<name>/inventory   every cookie name that was met
+//	GET /cookie-policy/<name>/drift       where the portal and the policy differ
+//
+// Inventory and drift are JSON, or CSV with ?format=csv or Accept: text/csv.
 type adminRoutes struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -30,8 +31,8 @@ func (adminRoutes) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "admin.api.cookie_policy", New: func() caddy.Module { return adminRoutes{} }}
 }
 
-// Provision shows the metrics also where a config fails to load before its policies are provisioned: Caddy's endpoint is the one of that config
-// until the next one loads.
+// Provision registers the metrics also if a config fails to load before its policies are
+// provisioned: until the next one loads, Caddy's endpoint is that of this config.
 func (adminRoutes) Provision(ctx caddy.Context) error { return register(ctx.GetMetricsRegistry()) }
 
 // Routes implements [caddy.AdminRouter].
@@ -39,20 +40,26 @@ func (adminRoutes) Routes() []caddy.AdminRoute {
 	return []caddy.AdminRoute{{Pattern: "/cookie-policy/", Handler: caddy.AdminHandlerFunc(serveAdmin)}}
 }
 
-// policyInForce is what the list of policies tells of each.
+// policyInForce is one policy in the list of policies.
 type policyInForce struct {
-	Name     string    `json:"name"`
-	Digest   string    `json:"digest"`
-	Mode     string    `json:"mode"`
-	Rules    int       `json:"rules"`
-	Since    time.Time `json:"since"`          // in force since
-	Observed time.Time `json:"observed_since"` // by this name, over reloads
+	Name        string     `json:"name"`
+	Digest      string     `json:"digest"`
+	Mode        string     `json:"mode"`
+	Rules       int        `json:"rules"`
+	Since       time.Time  `json:"since"`                  // in force since
+	Observed    time.Time  `json:"observed_since"`         // under this name, over reloads
+	Requests    uint64     `json:"requests"`               // that the policy saw since it is observed
+	LastRequest *time.Time `json:"last_request,omitempty"` // absent if there was none
 }
 
 func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("%s: this can only be read; use GET", r.Method)}
+		return apiError(http.StatusMethodNotAllowed, r.Method+": this can only be read; use GET")
+	}
+	format, err := formatOf(r)
+	if err != nil {
+		return err
 	}
 	path := strings.TrimPrefix(r.URL.Path, "/cookie-policy/")
 	if path == "policies" {
@@ -60,69 +67,69 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	}
 	name, what, _ := strings.Cut(path, "/")
 	if what != "inventory" && what != "drift" {
-		return notFound("no such page; there are /cookie-policy/policies, /cookie-policy/<name>/inventory and /cookie-policy/<name>/drift")
+		return apiError(http.StatusNotFound, "no such page; there are /cookie-policy/policies, "+
+			"/cookie-policy/NAME/inventory and /cookie-policy/NAME/drift")
 	}
 	p, ok := policyNamed(name)
 	if !ok {
-		return notFound("no policy of this name is in force; /cookie-policy/policies lists those that are")
+		return apiError(http.StatusNotFound,
+			"no policy of this name is in force; /cookie-policy/policies lists those that are")
 	}
+	var answer interface{ CSV() []byte }
 	if what == "drift" {
-		return writeJSON(w, p.enforcer.Drift(p.observer))
+		answer = report.NewDrift(p.enforcer.Policy(), p.observer, time.Now())
+	} else {
+		answer = report.NewInventory(p.enforcer.Policy(), p.observer, time.Now())
 	}
-	report := p.enforcer.Report(p.observer)
-	if r.URL.Query().Get("format") == "csv" || strings.Contains(r.Header.Get("Accept"), "text/csv") {
-		return writeCSV(w, &report)
+	if format == "csv" {
+		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+		_, err := w.Write(answer.CSV())
+		return err
 	}
-	return writeJSON(w, report)
+	return writeJSON(w, answer)
 }
 
-func notFound(message string) error {
-	return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: fmt.Errorf("%s", message)}
+// formatOf returns the format that a request asks for: json or csv.
+func formatOf(r *http.Request) (string, error) {
+	switch format := r.URL.Query().Get("format"); format {
+	case "json", "csv":
+		return format, nil
+	case "":
+	default:
+		return "", apiError(http.StatusBadRequest, fmt.Sprintf("format: %q: no such format; want json or csv", format))
+	}
+	if strings.Contains(r.Header.Get("Accept"), "text/csv") {
+		return "csv", nil
+	}
+	return "json", nil
+}
+
+// apiError returns an error as Caddy's admin endpoint shows it.
+func apiError(status int, message string) error {
+	return caddy.APIError{HTTPStatus: status, Err: errors.New(message)}
 }
 
 func policiesInForce() []policyInForce {
 	list := []policyInForce{}
 	for _, p := range policiesRunning() {
-		list = append(list, policyInForce{p.enforcer.Name(), p.enforcer.Digest(), p.enforcer.Mode(), p.enforcer.Counts().Rules, p.since(), p.observer.Since()})
+		inForce := policyInForce{
+			Name: p.name(), Digest: p.digest(), Mode: p.mode(), Rules: p.enforcer.Policy().Counts().Rules,
+			Since: p.since(), Observed: p.observer.Since(),
+		}
+		var last time.Time
+		if inForce.Requests, last = p.observer.Requests(); inForce.Requests > 0 {
+			inForce.LastRequest = &last
+		}
+		list = append(list, inForce)
 	}
 	return list
 }
 
 func writeJSON(w http.ResponseWriter, v any) error {
 	w.Header().Set("Content-Type", "application/json")
-	encoder := json.NewEncoder(w) // escapes <, > and &, and replaces what is no UTF-8
+	encoder := json.NewEncoder(w) // escapes <, > and &, and replaces what is not UTF-8
 	encoder.SetIndent("", "\t")
 	return encoder.Encode(v)
-}
-
-// writeCSV writes one line for each cookie.
-func writeCSV(w http.ResponseWriter, report *enforcer.Report) error {
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	c := csv.NewWriter(w)
-	_ = c.Write([]string{"name", "channel", "category", "rule", "first", "last", "count", "let_through", "refused", "deletion", "expired", "domains", "paths", "same_site",
-		"lifetime", "session", "insecure", "script_read", "hosts"})
-	for i := range report.Cookies {
-		item := &report.Cookies[i]
-		number := func(verdict string) string { return strconv.FormatUint(item.Verdicts[verdict], 10) }
-		row := []string{item.Name, item.Channel, string(item.Category), item.Rule, item.First.UTC().Format(time.RFC3339), item.Last.UTC().Format(time.RFC3339),
-			strconv.FormatUint(item.Count, 10), number("let_through"), number("refused"), number("deletion"), number("expired"),
-			strings.Join(item.Domains, " "), strings.Join(item.Paths, " "), strings.Join(item.SameSite, " "), strconv.FormatInt(item.Lifetime, 10),
-			strconv.FormatBool(item.Session), strconv.FormatBool(item.Insecure), strconv.FormatBool(item.Scripted), strings.Join(item.Hosts, " ")}
-		for i, cell := range row {
-			row[i] = noFormula(cell)
-		}
-		_ = c.Write(row)
-	}
-	c.Flush()
-	return c.Error()
-}
-
-// noFormula puts a quote before what a spreadsheet would take for a formula, also in the wide signs that some take for narrow ones.
-func noFormula(cell string) string {
-	if strings.IndexAny(cell, "=+-@\uff1d\uff0b\uff0d\uff20") == 0 {
-		return "'" + cell
-	}
-	return cell
 }
 
 // Interface guards

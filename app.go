@@ -3,6 +3,7 @@ package cookiepolicy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,51 +13,65 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 )
 
 func init() {
 	caddy.RegisterModule(new(App))
 }
 
-// App keeps account of the policies that really run. It is not configured: the handlers load it. A config that is only validated, or that fails
-// to load, provisions handlers too, and may even start some of its apps: what runs is told by the event with which Caddy says that all of them
-// have started.
+// App knows the policies that run. It is not configured: the handlers load it.
 //
-// What was observed outlives a reload, under the policy's name.
+// A config that is only validated, or that fails to load, provisions handlers too, and may even start
+// some of its apps. The policies of a config run from the event on with which Caddy says that all of
+// its apps have started. What was observed outlives a reload, under the policy's name.
 type App struct {
+	ctx      caddy.Context
 	mu       sync.Mutex
 	policies map[string]*runningPolicy
 	logger   *zap.Logger
 	audit    *zap.Logger
+	started  bool
 	before   *App // the one that runs until this one has taken over
 }
 
 // runningPolicy is one policy of the config, on any number of sites.
 type runningPolicy struct {
 	enforcer *enforcer.Enforcer
-	observer *enforcer.Observer
+	observer *observe.Observer
 	inForce  atomic.Int64 // since when, in nanoseconds of Unix time
+
+	// Logged once for each load, because it would come again with every request.
+	loggedUnknownKey atomic.Bool
+	loggedUnusable   atomic.Bool
+	loggedNeedsHTTPS atomic.Bool
 }
 
+func (p *runningPolicy) name() string     { return p.enforcer.Policy().Name() }
+func (p *runningPolicy) digest() string   { return p.enforcer.Policy().Digest() }
+func (p *runningPolicy) mode() string     { return p.enforcer.Policy().Policy().Mode }
 func (p *runningPolicy) since() time.Time { return time.Unix(0, p.inForce.Load()) }
 
 // observers are those of all configs that have not ended, by the policy's name.
 var observers = caddy.NewUsagePool()
 
-// running is the app of the config that runs. The admin routes and the metrics, which outlive configs, ask it.
+// running is the app of the config that runs. The admin routes and the metrics, which outlive
+// configs, ask it.
 var running struct {
 	sync.RWMutex
 	app *App
 }
 
-// observed makes an Observer fit for the pool.
-type observed struct{ *enforcer.Observer }
+// pooledObserver is an Observer in the pool.
+type pooledObserver struct{ *observe.Observer }
 
-// Destruct has nothing to do: the memory is all there is.
-func (observed) Destruct() error { return nil }
+// Destruct implements [caddy.Destructor]. An Observer holds nothing but memory.
+func (pooledObserver) Destruct() error { return nil }
 
 // CaddyModule returns the Caddy module information.
 func (*App) CaddyModule() caddy.ModuleInfo {
@@ -65,6 +80,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up loggers and metrics.
 func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
 	a.policies = map[string]*runningPolicy{}
 	a.logger = ctx.Logger()
 	a.audit = ctx.Logger(new(Handler)).Named("audit")
@@ -75,74 +91,110 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	// A config that is only validated ends without having started, and without an error as the cause.
+	ctx.OnCancel(func() {
+		if !a.started && errors.Is(context.Cause(ctx), context.Canceled) {
+			a.checkLayout()
+		}
+	})
 	return events.(*caddyevents.App).On("started", a)
 }
 
-// use takes a handler's policy into account. The same policy may stand on several sites; two different ones under one name are an error.
-func (a *App) use(e *enforcer.Enforcer) error {
+// use returns the running policy for a handler's policy. The same policy can be on several sites,
+// which then share it; two different ones under one name are an error.
+func (a *App) use(e *enforcer.Enforcer) (*runningPolicy, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if known, ok := a.policies[e.Name()]; ok {
-		if known.enforcer.Digest() != e.Digest() {
-			return fmt.Errorf("name: %q: two different policies have this name; give each a name of its own, or make them one with a snippet", e.Name())
+	name := e.Policy().Name()
+	if known, ok := a.policies[name]; ok {
+		if known.digest() != e.Policy().Digest() {
+			return nil, fmt.Errorf("name: %q: two different policies have this name; "+
+				"give each a name of its own, or make them one with a snippet", name)
 		}
-		e.Observe(known.observer)
-		return nil
+		return known, nil
 	}
-	value, _, err := observers.LoadOrNew(e.Name(), func() (caddy.Destructor, error) {
-		return observed{enforcer.NewObserver(time.Now())}, nil
+	value, _, err := observers.LoadOrNew(name, func() (caddy.Destructor, error) {
+		return pooledObserver{observe.New(time.Now())}, nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	observer := value.(observed).Observer
-	e.Observe(observer)
-	a.policies[e.Name()] = &runningPolicy{enforcer: e, observer: observer}
-	return nil
+	p := &runningPolicy{enforcer: e, observer: value.(pooledObserver).Observer}
+	e.Observe(p.observer)
+	a.policies[name] = p
+	if e.Policy().LacksPreference() {
+		a.logger.Warn("rules wait for consent, and the policy names no preference to read it from: "+
+			"their cookies are never let through", zap.String("policy", name))
+	}
+	return p, nil
 }
 
-// Start has nothing to do: other apps of the config may still fail to.
+// Start implements [caddy.App]. Other apps of the config may still fail to start, so nothing is
+// recorded here.
 func (*App) Start() error { return nil }
 
-// Handle takes over when all apps have started: it records the policies that come into force, and what changed since the config before.
+// Handle takes over when all apps have started: it records the policies that come into force, and
+// what changed since the config before.
 func (a *App) Handle(context.Context, caddy.Event) error {
 	running.Lock()
 	defer running.Unlock()
 	if running.app == a {
 		return nil
 	}
+	a.started = true
+	a.checkLayout()
 	a.before, running.app = running.app, a
 	for _, p := range a.list() {
-		name := p.enforcer.Name()
 		p.inForce.Store(time.Now().UnixNano())
 		changes := []string{"new"}
-		if old := a.before.policy(name); old != nil {
-			if changes = p.enforcer.ChangesSince(old.enforcer); len(changes) == 0 {
+		if old := a.before.policy(p.name()); old != nil {
+			changes = report.Changes(old.enforcer.Policy(), p.enforcer.Policy())
+			if len(changes) == 0 {
 				p.inForce.Store(old.inForce.Load())
 			}
 		}
-		counts := p.enforcer.Counts()
+		counts := p.enforcer.Policy().Counts()
 		a.logger.Info("cookie policy in force",
-			zap.String("policy", name),
-			zap.String("digest", p.enforcer.Digest()),
-			zap.String("mode", p.enforcer.Mode()),
+			zap.String("policy", p.name()),
+			zap.String("digest", p.digest()),
+			zap.String("mode", p.mode()),
 			zap.Int("rules", counts.Rules),
 			zap.Int("cookies", counts.Cookies),
 			zap.Int("preferences", counts.Preferences),
 			zap.Strings("changes", changes))
 		if len(changes) > 0 {
 			a.audit.Info("policy comes into force",
-				zap.String("policy", name),
-				zap.String("digest", p.enforcer.Digest()),
+				zap.String("policy", p.name()),
+				zap.String("digest", p.digest()),
 				zap.Time("time", p.since()),
-				zap.Any("content", p.enforcer.Policy()))
+				zap.Any("content", p.enforcer.Policy().Policy()))
 		}
 	}
 	return nil
 }
 
-// Stop records the policies that end: those that the config after this one does not have. Nothing ends where this one never took over, or where
-// the one after it failed to start.
+// checkLayout finds the sites of each policy, and logs what in the config keeps a policy from
+// seeing cookies.
+func (a *App) checkLayout() {
+	app, err := a.ctx.AppIfConfigured("http")
+	if err != nil {
+		return
+	}
+	http, ok := app.(*caddyhttp.App)
+	if !ok {
+		return
+	}
+	layout := newLayout(http)
+	for _, p := range a.list() {
+		p.observer.SetSites(layout.sites[p])
+	}
+	for _, warning := range layout.warnings {
+		a.logger.Warn(warning.message, zap.String("policy", warning.policy), zap.String("server", warning.server))
+	}
+}
+
+// Stop records the policies that end: those that the config after this one does not have. Nothing
+// ends if this config never took over, or if the one after it failed to start.
 func (a *App) Stop() error {
 	running.Lock()
 	defer running.Unlock()
@@ -155,25 +207,26 @@ func (a *App) Stop() error {
 		return nil
 	}
 	for _, p := range a.list() {
-		if after := running.app.policy(p.enforcer.Name()); after != nil && after.enforcer.Digest() == p.enforcer.Digest() {
+		if after := running.app.policy(p.name()); after != nil && after.digest() == p.digest() {
 			continue
 		}
 		a.audit.Info("policy ends",
-			zap.String("policy", p.enforcer.Name()),
-			zap.String("digest", p.enforcer.Digest()),
+			zap.String("policy", p.name()),
+			zap.String("digest", p.digest()),
 			zap.Time("time", time.Now()),
 			zap.Time("since", p.since()))
 	}
 	return nil
 }
 
-// Cleanup lets go of the observers. Where something failed after all apps had started, Caddy does not stop them.
+// Cleanup releases the observers. Caddy does not stop a config if something failed after all of its
+// apps had started.
 func (a *App) Cleanup() error {
 	if err := a.Stop(); err != nil {
 		return err
 	}
 	for _, p := range a.list() {
-		if _, err := observers.Delete(p.enforcer.Name()); err != nil {
+		if _, err := observers.Delete(p.name()); err != nil {
 			return err
 		}
 	}
@@ -184,10 +237,12 @@ func (a *App) Cleanup() error {
 func (a *App) list() []*runningPolicy {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.SortedFunc(maps.Values(a.policies), func(p, q *runningPolicy) int { return cmp.Compare(p.enforcer.Name(), q.enforcer.Name()) })
+	return slices.SortedFunc(maps.Values(a.policies), func(p, q *runningPolicy) int {
+		return cmp.Compare(p.name(), q.name())
+	})
 }
 
-// policy finds a policy by its name. No app has none.
+// policy returns the policy with a name, or nil. A nil App has none.
 func (a *App) policy(name string) *runningPolicy {
 	if a == nil {
 		return nil
@@ -197,7 +252,7 @@ func (a *App) policy(name string) *runningPolicy {
 	return a.policies[name]
 }
 
-// policiesRunning are those of the config that runs.
+// policiesRunning returns the policies of the config that runs.
 func policiesRunning() []*runningPolicy {
 	running.RLock()
 	defer running.RUnlock()
@@ -207,7 +262,7 @@ func policiesRunning() []*runningPolicy {
 	return running.app.list()
 }
 
-// policyNamed finds a policy of the config that runs.
+// policyNamed returns a policy of the config that runs.
 func policyNamed(name string) (*runningPolicy, bool) {
 	running.RLock()
 	defer running.RUnlock()

@@ -10,12 +10,13 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 )
 
 func init() {
 	httpcaddyfile.RegisterHandlerDirective("cookie_policy", parseDirective)
-	// Outside everything that can set a cookie, and before the directives that want to know of the visitor's consent.
+	// Outside everything that can set a cookie, and before the directives that want to know of
+	// the visitor's consent.
 	httpcaddyfile.RegisterDirectiveOrder("cookie_policy", httpcaddyfile.Before, "map")
 }
 
@@ -24,7 +25,8 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
 }
 
-// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. All faults of the block are told at once. Syntax:
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. All faults of the block are told
+// at once. Syntax:
 //
 //	cookie_policy [<matcher>] [<preset...>] {
 //		name       <label>
@@ -65,16 +67,13 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
 	p := parser{Dispenser: d, written: map[string]caddyfile.Token{"": d.Token()}}
 	for _, name := range d.RemainingArgsAsTokens() {
-		p.presets(&h.Policy, []caddyfile.Token{name}, enforcer.RuleOptions{}, nil)
+		p.presets(&h.Policy, []caddyfile.Token{name}, policy.RuleOptions{}, nil)
 	}
 	for d.NextBlock(0) {
 		p.word(&h.Policy)
 	}
-	var faults enforcer.Faults
-	if errors.As(h.Validate(), &faults) {
-		for _, f := range faults {
-			p.faultAt(p.whereIs(f.Path), "%s", f.Message())
-		}
+	for _, f := range h.Faults() {
+		p.faultAt(p.whereIs(f.Path), "%s", f.Message())
 	}
 	return p.err()
 }
@@ -120,39 +119,42 @@ func (p *parser) err() error {
 }
 
 // word reads one line of the directive's block.
-func (p *parser) word(policy *enforcer.Policy) {
+func (p *parser) word(into *policy.Policy) {
 	word, args := p.Token(), p.RemainingArgsAsTokens()
 	switch word.Text {
 	case "name":
-		p.text(word, args, "name", &policy.Name)
+		p.text(word, args, "name", &into.Name)
 	case "preset":
 		if len(args) == 0 {
-			p.faultAt(word, "preset wants a name; want one or more of %s", strings.Join(enforcer.Presets(), ", "))
+			p.faultAt(word, "preset wants a name; want one or more of %s",
+				strings.Join(policy.Presets(), ", "))
 		}
-		var options enforcer.RuleOptions
+		var options policy.RuleOptions
 		inner := p.options(&options)
-		p.presets(policy, args, options, inner)
+		p.presets(into, args, options, inner)
 		return
 	case "allow":
-		p.allow(policy, word, args)
+		p.allow(into, word, args)
 		return
 	case "preference":
-		p.preference(policy, word, args)
+		p.preference(into, word, args)
 		return
 	case "signal":
-		p.signal(policy, word, args)
+		p.signal(into, word, args)
 	case "unlisted":
-		p.text(word, args, "unlisted", &policy.Unlisted)
+		p.text(word, args, "unlisted", &into.Unlisted)
 	case "mode":
-		p.text(word, args, "mode", &policy.Mode)
+		p.text(word, args, "mode", &into.Mode)
 	case "lifetimes":
-		p.text(word, args, "lifetimes", &policy.Lifetimes)
+		p.text(word, args, "lifetimes", &into.Lifetimes)
 	case "rewrite_domain":
-		p.rewrite(policy, word, args)
+		p.rewrite(into, word, args)
 	case "shared_cache":
-		p.text(word, args, "shared_cache", &policy.SharedCache)
+		p.text(word, args, "shared_cache", &into.SharedCache)
 	default:
-		p.faultAt(word, "%q: cookie_policy has no such word; want name, preset, allow, preference, signal, unlisted, mode, lifetimes, rewrite_domain or shared_cache", word.Text)
+		p.faultAt(word,
+			"%q: cookie_policy has no such word; want name, preset, allow, preference, signal, unlisted, mode, lifetimes, rewrite_domain or shared_cache",
+			word.Text)
 		p.skipBlock()
 		return
 	}
@@ -160,38 +162,40 @@ func (p *parser) word(policy *enforcer.Policy) {
 }
 
 // presets adds presets by name, each with the same options, which were written where inner says.
-func (p *parser) presets(policy *enforcer.Policy, names []caddyfile.Token, options enforcer.RuleOptions, inner map[string]caddyfile.Token) {
+func (p *parser) presets(into *policy.Policy, names []caddyfile.Token, options policy.RuleOptions, inner map[string]caddyfile.Token) {
 	for _, name := range names {
-		path := fmt.Sprintf("presets[%d]", len(policy.Presets))
+		path := fmt.Sprintf("presets[%d]", len(into.Presets))
 		p.written[path] = name
 		for option, token := range inner {
 			p.written[path+option] = token
 		}
-		policy.Presets = append(policy.Presets, enforcer.Preset{Name: name.Text, RuleOptions: options})
+		into.Presets = append(into.Presets, policy.Preset{Name: name.Text, RuleOptions: options})
 	}
 }
 
-func (p *parser) allow(policy *enforcer.Policy, word caddyfile.Token, args []caddyfile.Token) {
-	path := fmt.Sprintf("allow[%d]", len(policy.Allow))
+func (p *parser) allow(into *policy.Policy, word caddyfile.Token, args []caddyfile.Token) {
+	path := fmt.Sprintf("allow[%d]", len(into.Allow))
 	p.written[path] = word
-	var rule enforcer.Rule
+	var rule policy.Rule
 	if len(args) > 0 {
 		p.written[path+".category"] = args[0]
-		rule.Category = enforcer.Category(args[0].Text)
+		rule.Category = policy.Category(args[0].Text)
 		p.words(word, args[1:], path+".cookies", &rule.Cookies)
 	} else {
-		p.faultAt(word, "allow wants a category and the names of cookies; write one such as: allow necessary sessionid")
+		p.faultAt(word,
+			"allow wants a category and the names of cookies; write one such as: allow necessary sessionid")
 	}
 	for option, token := range p.options(&rule.RuleOptions) {
 		p.written[path+option] = token
 	}
 	if len(args) > 0 { // an allow with nothing after it has been told already
-		policy.Allow = append(policy.Allow, rule)
+		into.Allow = append(into.Allow, rule)
 	}
 }
 
-// options reads the block of an allow or a preset, and returns where each option was written, by its path within the rule.
-func (p *parser) options(o *enforcer.RuleOptions) map[string]caddyfile.Token {
+// options reads the block of an allow or a preset, and returns where each option was written, by
+// its path within the rule.
+func (p *parser) options(o *policy.RuleOptions) map[string]caddyfile.Token {
 	inner := parser{Dispenser: p.Dispenser, written: map[string]caddyfile.Token{}}
 	for nesting := p.Nesting(); p.NextBlock(nesting); {
 		inner.option(o)
@@ -200,7 +204,7 @@ func (p *parser) options(o *enforcer.RuleOptions) map[string]caddyfile.Token {
 	return inner.written
 }
 
-func (p *parser) option(o *enforcer.RuleOptions) {
+func (p *parser) option(o *policy.RuleOptions) {
 	word, args := p.Token(), p.RemainingArgsAsTokens()
 	switch word.Text {
 	case "consent":
@@ -227,32 +231,36 @@ func (p *parser) option(o *enforcer.RuleOptions) {
 		p.written[fmt.Sprintf(".purpose[%d]", len(o.Purpose))] = word
 		switch len(args) {
 		case 1:
-			o.Purpose = append(o.Purpose, enforcer.Purpose{Text: args[0].Text})
+			o.Purpose = append(o.Purpose, policy.Purpose{Text: args[0].Text})
 		case 2:
-			o.Purpose = append(o.Purpose, enforcer.Purpose{Language: args[0].Text, Text: args[1].Text})
+			o.Purpose = append(o.Purpose, policy.Purpose{Language: args[0].Text, Text: args[1].Text})
 		default:
-			p.faultAt(word, "purpose takes a text, or a language and a text, and here are %d words; put the text in quotes", len(args))
+			p.faultAt(word,
+				"purpose takes a text, or a language and a text, and here are %d words; put the text in quotes",
+				len(args))
 		}
 	default:
-		p.faultAt(word, "%q: a rule has no such option; want consent, anonymous, domain, path, lifetime, max_age, secure, http_only, same_site, provider or purpose", word.Text)
+		p.faultAt(word,
+			"%q: a rule has no such option; want consent, anonymous, domain, path, lifetime, max_age, secure, http_only, same_site, provider or purpose",
+			word.Text)
 		p.skipBlock()
 		return
 	}
 	p.noBlock(word)
 }
 
-func (p *parser) preference(policy *enforcer.Policy, word caddyfile.Token, args []caddyfile.Token) {
-	path := fmt.Sprintf("preference[%d]", len(policy.Preference))
+func (p *parser) preference(into *policy.Policy, word caddyfile.Token, args []caddyfile.Token) {
+	path := fmt.Sprintf("preference[%d]", len(into.Preference))
 	p.written[path] = word
-	var preference enforcer.Preference
+	var preference policy.Preference
 	p.words(word, args, path+".cookies", &preference.Cookies)
 	for nesting := p.Nesting(); p.NextBlock(nesting); {
 		p.preferenceOption(path, &preference)
 	}
-	policy.Preference = append(policy.Preference, preference)
+	into.Preference = append(into.Preference, preference)
 }
 
-func (p *parser) preferenceOption(path string, preference *enforcer.Preference) {
+func (p *parser) preferenceOption(path string, preference *policy.Preference) {
 	word, args := p.Token(), p.RemainingArgsAsTokens()
 	switch word.Text {
 	case "format":
@@ -270,7 +278,9 @@ func (p *parser) preferenceOption(path string, preference *enforcer.Preference) 
 			p.text(word, args, path+".persist", &preference.Persist)
 		}
 	default:
-		p.faultAt(word, "%q: a preference has no such option; want format, granted, timestamp, max_age or persist", word.Text)
+		p.faultAt(word,
+			"%q: a preference has no such option; want format, granted, timestamp, max_age or persist",
+			word.Text)
 		p.skipBlock()
 		return
 	}
@@ -278,7 +288,7 @@ func (p *parser) preferenceOption(path string, preference *enforcer.Preference) 
 }
 
 // format reads the name of a format and what stands after it, which is different for each.
-func (p *parser) format(word caddyfile.Token, args []caddyfile.Token, path string, preference *enforcer.Preference) {
+func (p *parser) format(word caddyfile.Token, args []caddyfile.Token, path string, preference *policy.Preference) {
 	if !p.once(word, path+".format") {
 		return
 	}
@@ -292,18 +302,18 @@ func (p *parser) format(word caddyfile.Token, args []caddyfile.Token, path strin
 	var fields []*string
 	var places []string
 	switch name.Text {
-	case enforcer.FormatJSON:
+	case policy.FormatJSON:
 		if len(args) > 0 && args[len(args)-1].Text == "base64" {
 			preference.Base64 = true
 			args = args[:len(args)-1]
 		}
 		fields, places = []*string{&preference.Path}, []string{".path"}
-	case enforcer.FormatPairs:
+	case policy.FormatPairs:
 		fields = []*string{&preference.Separator, &preference.Assignment, &preference.ListKey}
 		places = []string{".separator", ".assignment", ".list_key"}
-	case enforcer.FormatList:
+	case policy.FormatList:
 		fields, places = []*string{&preference.Separator}, []string{".separator"}
-	case enforcer.FormatFlag:
+	case policy.FormatFlag:
 		fields, places = []*string{&preference.Value}, []string{".value"}
 		if len(args) > 1 {
 			p.words(word, args[1:], path+".keys", &preference.Keys)
@@ -314,7 +324,8 @@ func (p *parser) format(word caddyfile.Token, args []caddyfile.Token, path strin
 	}
 	for i, arg := range args {
 		if i == len(fields) {
-			p.faultAt(arg, "%q: the format %s takes no more words than those before it; remove it", arg.Text, name.Text)
+			p.faultAt(arg, "%q: the format %s takes no more words than those before it; remove it",
+				arg.Text, name.Text)
 			return
 		}
 		p.written[path+places[i]] = arg
@@ -322,36 +333,39 @@ func (p *parser) format(word caddyfile.Token, args []caddyfile.Token, path strin
 	}
 }
 
-func (p *parser) signal(policy *enforcer.Policy, word caddyfile.Token, args []caddyfile.Token) {
-	path := fmt.Sprintf("signal[%d]", len(policy.Signal))
+func (p *parser) signal(into *policy.Policy, word caddyfile.Token, args []caddyfile.Token) {
+	path := fmt.Sprintf("signal[%d]", len(into.Signal))
 	p.written[path] = word
 	if len(args) == 0 {
-		p.faultAt(word, "signal wants gpc or dnt, and the categories it refuses; write one such as: signal gpc third_party")
+		p.faultAt(word,
+			"signal wants gpc or dnt, and the categories it refuses; write one such as: signal gpc third_party")
 		return
 	}
 	p.written[path+".signal"] = args[0]
-	signal := enforcer.Signal{Signal: args[0].Text}
+	signal := policy.Signal{Signal: args[0].Text}
 	for i, category := range args[1:] {
 		p.written[fmt.Sprintf("%s.categories[%d]", path, i)] = category
-		signal.Categories = append(signal.Categories, enforcer.Category(category.Text))
+		signal.Categories = append(signal.Categories, policy.Category(category.Text))
 	}
-	policy.Signal = append(policy.Signal, signal)
+	into.Signal = append(into.Signal, signal)
 }
 
-func (p *parser) rewrite(policy *enforcer.Policy, word caddyfile.Token, args []caddyfile.Token) {
-	path := fmt.Sprintf("rewrite_domain[%d]", len(policy.RewriteDomain))
+func (p *parser) rewrite(into *policy.Policy, word caddyfile.Token, args []caddyfile.Token) {
+	path := fmt.Sprintf("rewrite_domain[%d]", len(into.RewriteDomain))
 	p.written[path] = word
 	if len(args) == 0 || len(args) > 2 {
-		p.faultAt(word, "rewrite_domain takes the portal's domain and, perhaps, the visitors', and here are %d words", len(args))
+		p.faultAt(word,
+			"rewrite_domain takes the portal's domain and, perhaps, the visitors', and here are %d words",
+			len(args))
 		return
 	}
-	rewrite := enforcer.Rewrite{From: args[0].Text}
+	rewrite := policy.Rewrite{From: args[0].Text}
 	p.written[path+".from"] = args[0]
 	if len(args) == 2 {
 		rewrite.To = args[1].Text
 		p.written[path+".to"] = args[1]
 	}
-	policy.RewriteDomain = append(policy.RewriteDomain, rewrite)
+	into.RewriteDomain = append(into.RewriteDomain, rewrite)
 }
 
 // text reads a word that takes one argument and stands once in its block.
@@ -360,14 +374,16 @@ func (p *parser) text(word caddyfile.Token, args []caddyfile.Token, path string,
 		return
 	}
 	if len(args) != 1 || args[0].Text == "" {
-		p.faultAt(word, "%s takes one word, and here are %d; put a text of several words in quotes", word.Text, len(args))
+		p.faultAt(word, "%s takes one word, and here are %d; put a text of several words in quotes",
+			word.Text, len(args))
 		return
 	}
 	p.written[path] = args[0]
 	*text = args[0].Text
 }
 
-// words reads a word that takes one argument or more. Written again, it adds to what it said before.
+// words reads a word that takes one argument or more. Written again, it adds to what it said
+// before.
 func (p *parser) words(word caddyfile.Token, args []caddyfile.Token, path string, words *[]string) {
 	if len(args) == 0 && !strings.HasSuffix(path, ".cookies") { // the policy's own check tells of a rule without cookies
 		p.faultAt(word, "%s wants at least one word after it", word.Text)
@@ -387,13 +403,13 @@ func (p *parser) flag(word caddyfile.Token, args []caddyfile.Token, path string,
 	p.once(word, path)
 }
 
-func (p *parser) duration(word caddyfile.Token, args []caddyfile.Token, path string, duration *enforcer.Duration) {
+func (p *parser) duration(word caddyfile.Token, args []caddyfile.Token, path string, duration *policy.Duration) {
 	var text string
 	p.text(word, args, path, &text)
 	if text == "" {
 		return
 	}
-	d, err := enforcer.ParseDuration(text)
+	d, err := policy.ParseDuration(text)
 	if err == nil && d <= 0 {
 		err = fmt.Errorf("%q is no time at all; write one such as 30m, 12h or 183d", text)
 	}
@@ -407,7 +423,8 @@ func (p *parser) duration(word caddyfile.Token, args []caddyfile.Token, path str
 // once notes where a word stands, and refuses it where it stood before.
 func (p *parser) once(word caddyfile.Token, path string) bool {
 	if before, twice := p.written[path]; twice {
-		p.faultAt(word, "%s is given twice, first in line %d; keep one of the two", word.Text, before.Line)
+		p.faultAt(word, "%s is given twice, first in line %d; keep one of the two", word.Text,
+			before.Line)
 		return false
 	}
 	p.written[path] = word

@@ -5,25 +5,36 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 )
 
-// collector shows to Prometheus what observers counted. The numbers are added up when somebody asks; nothing of it is on the way of a request.
-// Labels come from the configuration and from fixed words only, never from the wire.
+// collector shows the counts of observers to Prometheus. They are added up on demand; no request
+// does anything for it. Labels come from the configuration and from fixed words only, never from the
+// wire.
 //
-// Each config has a registry of its own, and Caddy shows the one of a config that it is only about to load, or could not: what is told is always
-// of the policies that run.
+// Each config has a registry of its own, and Caddy may show that of a config that it is about to
+// load, or failed to load: the metrics are always about the policies that run.
 type collector struct{}
 
 var (
 	verdictsMetric = prometheus.NewDesc("caddy_cookie_policy_verdicts_total",
-		"Verdicts on cookies, by policy, channel, category and verdict.", []string{"policy", "channel", "category", "verdict"}, nil)
+		"Verdicts on cookies, by policy, mode, channel, category and verdict. "+
+			"Those in mode report were not carried out.",
+		[]string{"policy", "mode", "channel", "category", "verdict"}, nil)
 	preferencesMetric = prometheus.NewDesc("caddy_cookie_policy_preferences_total",
 		"Preferences that were read, by policy and state.", []string{"policy", "state"}, nil)
 	unlistedMetric = prometheus.NewDesc("caddy_cookie_policy_unlisted_names",
 		"Cookie names in the inventory that no rule of the policy names.", []string{"policy"}, nil)
+	requestsMetric = prometheus.NewDesc("caddy_cookie_policy_requests_total",
+		"Requests that the policy saw.", []string{"policy"}, nil)
+	lastRequestMetric = prometheus.NewDesc("caddy_cookie_policy_last_request_timestamp_seconds",
+		"Unix time of the last request that the policy saw; 0 if it saw none.", []string{"policy"}, nil)
 	infoMetric = prometheus.NewDesc("caddy_cookie_policy_info",
-		"The policy in force: its value is the Unix time since when.", []string{"policy", "digest", "mode"}, nil)
+		"The policy in force. Always 1.", []string{"policy", "digest", "mode"}, nil)
+	inForceMetric = prometheus.NewDesc("caddy_cookie_policy_in_force_since_timestamp_seconds",
+		"Unix time since when the policy has been in force.", []string{"policy"}, nil)
 )
 
 // register adds the metrics to a config's registry, once.
@@ -37,24 +48,42 @@ func register(registry *prometheus.Registry) error {
 
 // Describe implements [prometheus.Collector].
 func (*collector) Describe(descs chan<- *prometheus.Desc) {
-	descs <- verdictsMetric
-	descs <- preferencesMetric
-	descs <- unlistedMetric
-	descs <- infoMetric
+	for _, desc := range []*prometheus.Desc{
+		verdictsMetric, preferencesMetric, unlistedMetric, requestsMetric, lastRequestMetric,
+		infoMetric, inForceMetric,
+	} {
+		descs <- desc
+	}
 }
 
 // Collect implements [prometheus.Collector].
 func (*collector) Collect(metrics chan<- prometheus.Metric) {
+	counter := func(desc *prometheus.Desc, n uint64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
+	}
+	gauge := func(desc *prometheus.Desc, n float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, n, labels...)
+	}
 	for _, p := range policiesRunning() {
-		name := p.enforcer.Name()
-		p.observer.Verdicts(func(channel enforcer.Channel, category enforcer.Category, verdict enforcer.Verdict, n uint64) {
-			metrics <- prometheus.MustNewConstMetric(verdictsMetric, prometheus.CounterValue, float64(n),
-				name, channel.String(), string(category), verdict.String())
-		})
-		p.observer.Preferences(func(state string, n uint64) {
-			metrics <- prometheus.MustNewConstMetric(preferencesMetric, prometheus.CounterValue, float64(n), name, state)
-		})
-		metrics <- prometheus.MustNewConstMetric(unlistedMetric, prometheus.GaugeValue, float64(p.observer.UnlistedKnown(p.enforcer)), name)
-		metrics <- prometheus.MustNewConstMetric(infoMetric, prometheus.GaugeValue, float64(p.since().Unix()), name, p.enforcer.Digest(), p.enforcer.Mode())
+		name := p.name()
+		for _, mode := range []observe.Mode{observe.Enforce, observe.Report} {
+			p.observer.Verdicts(mode, func(ch observe.Channel, category policy.Category, v observe.Verdict, n uint64) {
+				// The other mode has counts only if the policy was in it before.
+				if n > 0 || mode.String() == p.mode() {
+					counter(verdictsMetric, n, name, mode.String(), ch.String(), string(category), v.Word(mode))
+				}
+			})
+		}
+		p.observer.Preferences(func(state string, n uint64) { counter(preferencesMetric, n, name, state) })
+		gauge(unlistedMetric, float64(report.CountUnlisted(p.enforcer.Policy(), p.observer)), name)
+		requests, last := p.observer.Requests()
+		counter(requestsMetric, requests, name)
+		var lastSeconds float64
+		if requests > 0 {
+			lastSeconds = float64(last.Unix())
+		}
+		gauge(lastRequestMetric, lastSeconds, name)
+		gauge(infoMetric, 1, name, p.digest(), p.mode())
+		gauge(inForceMetric, float64(p.since().Unix()), name)
 	}
 }

@@ -1,14 +1,14 @@
-// Package cookiepolicy is a Caddy HTTP handler that enforces a published cookie policy at the edge: in front of an open-data portal it lets
-// through the cookies that the policy names, under the conditions that it names, and no others.
+// Package cookiepolicy is a Caddy HTTP handler that enforces a published cookie policy at the edge:
+// in front of an open-data portal, it lets through the cookies that the policy names, under the
+// conditions that it names, and no others.
 //
-// This package is thin. What a policy says and what follows from it is in package enforcer, which knows no Caddy.
+// This package is thin. Package enforcer, which does not know Caddy, decides and filters.
 package cookiepolicy
 
 import (
-	"errors"
+	"io"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,6 +17,8 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 )
 
 func init() {
@@ -25,24 +27,25 @@ func init() {
 
 // Handler enforces a cookie policy on three channels:
 //
-//   - set: of the `Set-Cookie` lines of a response, those reach the visitor that the policy and the visitor's own stored preference let through.
+//   - set: of the `Set-Cookie` lines of a response, the visitor gets those that the policy and the
+//     visitor's own stored preference let through.
 //   - read: of the cookies in a request, the portal sees the same ones only.
-//   - expire: cookies that a rule names and the visitor does not grant are removed from the browser, with the next page.
+//   - expire: cookies that a rule names and the visitor does not grant are removed from the browser,
+//     with the next page.
 //
-// Lines are read as browsers read them. What is let through stays byte for byte and in order, and so does every line on which all browsers
-// would act as a deletion. It acts on final responses of any status, on informational ones and on trailers, whoever set the cookie:
-// the portal, another handler, or Caddy itself. Error routes run outside the handler: a `handle_errors` that sets cookies needs one of its own.
+// Lines are read as browsers read them. What is let through stays byte for byte and in order, and so
+// does every line that is a deletion in all browsers. The handler filters final responses of any
+// status, informational ones and trailers, whether the portal, another handler or Caddy itself set
+// the cookie. Error routes run outside the handler: a `handle_errors` that sets cookies needs a
+// `cookie_policy` of its own.
 //
-// Directives that run inside it see the placeholders `{http.cookie_policy.consent.<key>}`: `granted`, `refused` or `undecided`.
+// Directives that run inside it can use the placeholders `{http.cookie_policy.consent.<key>}`:
+// `granted`, `refused` or `undecided`.
 type Handler struct {
-	enforcer.Policy
+	policy.Policy
 
-	enforcer *enforcer.Enforcer
-	logger   *zap.Logger
-
-	// Told once for each load, for they come again with every request.
-	toldUnknownKey *atomic.Bool
-	toldUnusable   *atomic.Bool
+	running *runningPolicy
+	logger  *zap.Logger
 }
 
 // CaddyModule returns the Caddy module information.
@@ -53,119 +56,164 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision compiles the policy. The error tells all faults at once, each with its path in the config.
+// Provision compiles the policy. The error holds all of its faults, each with its path in the
+// config: it judges the policy too, so Handler is no [caddy.Validator].
 func (h *Handler) Provision(ctx caddy.Context) error {
 	compiled, err := enforcer.Compile(h.Policy, time.Now)
-	var faults enforcer.Faults
-	if err != nil && !errors.As(err, &faults) {
+	if err != nil {
 		return err
 	}
-	if faults = append(faults, h.secureFaults(ctx)...); faults != nil {
-		return faults
-	}
-	h.enforcer, h.logger = compiled, ctx.Logger()
-	h.toldUnknownKey, h.toldUnusable = new(atomic.Bool), new(atomic.Bool)
-	if compiled.LacksPreference() {
-		h.logger.Warn("rules wait for consent, and the policy names no preference to read it from: their cookies are never let through",
-			zap.String("policy", compiled.Name()))
-	}
+	h.logger = ctx.Logger()
 	app, err := ctx.App("cookie_policy")
 	if err != nil {
 		return err
 	}
-	return app.(*App).use(compiled)
+	h.running, err = app.(*App).use(compiled)
+	return err
 }
 
-// ServeHTTP filters the request, hands it on, and filters what comes back.
+// ServeHTTP filters the request, calls the next handler, and filters its response.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	request := enforcer.Request{Header: r.Header, Host: r.Host, HTTPS: isHTTPS(r, vars)}
 	fw := &responseWriter{
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 		handler:               h,
-		visit:                 h.enforcer.Visit(enforcer.Request{Header: r.Header, Host: r.Host, HTTPS: isHTTPS(r, vars)}),
-		late:                  r.ProtoMajor == 3,
+		visit:                 h.running.enforcer.Visit(request),
 		http1:                 r.ProtoMajor == 1,
+		http3:                 r.ProtoMajor == 3,
 	}
 	if h.logger.Core().Enabled(zapcore.DebugLevel) {
 		fw.visit.Trace()
 	}
 	fw.visit.FilterRequest()
-	around := fw.answer(r, vars)
-	defer func() { // also where the handler panics, as reverse_proxy does when a body breaks off
+	if r.Trailer != nil {
+		fw.visit.FilterRequestTrailer(r.Trailer)
+		r.Body = &requestBody{ReadCloser: r.Body, request: r, visit: &fw.visit}
+	}
+	outer := fw.resolvePlaceholders(r, vars)
+	defer func() { // also if the handler panics, as reverse_proxy does when a body breaks off
 		fw.finish()
-		h.tell(&fw.visit, r)
+		h.log(&fw.visit, r)
 	}()
 	err := next.ServeHTTP(fw, r)
-	if err == nil && around != nil { // after an error its routes go on asking this one, unless they have a policy of their own
-		fw.first.answering = around
+	if err == nil && outer != nil { // after an error, its routes ask this writer, unless they have a policy
+		fw.first.current = outer
 	}
 	return err
 }
 
-// visitVar is the request's variable for the first of its writers: handlers can lie in one another, and in error routes.
-const visitVar = "http.handlers.cookie_policy.first"
+// requestBody removes cookies from the request's trailer, which is complete once the body has been
+// read.
+type requestBody struct {
+	io.ReadCloser
+	request *http.Request
+	visit   *enforcer.Visit
+}
 
-// answer makes the writer answer the request's placeholders, in the place of the one around it, which it returns.
-func (w *responseWriter) answer(r *http.Request, vars map[string]any) (around *responseWriter) {
-	if first, ok := vars[visitVar].(*responseWriter); ok {
-		w.first, around = first, first.answering
-		first.answering = w
-		return around
+// Read reads the body.
+func (b *requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.visit.FilterRequestTrailer(b.request.Trailer)
 	}
-	w.first, w.answering = w, w
+	return n, err
+}
+
+// firstWriterVar is the request's variable for the first of its writers: handlers can be nested, and
+// error routes can have handlers too.
+const firstWriterVar = "http.handlers.cookie_policy.first"
+
+// resolvePlaceholders makes the writer resolve the request's placeholders, in place of the outer
+// writer, which it returns.
+func (w *responseWriter) resolvePlaceholders(r *http.Request, vars map[string]any) (outer *responseWriter) {
+	if first, ok := vars[firstWriterVar].(*responseWriter); ok {
+		w.first, outer = first, first.current
+		first.current = w
+		return outer
+	}
+	w.first, w.current = w, w
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Map(w.placeholder)
 	}
 	if vars != nil {
-		vars[visitVar] = w
+		vars[firstWriterVar] = w
 	}
 	return nil
 }
 
-// tell ends a Visit and writes down what is to be told of it: names, never values.
-func (h *Handler) tell(visit *enforcer.Visit, r *http.Request) {
-	discoveries, traced := visit.End()
-	for _, d := range discoveries {
-		h.logger.Warn("met a cookie that the policy does not name",
-			zap.String("policy", h.enforcer.Name()),
-			zap.String("cookie", d.Name),
-			zap.Stringer("channel", d.Channel),
-			zap.String("attributes", d.Attributes),
-			zap.String("host", d.Host))
-	}
-	for _, t := range traced {
-		h.logger.Debug("verdict",
-			zap.String("policy", h.enforcer.Name()),
-			zap.String("cookie", t.Cookie),
-			zap.Stringer("channel", t.Channel),
-			zap.Stringer("verdict", t.Verdict),
-			zap.String("rule", t.Rule))
-	}
-	if unusable, met := visit.Unusable(); met && h.toldUnusable.CompareAndSwap(false, true) {
-		h.logger.Warn("no browser accepts a cookie of the portal from this host, because of its Domain; see rewrite_domain",
-			zap.String("policy", h.enforcer.Name()),
-			zap.String("cookie", enforcer.Printable(unusable.Name)),
-			zap.String("domain", enforcer.Printable(unusable.Domain)),
-			zap.String("host", enforcer.Printable(r.Host)))
-	}
-}
-
 const placeholderPrefix = "http.cookie_policy.consent."
 
-// placeholder answers for a consent key. A key that nobody knows is undecided, and told once: it is likely to be misspelt.
+// placeholder returns the state of a consent key. A key that nobody knows is undecided, and logged
+// once: it is likely to be misspelt.
 func (w *responseWriter) placeholder(name string) (any, bool) {
 	key, found := strings.CutPrefix(name, placeholderPrefix)
 	if !found {
 		return nil, false
 	}
-	h := w.answering.handler
-	consent, known := w.answering.visit.Consent(key)
-	if !known && h.toldUnknownKey.CompareAndSwap(false, true) {
-		h.logger.Warn("a placeholder asks for a consent key that neither a rule nor the visitor's preference knows; is it misspelt?",
-			zap.String("policy", h.enforcer.Name()),
+	h := w.current.handler
+	consent, known := w.current.visit.Consent(key)
+	if !known && h.running.loggedUnknownKey.CompareAndSwap(false, true) {
+		h.logger.Warn("a placeholder names a consent key that neither a rule nor the visitor's preference knows; is it misspelt?",
+			zap.String("policy", h.name()),
 			zap.String("key", key))
 	}
 	return consent.String(), true
+}
+
+func (h *Handler) name() string { return h.running.enforcer.Policy().Name() }
+
+// log ends a Visit and logs what is to be reported of it: names, never values.
+func (h *Handler) log(visit *enforcer.Visit, r *http.Request) {
+	discoveries, traced := visit.End()
+	for _, d := range discoveries {
+		h.logger.Warn("met a cookie that the policy does not name",
+			zap.String("policy", h.name()),
+			zap.String("cookie", d.Name),
+			zap.Stringer("channel", d.Channel),
+			zap.Uint64("requests", d.Requests),
+			zap.String("attributes", d.Attributes),
+			zap.String("host", d.Host))
+	}
+	for _, t := range traced {
+		h.logger.Debug("verdict",
+			zap.String("policy", h.name()),
+			zap.String("cookie", t.Cookie),
+			zap.Stringer("channel", t.Channel),
+			zap.String("verdict", t.Verdict),
+			zap.String("rule", t.Rule))
+	}
+	if u, met := visit.Unusable(); met && h.running.loggedUnusable.CompareAndSwap(false, true) {
+		message := "no browser accepts a cookie of the portal from this host, because of its Domain; see rewrite_domain"
+		if u.Rewritable {
+			message = "no browser accepts a cookie of the portal from this host, because of its Domain: " +
+				"mode report does not apply rewrite_domain; see the documentation of rewrite_domain for what to do until then"
+		}
+		h.logger.Warn(message,
+			zap.String("policy", h.name()),
+			zap.String("cookie", report.Printable(u.Name)),
+			zap.String("domain", report.Printable(u.Domain)),
+			zap.String("host", report.Printable(r.Host)))
+	}
+	if name, met := visit.NeedsHTTPS(); met && h.running.loggedNeedsHTTPS.CompareAndSwap(false, true) {
+		h.logger.Warn("browsers accept SameSite=None over HTTPS only, and this visitor's connection is plain HTTP: "+
+			"serve the site over HTTPS, name the proxies in front of it with trusted_proxies, or remove same_site none",
+			zap.String("policy", h.name()),
+			zap.String("cookie", report.Printable(name)))
+	}
+}
+
+// isHTTPS reports whether the visitor's own connection is HTTPS. Behind a trusted proxy, that proxy
+// knows.
+func isHTTPS(r *http.Request, vars map[string]any) bool {
+	if trusted, _ := vars[caddyhttp.TrustedProxyVarKey].(bool); trusted {
+		if values := r.Header["X-Forwarded-Proto"]; len(values) > 0 {
+			// Each further proxy may have added its own.
+			visitors, _, _ := strings.Cut(values[len(values)-1], ",")
+			return strings.EqualFold(strings.TrimSpace(visitors), "https")
+		}
+	}
+	return r.TLS != nil
 }
 
 // Interface guards

@@ -11,35 +11,50 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
 )
 
-// responseWriter filters the header map at the last moment before it is sent. It overrides every method that can send a header first.
+// responseWriter filters the header map at the last moment before it is sent. It overrides every
+// method that can send a header first.
 type responseWriter struct {
 	caddyhttp.ResponseWriterWrapper
 
 	handler *Handler
 	visit   enforcer.Visit
-	sent    bool // a body has begun, and the header is out; before that, whoever is around this writer may hold it back: encode does
-	late    bool // not even then: HTTP/3 holds it back until a body of some size, or the end
 	http1   bool
+	http3   bool // holds the header back until a body of some size, or the end
+	sent    bool // a body has begun, and the header is out; before that, encode and others may hold it back
+	status  bool // WriteHeader was called with a final status
+	ended   bool // the connection speaks another protocol now
 
-	first     *responseWriter // of the request
-	answering *responseWriter // of the first: the one that answers placeholders now
-	ended     bool            // the connection speaks another protocol now
+	first   *responseWriter // of the request
+	current *responseWriter // of the first: the one that resolves placeholders now
 }
 
-// WriteHeader filters at each informational status too: whoever sent it restores its header map afterwards, and what was taken out is there again.
-// 101 is one of them. Over HTTP/1.1 nothing follows it; HTTP/2 and HTTP/3 take it for a hint.
+// WriteHeader filters at each informational status too: the sender restores its header map
+// afterwards, and what was removed is there again. 101 is one of them. Over HTTP/1.1 nothing follows
+// it; HTTP/2 and HTTP/3 send it like any other informational status.
 func (w *responseWriter) WriteHeader(status int) {
 	if 100 <= status && status <= 199 {
 		w.visit.FilterResponse(w.Header())
 		w.ended = w.ended || w.http1 && status == http.StatusSwitchingProtocols
 	} else {
 		w.complete()
+		w.status = true
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// begin sends the header if nothing has. A writer outside, such as encode, that was not told a status
+// would take the header from the map only when its buffer is full, with what was added until then.
+func (w *responseWriter) begin() {
+	if w.status || w.ended {
+		w.complete()
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// Write sends the header if nothing has, and writes to the body.
 func (w *responseWriter) Write(b []byte) (int, error) {
-	w.complete()
+	w.begin()
 	n, err := w.ResponseWriter.Write(b)
 	w.sent = w.sent || n > 0
 	return n, err
@@ -47,7 +62,7 @@ func (w *responseWriter) Write(b []byte) (int, error) {
 
 // ReadFrom keeps sendfile within reach.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
-	w.complete()
+	w.begin()
 	n, err := w.ResponseWriterWrapper.ReadFrom(r)
 	w.sent = w.sent || n > 0
 	return n, err
@@ -55,29 +70,29 @@ func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 
 // FlushError sends the header if nothing else has done so.
 func (w *responseWriter) FlushError() error {
-	w.complete()
+	w.begin()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// Flush is for handlers that ask for an [http.Flusher].
+// Flush implements [http.Flusher].
 func (w *responseWriter) Flush() { _ = w.FlushError() }
 
-// Hijack is for handlers that ask for an [http.Hijacker]. What they write to the connection themselves is not filtered.
+// Hijack implements [http.Hijacker]. What a handler writes to the connection itself is not filtered.
 func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
-// finish filters what was set without anything being written, what is left in the map for an error route or for whoever holds the response
-// back, and trailers.
+// finish filters what was set without anything being written, what is left in the map for an error
+// route or for a writer that holds the response back, and trailers.
 func (w *responseWriter) finish() {
 	if !w.ended {
 		w.visit.CompleteResponse(w.Header())
 	}
 }
 
-// complete filters the final header, and completes it.
+// complete filters the final header and adds to it.
 func (w *responseWriter) complete() {
-	if !w.sent || w.late {
+	if !w.sent || w.http3 {
 		w.visit.CompleteResponse(w.Header())
 	}
 }

@@ -1,52 +1,59 @@
 package enforcer
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
 )
 
-// maxPersistDelay is how long a response may take if a preference is to be sent again with it. The visitor may have changed it meanwhile.
+// maxPersistDelay is how long a response may take if a preference is to be sent again with it. The
+// visitor may have changed it meanwhile.
 const maxPersistDelay = 2 * time.Second
 
-// persist sends preferences again whose life browsers cut short, value unchanged, for what is left of their life since the choice was made.
-// Not where somebody else could get the line: from a shared cache, or by a prefetch that nobody looks at. Not where the value may be stale.
-func (v *Visit) persist(header map[string][]string) {
-	now := v.enforcer.now()
-	if now.Sub(v.began) > maxPersistDelay || v.isPrefetch() || v.mayBeShared(header) {
+// persist sends preferences again whose lifetime browsers cut short, value unchanged, for what is
+// left of it since the choice was made, and at most for what the preference's own rule says. It does
+// not where somebody else could get the line: from a shared cache, or by a prefetch that the visitor
+// never sees. Nor where the value may be stale.
+//
+// The request does not show the attributes of the cookie, so the line gets those that the rule asks
+// for, and Secure over HTTPS. It makes a cookie of the host alone of it, also of one that a sibling
+// host set for a domain above both.
+func (f *responseFilter) persist(began time.Time) {
+	now := f.enforcer.now()
+	if now.Sub(began) > maxPersistDelay || f.visitor.isPrefetch() || f.mayBeShared() {
 		return
 	}
-	set := v.namesSet(header)
-	for i := range v.enforcer.preferences {
-		p := &v.enforcer.preferences[i]
-		if p.persist == "" || countPairs(v.cookies(), p.cookie) != 1 || set[p.cookie] {
+	renewals := f.enforcer.preferences.Renewals(f.enforcer.keys, f.visitor.cookies())
+	if len(renewals) == 0 {
+		return
+	}
+	present := f.names()
+	https := f.visitor.request.HTTPS
+	for _, r := range renewals {
+		require := wire.PrefixRequirements(r.Cookie)
+		if present[r.Cookie] || require.Secure && !https {
 			continue
 		}
-		var value string
-		for name, v := range cookiePairs(v.cookies()) {
-			if name == p.cookie {
-				value = v
-			}
-		}
-		c := p.newChoices(v.enforcer.keys)
-		state := p.readChoices(value, &c)
-		left := p.maxAge - now.Sub(c.made)
-		if state != preferenceValid || c.made.IsZero() || left < time.Second || !p.counts(&c, v.enforcer.now) {
+		line := r.Cookie + "=" + r.Value + "; Path=" + r.Path +
+			"; Max-Age=" + strconv.FormatInt(int64(r.Left/time.Second), 10)
+		cookie, ok := wire.ParseSetCookie(line)
+		if !ok {
 			continue
 		}
-		left = min(left, p.maxAge) // a visitor's clock may be ahead
-		line := p.cookie + "=" + value + "; Path=" + p.persist + "; Max-Age=" + strconv.FormatInt(int64(left/time.Second), 10)
-		if secure, _, _ := demandsOf(p.cookie); secure {
-			line += "; Secure"
+		e := wire.NewEditor(line, &cookie)
+		if https {
+			e.AddSecure()
 		}
-		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], []string{line})
-		v.carries = true
+		f.enforcer.lookup(r.Cookie).rule.mending.apply(e, &f.clock, https)
+		f.addLines([]string{e.String()})
 	}
 }
 
-// isPrefetch says whether the browser only fetches ahead (Fetch standard, Sec-Purpose; older browsers send Purpose or X-Moz).
-func (v *Visit) isPrefetch() bool {
+// isPrefetch reports whether the browser only fetches ahead (Fetch standard, Sec-Purpose; older
+// browsers send Purpose or X-Moz).
+func (v *visitor) isPrefetch() bool {
 	for _, name := range [...]string{"Sec-Purpose", "Purpose", "X-Moz"} {
 		for _, value := range v.request.Header[name] {
 			if strings.Contains(strings.ToLower(value), "prefetch") {

@@ -3,129 +3,130 @@ package enforcer
 import (
 	"slices"
 	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/consent"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 )
 
-// Request is what a Visit has to know of a request.
+// Request is what a Visit needs to know of a request.
 type Request struct {
-	// The header map. Visit.FilterRequest changes it in place.
+	// The header map. [Visit.FilterRequest] changes it in place.
 	Header map[string][]string
 
 	// The host that the visitor asked for, with or without a port.
 	Host string
 
-	// Whether the visitor's own connection is HTTPS, be it to a proxy in front.
+	// Whether the visitor's own connection is HTTPS, perhaps to a proxy in front.
 	HTTPS bool
 }
 
-// Visit is one request under a policy: what the visitor prefers, read once and only when a verdict needs it, and the filters of request and
-// response. A Visit belongs to one request; it is not for two goroutines at once.
+// Visit is one request under a policy. It belongs to one goroutine at a time.
 type Visit struct {
-	enforcer   *Enforcer
-	request    Request
-	cookie     [1]string // the request's Cookie header as it came, if it is one line
-	preference preference
-	decided    keySet    // keys that the preference itself decides; known where the policy has signals
-	began      time.Time // set where the policy needs it, and where something was observed
-	passed     [4]string // lines that were let through, if they are so few
-	judged     []string  // Set-Cookie lines of the final header that have been counted
-	shard      *int      // in which the Observer counts
-	hostHash   uint64    // of the request's host, once it is needed
-	extra      *details  // what most requests have no need of
-
-	read      bool  // the preference is
-	rewritten bool  // and is the one that the response writes
-	expirable bool  // the request carries a cookie that a rule names and the visitor does not grant
-	completed bool  // the final header has been completed
-	ended     bool  // what was counted has been told
-	carries   bool  // the response carries a cookie
-	varies    bool  // the response depends on the preference
-	signalled uint8 // and on these signals, one bit each
-	cookieN   uint8 // how many lines the Cookie header has, of one
-	passedN   uint8 // how many passed, of a few
+	enforcer *Enforcer
+	visitor  visitor
+	response response
+	tally    tally
+	began    time.Time // set if the policy persists a preference
 }
 
-// Visit begins a request. If the Enforcer has an Observer, [Visit.End] has to end it.
+// Visit begins a request. If the Enforcer has an observer, [Visit.End] must end it.
 func (e *Enforcer) Visit(r Request) Visit {
-	v := Visit{enforcer: e, request: r}
-	// A copy, for directives inside may change the header's lines in place, and the visitor's choice is read when it is needed.
-	if lines := r.Header["Cookie"]; len(lines) <= len(v.cookie) {
-		v.cookieN = uint8(copy(v.cookie[:], lines))
-	} else {
-		v.details().cookies = slices.Clone(lines)
-	}
+	v := Visit{enforcer: e, visitor: visitor{enforcer: e, request: r}, tally: tally{enforcer: e}}
+	v.visitor.keepCookies()
 	if e.persists {
 		v.began = e.now()
 	}
 	return v
 }
 
-// cookies are the lines of the request's Cookie header as they came.
-func (v *Visit) cookies() []string {
-	if v.extra != nil && v.extra.cookies != nil {
-		return v.extra.cookies
+// Consent returns what the visitor's preference says about a key, and whether the policy or the
+// preference itself knows the key. The response depends on it from then on.
+func (v *Visit) Consent(key string) (state policy.Consent, known bool) {
+	e := v.enforcer
+	v.response.varies = true
+	if k, ok := e.keys[key]; ok {
+		v.visitor.readOnce()
+		v.response.dependsOn(&v.visitor, 1<<k)
+		return v.visitor.choice.Consent(k), true
 	}
-	return v.cookie[:v.cookieN]
+	choice := e.preferences.Read(consent.Keys{key: 0}, v.visitor.cookies(), nil)
+	state = choice.Consent(0)
+	return state, state != policy.Undecided || e.preferences.Knows(key)
 }
 
-// grants says whether the visitor's choices let a rule's cookies through.
-func (v *Visit) grants(r *rule) bool {
+// visitor is who makes the request: its header as it came, and the stored choice, which is read once
+// and only when a verdict needs it.
+type visitor struct {
+	enforcer *Enforcer
+	request  Request
+
+	// The lines of the Cookie header as they came: almost always one.
+	line  [1]string
+	lines []string // if there are more
+
+	choice  consent.Choice
+	decided consent.Set // the keys that the preference itself decides
+
+	lineCount    uint8
+	read         bool // the choice is
+	fromResponse bool // and it is the one that the response writes
+	expirable    bool // the request has a cookie that a rule names and the visitor does not grant
+}
+
+// keepCookies keeps the request's cookies as they came: handlers may change the lines in place.
+func (v *visitor) keepCookies() {
+	if lines := v.request.Header["Cookie"]; len(lines) <= len(v.line) {
+		v.lineCount = uint8(copy(v.line[:], lines))
+	} else {
+		v.lines = slices.Clone(lines)
+	}
+}
+
+// cookies returns the lines of the request's Cookie header as they came.
+func (v *visitor) cookies() []string {
+	if v.lines != nil {
+		return v.lines
+	}
+	return v.line[:v.lineCount]
+}
+
+// grants reports whether the visitor's choice lets a rule's cookies through.
+func (v *visitor) grants(r *rule) bool {
 	if r.always {
 		return true
 	}
 	v.readOnce()
-	p := &v.preference
-	refused := false
-	for _, k := range r.keys {
-		if p.granted.has(k) {
-			return true
-		}
-		refused = refused || p.refused.has(k)
+	if r.keys&v.choice.Granted != 0 {
+		return true
 	}
-	return r.anonymous && !refused && !p.inDoubt()
+	return r.anonymous && r.keys&v.choice.Refused == 0 && !v.choice.InDoubt()
 }
 
-// Consent is what the visitor's preference says about a key, and whether the policy or the preference itself knows the key.
-// Whoever asks makes the response depend on it.
-func (v *Visit) Consent(key string) (consent Consent, known bool) {
-	v.varies = true
-	if k, ok := v.enforcer.keys[key]; ok {
-		v.readOnce()
-		v.dependsOn(k)
-		return v.preference.consent(k), true
+// readOnce reads the visitor's choice from the request.
+func (v *visitor) readOnce() {
+	if !v.read {
+		v.read = true
+		v.readChoice(nil)
 	}
-	p := v.enforcer.readPreference(map[string]int{key: 0}, v.cookies(), nil)
-	consent = p.consent(0)
-	return consent, consent != Undecided || slices.ContainsFunc(v.enforcer.preferences, func(p compiledPreference) bool { return slices.Contains(p.keys, key) })
 }
 
-// readOnce reads the visitor's preference, and lets signals refuse what it leaves undecided.
-func (v *Visit) readOnce() {
-	if v.read {
-		return
-	}
-	v.read = true
-	v.readPreference(nil)
-}
-
-func (v *Visit) readPreference(written []newest) {
-	v.preference = v.enforcer.readPreference(v.enforcer.keys, v.cookies(), written)
-	if len(v.enforcer.signals) > 0 {
-		v.decided = v.preference.granted.clone()
-		v.decided.addAll(v.preference.refused)
-	}
+// readChoice reads the choice from the request and from what the response writes. Signals refuse the
+// keys that it leaves undecided.
+func (v *visitor) readChoice(written []consent.Written) {
+	v.choice = v.enforcer.preferences.Read(v.enforcer.keys, v.cookies(), written)
+	v.decided = v.choice.Granted | v.choice.Refused
 	for i := range v.enforcer.signals {
-		if s := &v.enforcer.signals[i]; v.objects(s.header) && !v.preference.inDoubt() {
-			objected := s.keys.clone()
-			objected.removeAll(v.preference.granted)
-			v.preference.refused.addAll(objected)
+		if s := &v.enforcer.signals[i]; v.objects(s.header) && !v.choice.InDoubt() {
+			v.choice.Refused |= s.keys &^ v.choice.Granted
 		}
 	}
 }
 
-// objects says whether the request carries a signal. Any single field of it is enough.
-func (v *Visit) objects(header string) bool {
+// objects reports whether the request has a signal. One field of it is enough.
+func (v *visitor) objects(header string) bool {
 	for _, value := range v.request.Header[header] {
-		if trim(value) == "1" {
+		if wire.Trim(value) == "1" {
 			return true
 		}
 	}

@@ -1,0 +1,168 @@
+package enforcer
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
+)
+
+// protect keeps a response out of shared caches if it has cookies, and tells caches what else it
+// depends on.
+//
+// RFC 9111 lets a shared cache store a response with Set-Cookie and replay it to others. A response
+// with cookies becomes private. One from which nothing was taken by consent stays as cacheable as the
+// portal said; one on which a verdict depended on consent varies by Cookie, and by the header of a
+// signal if that could have decided.
+func (f *responseFilter) protect() {
+	vary, cacheControl := f.scan.vary, f.scan.cacheControl
+	if f.scan.otherCaching && (f.state.varies || f.state.hasSetCookie) {
+		vary = gather(f.header, "Vary")
+		cacheControl = gather(f.header, "Cache-Control")
+	}
+	if f.state.varies {
+		vary = addVary(f.header, vary, "Cookie")
+		for i := range f.enforcer.signals {
+			if f.state.signals&(1<<i) != 0 {
+				vary = addVary(f.header, vary, f.enforcer.signals[i].header)
+			}
+		}
+	}
+	if f.state.hasSetCookie {
+		if f.scan.otherCaching { // only those of single makers are left under other keys
+			maps.DeleteFunc(f.header, func(key string, _ []string) bool {
+				return fieldOf(key) == otherCachingField
+			})
+		}
+		makePrivate(f.header, cacheControl)
+	}
+}
+
+// cacheFields tell caches what to store: the two that are for all caches, and behind these the fields
+// for caches of single makers or near the server (RFC 9213 and its predecessors).
+var cacheFields = [...]string{
+	"Cache-Control", "Vary",
+	"Surrogate-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control",
+	"Vercel-Cdn-Cache-Control", "Netlify-Cdn-Cache-Control", "Akamai-Cache-Control", "Edge-Control",
+	"X-Accel-Expires", "X-Litespeed-Cache-Control",
+}
+
+// cdnFields are those for caches of single makers.
+var cdnFields = cacheFields[2:]
+
+// makePrivate removes what lets shared caches store a response, and adds private. What browsers may
+// do stays as it was.
+func makePrivate(header map[string][]string, lines []string) {
+	switch {
+	case len(lines) == 0:
+		header["Cache-Control"] = []string{"private"}
+		return
+	case len(lines) == 1 && lines[0] == "private":
+		return
+	}
+	private, shared := false, false
+	for _, line := range lines {
+		for d := range directives(line) {
+			private = private || wire.EqualFold(d, "private") || wire.EqualFold(d, "no-store")
+			shared = shared || isShared(d)
+		}
+	}
+	if private && !shared {
+		return
+	}
+	var kept []string
+	if !private {
+		kept = append(kept, "private") // first: what follows may open a quote that never closes
+	}
+	for _, line := range lines {
+		for d := range directives(line) {
+			if !isShared(d) {
+				kept = append(kept, d)
+			}
+		}
+	}
+	header["Cache-Control"] = []string{strings.Join(kept, ", ")}
+}
+
+// gather moves the lines under other spellings of a header field to the canonical one, and returns all
+// of its lines.
+func gather(header map[string][]string, name string) []string {
+	for key, lines := range header {
+		if key != name && isField(key, name) {
+			delete(header, key)
+			header[name] = append(slices.Clip(header[name]), lines...)
+		}
+	}
+	return header[name]
+}
+
+// isShared reports whether a directive of Cache-Control is for shared caches only (RFC 9111 section
+// 5.2.2).
+func isShared(directive string) bool {
+	name, _, _ := strings.Cut(directive, "=")
+	name = wire.Trim(name)
+	return wire.EqualFold(name, "public") || wire.EqualFold(name, "s-maxage") || wire.EqualFold(name, "proxy-revalidate")
+}
+
+// directives iterates over the members of a Cache-Control line. A comma in quotes does not separate.
+func directives(line string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		start, quoted := 0, false
+		for i := 0; i <= len(line); i++ {
+			switch {
+			case i == len(line) || line[i] == ',' && !quoted:
+				if d := wire.Trim(line[start:i]); d != "" && !yield(d) {
+					return
+				}
+				start = i + 1
+			case line[i] == '\\' && quoted:
+				i++
+			case line[i] == '"':
+				quoted = !quoted
+			}
+		}
+	}
+}
+
+// addVary adds the name of a field to Vary, if it is not there yet, and returns the lines of Vary.
+func addVary(header map[string][]string, lines []string, name string) []string {
+	for _, line := range lines {
+		for rest, more := line, true; more; {
+			var member string
+			member, rest, more = strings.Cut(rest, ",")
+			if member = wire.Trim(member); member == "*" ||
+				len(member) == len(name) && strings.EqualFold(member, name) {
+				return lines
+			}
+		}
+	}
+	if len(lines) == 0 || wire.Trim(lines[len(lines)-1]) == "" {
+		lines = append(slices.Clone(lines[:max(0, len(lines)-1)]), name)
+	} else {
+		lines = slices.Clone(lines)
+		lines[len(lines)-1] += ", " + name
+	}
+	header["Vary"] = lines
+	return lines
+}
+
+// mayBeShared reports whether a shared cache may store the response. If the portal said nothing about
+// that, adding a line makes the response private, provided that the policy protects; otherwise a cache
+// might store it.
+func (f *responseFilter) mayBeShared() bool {
+	shared, private := !f.enforcer.protects, false
+	for _, line := range f.header["Cache-Control"] {
+		for d := range directives(line) {
+			name, _, _ := strings.Cut(d, "=")
+			private = private || wire.EqualFold(d, "private") || wire.EqualFold(d, "no-store")
+			shared = shared || isShared(d) || wire.EqualFold(wire.Trim(name), "max-age")
+		}
+	}
+	forCDN := slices.ContainsFunc(cdnFields, func(name string) bool { return len(f.header[name]) > 0 })
+	if private { // except for caches with a field of their own
+		return forCDN && !f.enforcer.protects
+	}
+	return shared || forCDN || len(f.header["Expires"]) > 0
+}

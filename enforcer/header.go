@@ -1,0 +1,105 @@
+package enforcer
+
+import (
+	"strings"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
+)
+
+// headerScan is what one pass over a header map finds. Most responses need no more than that.
+type headerScan struct {
+	setCookie    []string // the lines under the canonical key, as all below
+	cacheControl []string
+	vary         []string
+	date         []string
+
+	hasCookies   bool // under any key
+	nonCanonical bool // some cookies are under another key than Set-Cookie
+	otherCaching bool // there are fields for caches under other keys than Cache-Control and Vary
+}
+
+func scanHeader(header map[string][]string) (s headerScan) {
+	for key, lines := range header {
+		switch fieldOf(key) {
+		case setCookieField:
+			if s.hasCookies = true; key == "Set-Cookie" {
+				s.setCookie = lines
+			} else {
+				s.nonCanonical = true
+			}
+		case setCookie2Field:
+			s.hasCookies, s.nonCanonical = true, true
+		case cacheControlField:
+			s.cacheControl = lines
+		case varyField:
+			s.vary = lines
+		case dateField:
+			s.date = append(s.date, lines...)
+		case otherCachingField:
+			s.otherCaching = true
+		}
+	}
+	return s
+}
+
+// field tells the header fields that matter here from all others.
+type field uint8
+
+const (
+	otherField field = iota
+	setCookieField
+	setCookie2Field // retired by RFC 6265 section 9.4; browsers ignore it, other clients may not
+	cacheControlField
+	varyField
+	dateField
+	otherCachingField // a field for caches under another key than Cache-Control and Vary
+)
+
+// fieldOf reads a key of a header map. A key that carries cookies can be in any case, with blanks
+// around it, or with the prefix of a trailer.
+func fieldOf(key string) field {
+	switch key {
+	case "Set-Cookie":
+		return setCookieField
+	case "Cache-Control":
+		return cacheControlField
+	case "Vary":
+		return varyField
+	case "Date":
+		return dateField
+	case "":
+		return otherField
+	}
+	switch key[0] {
+	case 'S', 's', 'T', 't', ' ', '\t':
+		// Letters outside ASCII count too: HTTP/3 servers lower the case of a key, and the Kelvin sign
+		// becomes a k.
+		switch name := wire.Trim(strings.TrimPrefix(key, "Trailer:")); {
+		case len(name) < len("set-cookie"):
+		case strings.EqualFold(name, "set-cookie"):
+			return setCookieField
+		case strings.EqualFold(name, "set-cookie2"):
+			return setCookie2Field
+		}
+	case 'D', 'd':
+		if isField(key, "Date") {
+			return dateField
+		}
+		return otherField
+	}
+	for _, name := range cacheFields {
+		if isField(key, name) {
+			return otherCachingField
+		}
+	}
+	return otherField
+}
+
+// isField reports whether the key of a header map is a field's name, in any case.
+func isField(key, name string) bool {
+	return len(key) == len(name) && key[2]|0x20 == name[2]|0x20 && strings.EqualFold(key, name)
+}
+
+// isUnsendable reports whether a key can never be sent, because it has blanks in it. Whatever is
+// under it can only end in a log.
+func isUnsendable(key string) bool { return strings.ContainsAny(key, " \t") }

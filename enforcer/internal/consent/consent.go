@@ -1,0 +1,285 @@
+// Package consent reads the visitor's choice from the cookies in which it is stored, in each of the
+// formats that a policy can name.
+//
+// It knows formats, ages and contradictions. It does not know which cookies depend on the choice:
+// that is in package enforcer.
+package consent
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+)
+
+// Keys numbers consent keys, from 0 to 63.
+type Keys map[string]int
+
+// Set is a set of consent keys, by their numbers.
+type Set uint64
+
+// Has reports whether the set contains key k.
+func (s Set) Has(k int) bool { return s&(1<<k) != 0 }
+
+// Add adds key k.
+func (s *Set) Add(k int) { *s |= 1 << k }
+
+// State is what reading a preference came to. Of several cookies the highest counts.
+type State uint8
+
+// The states of a preference.
+const (
+	None          State = iota // no cookie holds a choice
+	TooOld                     // the choice is older than max_age, or from the future
+	Valid                      // every cookie that holds a choice was read
+	Unreadable                 // one could not be read
+	Contradictory              // one says two things about a key
+	States        = iota
+)
+
+// String returns the word for the state in metrics.
+func (s State) String() string {
+	return [...]string{"none", "too_old", "valid", "unreadable", "contradictory"}[s]
+}
+
+// Choice is what the visitor chose. The zero Choice is that of a visitor without a preference.
+type Choice struct {
+	State   State
+	Granted Set
+	Refused Set
+}
+
+// InDoubt reports whether the preference could not be understood. Then it grants nothing, and no
+// anonymous cookie is let through either.
+func (c *Choice) InDoubt() bool { return c.State >= Unreadable }
+
+// Consent returns what the choice says about key k.
+func (c *Choice) Consent(k int) policy.Consent {
+	switch {
+	case c.Granted.Has(k):
+		return policy.Granted
+	case c.Refused.Has(k):
+		return policy.Refused
+	}
+	return policy.Undecided
+}
+
+// Written is a preference cookie that the response itself sets or deletes.
+type Written struct {
+	Cookie  string
+	Value   string
+	Deleted bool
+
+	// Doubtful is set if not every browser keeps it in place of the cookie that the request
+	// brought. Then what the request brought counts as well.
+	Doubtful bool
+}
+
+// Reader reads the preferences of one policy. It does not change.
+type Reader struct {
+	preferences []preference
+	now         func() time.Time
+}
+
+// preference is one cookie that stores choices, and how it is read.
+type preference struct {
+	cookie     string
+	format     string
+	path       []string // json: where the choices are; empty, not nil, for the whole object
+	base64     bool
+	separator  string
+	assignment string
+	listKey    string
+	value      string   // flag
+	keys       []string // flag: what the value grants; none for all
+	words      []string // what counts as yes
+	timestamp  []string
+	maxAge     time.Duration
+	persist    string // the path at which it is sent again; empty if it is not
+}
+
+// NewReader returns a Reader for preferences whose defaults are written out.
+func NewReader(preferences []policy.Preference, now func() time.Time) *Reader {
+	r := &Reader{now: now}
+	for i := range preferences {
+		p := &preferences[i]
+		for _, name := range p.Cookies {
+			compiled := preference{
+				cookie: name, format: p.Format, path: splitPath(p.Path), base64: p.Base64,
+				separator: p.Separator, assignment: p.Assignment, listKey: p.ListKey,
+				value: p.Value, keys: p.Keys, words: p.Granted,
+				maxAge: time.Duration(p.MaxAge), persist: p.Persist,
+			}
+			switch {
+			case p.Timestamp == "":
+			case p.Format == policy.FormatPairs:
+				compiled.timestamp = []string{p.Timestamp}
+			default:
+				compiled.timestamp = splitPath(p.Timestamp)
+			}
+			r.preferences = append(r.preferences, compiled)
+		}
+	}
+	return r
+}
+
+// Any reports whether the policy has a preference.
+func (r *Reader) Any() bool { return len(r.preferences) > 0 }
+
+// Persists reports whether a preference is to be sent again.
+func (r *Reader) Persists() bool {
+	return slices.ContainsFunc(r.preferences, func(p preference) bool { return p.persist != "" })
+}
+
+// Knows reports whether a preference names a consent key itself.
+func (r *Reader) Knows(key string) bool {
+	return slices.ContainsFunc(r.preferences, func(p preference) bool { return slices.Contains(p.keys, key) })
+}
+
+// Writes returns the name of the preference cookie that a Set-Cookie line writes, or "".
+func (r *Reader) Writes(line string) string {
+	if line == "" {
+		return ""
+	}
+	if line[0] == ' ' || line[0] == '\t' {
+		line = wire.Trim(line)
+	}
+	for i := range r.preferences {
+		cookie := r.preferences[i].cookie
+		if strings.HasPrefix(line, cookie) {
+			if name, _, found := strings.Cut(line[len(cookie):], "="); found && wire.Trim(name) == "" {
+				return cookie
+			}
+		}
+	}
+	return ""
+}
+
+// Read reads the visitor's choice about keys from the Cookie lines of the request and from what the
+// response writes. Doubt is refusal: one cookie that cannot be read or that contradicts itself, and
+// nothing is granted.
+//
+// A cookie that comes more than once (with different paths) grants a key only if every copy does. Of
+// several cookies, one that grants a key is enough. What any of them refuses is refused.
+func (r *Reader) Read(keys Keys, cookies []string, written []Written) (choice Choice) {
+	if len(cookies) == 0 && len(written) == 0 {
+		return choice
+	}
+	for i := range r.preferences {
+		copies := copies{reader: r, preference: &r.preferences[i], keys: keys}
+		copies.read(cookies, written)
+		choice.State = max(choice.State, copies.state)
+		choice.Granted |= copies.granted
+		choice.Refused |= copies.refused
+	}
+	if choice.InDoubt() {
+		return Choice{State: choice.State}
+	}
+	choice.Granted &^= choice.Refused
+	return choice
+}
+
+// copies puts the copies of one preference cookie together.
+type copies struct {
+	reader     *Reader
+	preference *preference
+	keys       Keys
+	state      State
+	granted    Set // by every copy so far
+	refused    Set // by any
+	seen       bool
+}
+
+// read reads the copies of the request and of the response. What the response writes takes the place
+// of a single copy that the request brought; of several, it is unknown which one.
+func (c *copies) read(cookies []string, written []Written) {
+	name, rewritten := c.preference.cookie, false
+	for _, w := range written {
+		rewritten = rewritten || w.Cookie == name && !w.Doubtful
+	}
+	if !rewritten || wire.CountPairs(cookies, name) > 1 {
+		for pair, value := range wire.Pairs(cookies) {
+			if pair == name {
+				c.add(value)
+			}
+		}
+	}
+	for _, w := range written {
+		if w.Cookie == name && !w.Deleted {
+			c.add(w.Value)
+		}
+	}
+}
+
+func (c *copies) add(value string) {
+	stored := c.preference.parse(value, c.keys)
+	if !stored.state.InDoubt() && !c.preference.counts(stored.made, c.reader.now) {
+		stored = parsed{state: TooOld}
+	}
+	c.state = max(c.state, stored.state)
+	c.refused |= stored.refused
+	if !c.seen {
+		c.granted, c.seen = stored.granted, true
+	} else {
+		c.granted &= stored.granted
+	}
+}
+
+// InDoubt reports whether the state is that of a preference that could not be understood.
+func (s State) InDoubt() bool { return s >= Unreadable }
+
+// clockSkew is how far ahead of the gateway's clock a visitor's clock may be.
+const clockSkew = time.Hour
+
+// counts reports whether a choice is recent enough to count. One that does not tell its time has no
+// known age, and counts.
+func (p *preference) counts(made time.Time, now func() time.Time) bool {
+	if made.IsZero() || p.maxAge == 0 {
+		return true
+	}
+	age := now().Sub(made)
+	return age <= p.maxAge && age >= -clockSkew
+}
+
+// Renewal is a preference that is sent again before the browser drops it.
+type Renewal struct {
+	Cookie string
+	Value  string
+	Path   string
+	Left   time.Duration // what is left of the choice's max_age
+}
+
+// Renewals returns the preferences to send again: those with persist that the request brought once,
+// readable, and with at least a second left.
+func (r *Reader) Renewals(keys Keys, cookies []string) (renewals []Renewal) {
+	for i := range r.preferences {
+		p := &r.preferences[i]
+		if p.persist == "" || wire.CountPairs(cookies, p.cookie) != 1 {
+			continue
+		}
+		for name, value := range wire.Pairs(cookies) {
+			if name != p.cookie {
+				continue
+			}
+			stored := p.parse(value, keys)
+			if stored.state != Valid || stored.made.IsZero() || !p.counts(stored.made, r.now) {
+				continue
+			}
+			left := min(p.maxAge-r.now().Sub(stored.made), p.maxAge) // the visitor's clock may be ahead
+			if left >= time.Second {
+				renewals = append(renewals, Renewal{name, value, p.persist, left})
+			}
+		}
+	}
+	return renewals
+}
+
+// splitPath splits a dotted path. An empty one leads to the whole object.
+func splitPath(path string) []string {
+	if path == "" {
+		return []string{}
+	}
+	return strings.Split(path, ".")
+}

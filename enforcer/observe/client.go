@@ -1,0 +1,232 @@
+package observe
+
+import (
+	"container/heap"
+	"hash/maphash"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Places for clients' names. The memory of an Observer for them stays below 4 MB.
+const (
+	listedPlaces   = 1024
+	unlistedPlaces = 4096
+	sketchShards   = 16
+
+	// NamesPerRequest is how many clients' names one request can bring into the sketch. Browsers keep
+	// about 180 cookies for a host, and few sites use more than some dozens.
+	NamesPerRequest = 64
+)
+
+// A client's name is reported once it came often enough, so that nobody can fill logs and reports
+// with names of their own in a few requests.
+const (
+	enoughRequests       = 100 // at any time
+	enoughRequestsOnDays = 10  // if they came on enoughDays
+	enoughDays           = 3
+)
+
+// sketch keeps the names that came with most requests, by the Space-Saving algorithm (Metwally,
+// Agrawal, El Abbadi 2005): a new name takes the place of the one that came least often, and inherits
+// its weight as the error of its own. With n places, a name that came with more than one of n
+// sightings has a place, whatever other names came in between.
+//
+// It is split by a hash of the name, so that requests seldom wait for each other.
+type sketch struct {
+	shards [sketchShards]sketchShard
+}
+
+type sketchShard struct {
+	mu     sync.Mutex
+	places int
+	names  map[string]*Client
+	least  clientHeap
+}
+
+// Client is what is known of a name that has no place of its own. Its counts begin when it took its
+// place: before that it came with at most Missed requests.
+type Client struct {
+	name     string
+	requests uint64 // since it took its place
+	missed   uint64
+	visit    uint64 // the request that counted last
+	verdicts [modes][verdicts]uint64
+	first    time.Time
+	last     time.Time
+	lastDay  int64
+	days     int // on which it came
+	hosts    []string
+	told     bool
+	index    int // in the heap
+}
+
+func (c *Client) weight() uint64 { return c.requests + c.missed }
+
+// isEstablished reports whether the name came often enough to be reported.
+func (c *Client) isEstablished() bool {
+	return c.requests >= enoughRequests || c.requests >= enoughRequestsOnDays && c.days >= enoughDays
+}
+
+func (s *sketch) init(places int) {
+	for i := range s.shards {
+		s.shards[i].places = places / sketchShards
+		s.shards[i].names = map[string]*Client{}
+	}
+}
+
+func (s *sketch) shard(name string) *sketchShard {
+	return &s.shards[maphash.String(hashSeed, name)%sketchShards]
+}
+
+func (o *Observer) sketch(kind Kind) *sketch {
+	if kind == Unknown {
+		return &o.unlisted
+	}
+	return &o.listed
+}
+
+// NewVisit returns a number for a request that brings names without places of their own.
+func (o *Observer) NewVisit() uint64 { return o.visits.Add(1) }
+
+// Meeting is one cookie of a request whose name has no place of its own.
+type Meeting struct {
+	Name    Name
+	Mode    Mode
+	Verdict Verdict
+	Host    Host
+	Visit   uint64 // the request: a name counts once for each
+	Now     time.Time
+}
+
+// MeetClient counts a name that has no place of its own. It reports whether the name is to be
+// reported to the operator now, and with how many requests it came.
+func (o *Observer) MeetClient(m Meeting) (tell bool, requests uint64) {
+	name, kind := m.Name.key()
+	host := o.Site(m.Host.name)
+	shard := o.sketch(kind).shard(name)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	c := shard.names[name]
+	if c == nil {
+		c = shard.take(name, m.Now)
+	}
+	if c.visit != m.Visit {
+		c.visit = m.Visit
+		c.requests++
+		heap.Fix(&shard.least, c.index)
+		if day := m.Now.Unix() / (24 * 60 * 60); day != c.lastDay {
+			c.lastDay = day
+			c.days++
+		}
+	}
+	c.verdicts[m.Mode][m.Verdict]++
+	c.last = m.Now
+	c.addHost(host)
+	if kind != Unknown || c.told || !c.isEstablished() || !o.warnings.allow(m.Now) {
+		return false, 0
+	}
+	c.told = true
+	return true, c.requests
+}
+
+// CountExpired counts that a cookie is removed from the browser, if its name has a place.
+func (o *Observer) CountExpired(name Name, m Mode) {
+	key, kind := name.key()
+	shard := o.sketch(kind).shard(key)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if c := shard.names[key]; c != nil {
+		c.verdicts[m][Expired]++
+	}
+}
+
+// take gives a name a place, if need be that of the name that came least often.
+func (s *sketchShard) take(name string, now time.Time) *Client {
+	c := &Client{name: strings.Clone(name), first: now}
+	if len(s.least) < s.places {
+		heap.Push(&s.least, c)
+	} else {
+		least := s.least[0]
+		delete(s.names, least.name)
+		c.missed = least.weight()
+		s.least[0] = c
+	}
+	s.names[c.name] = c
+	return c
+}
+
+func (c *Client) addHost(host string) {
+	for _, known := range c.hosts {
+		if known == host {
+			return
+		}
+	}
+	if len(c.hosts) < maxVariants {
+		c.hosts = append(c.hosts, host)
+	}
+}
+
+// remove takes a name out of the sketch and returns what is known of it, or nil.
+func (s *sketch) remove(name string) *Client {
+	shard := s.shard(name)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	c := shard.names[name]
+	if c != nil {
+		delete(shard.names, name)
+		heap.Remove(&shard.least, c.index)
+	}
+	return c
+}
+
+// takeOver adds what is known of a client's name to the entry that it gets.
+func (e *Entry) takeOver(c *Client) {
+	stripe := &e.stripes[0]
+	for m := range modes {
+		for v := range verdicts {
+			stripe.verdicts[m][v].Add(c.verdicts[m][v])
+		}
+	}
+	stripe.last.Store(c.last.Unix())
+	for _, host := range c.hosts {
+		e.learn(&lesson{host: host})
+	}
+	e.told.Store(c.told)
+	e.first = c.first
+}
+
+// all calls f with each name, in no order.
+func (s *sketch) all(f func(*Client)) {
+	for i := range s.shards {
+		shard := &s.shards[i]
+		shard.mu.Lock()
+		for _, c := range shard.names {
+			f(c)
+		}
+		shard.mu.Unlock()
+	}
+}
+
+// clientHeap has the name that came least often on top.
+type clientHeap []*Client
+
+func (h clientHeap) Len() int           { return len(h) }
+func (h clientHeap) Less(i, j int) bool { return h[i].weight() < h[j].weight() }
+func (h clientHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+func (h *clientHeap) Push(c any) {
+	c.(*Client).index = len(*h)
+	*h = append(*h, c.(*Client))
+}
+
+func (h *clientHeap) Pop() any {
+	old := *h
+	c := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return c
+}

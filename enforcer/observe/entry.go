@@ -1,0 +1,298 @@
+package observe
+
+import (
+	"hash/maphash"
+	"math/bits"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+)
+
+// Nameless stands for a cookie without a name: its text is a value, and values are not kept.
+const Nameless = "(nameless)"
+
+// Kind is how a policy knows a name.
+type Kind uint8
+
+// The kinds.
+const (
+	Unknown  Kind = iota // no rule names it
+	Wildcard             // a wildcard of a rule names it
+	Exact                // a rule names it in full
+	kinds
+)
+
+// maxNames is how many names that are not [Exact] have a place of their own: portals choose them.
+const maxNames = 1000
+
+// inventory holds the entries of the names that have a place of their own on one side.
+type inventory struct {
+	entries sync.Map // of *Entry by name
+	taken   [kinds]atomic.Int32
+	mu      sync.Mutex // held to add an entry
+}
+
+func (i *inventory) find(name string) *Entry {
+	if e, ok := i.entries.Load(name); ok {
+		return e.(*Entry)
+	}
+	return nil
+}
+
+// add finds or adds an entry, and fills it before others see it. It returns nil if there is no place
+// for another.
+func (i *inventory) add(name string, kind Kind, now time.Time, fill func(*Entry)) *Entry {
+	if e := i.find(name); e != nil {
+		return e
+	}
+	if i.full(kind) { // so that no request waits for a lock to find that out
+		return nil
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if e := i.find(name); e != nil {
+		return e
+	}
+	if i.full(kind) {
+		return nil
+	}
+	i.taken[kind].Add(1)
+	e := newEntry(strings.Clone(name), now) // a substring would keep the whole header alive
+	fill(e)
+	i.entries.Store(e.name, e)
+	return e
+}
+
+func (i *inventory) full(kind Kind) bool {
+	return kind != Exact && i.taken[kind].Load() >= maxNames
+}
+
+// all calls f with each entry, in no order.
+func (i *inventory) all(f func(*Entry)) {
+	i.entries.Range(func(_, e any) bool {
+		f(e.(*Entry))
+		return true
+	})
+}
+
+// Entry is what is known of one name on one side.
+type Entry struct {
+	name    string
+	first   time.Time
+	told    atomic.Bool // that no rule names it
+	stripes [stripes]stripe
+	facts   atomic.Pointer[facts]
+	mu      sync.Mutex // held to add facts
+}
+
+// stripes is how many processors can count a name without sharing cache lines. It is fixed, so that
+// the memory for a name does not grow with the number of processors.
+const stripes = 4
+
+// stripe is what some of the processors count of one name, in cache lines of its own.
+type stripe struct {
+	verdicts [modes][verdicts]atomic.Uint64
+	last     atomic.Int64     // Unix time, in seconds
+	recent   [7]atomic.Uint64 // hashes of attributes and hosts that are known already
+}
+
+// facts is what is known of a name besides counts. It is never changed, but replaced as a whole.
+type facts struct {
+	hosts      []string
+	domains    []string
+	paths      []string
+	sameSite   []string      // known ones in lower case; an empty one where a line had none
+	longest    time.Duration // of the lifetimes
+	session    bool          // seen without a lifetime
+	noSecure   bool          // seen without Secure
+	noHTTPOnly bool          // seen without HttpOnly
+}
+
+// maxVariants is how many domains, paths or hosts of one name are kept.
+const maxVariants = 8
+
+func newEntry(name string, now time.Time) *Entry {
+	e := &Entry{name: name, first: now}
+	e.facts.Store(new(facts))
+	return e
+}
+
+// Name is a cookie name as a policy knows it.
+type Name struct {
+	Text    string // "" for a cookie without a name
+	Kind    Kind
+	Pattern string // the wildcard that names it, if Kind is Wildcard
+}
+
+// SetEntry returns the entry of a name that the portal sets, or nil if there is no place for it.
+func (o *Observer) SetEntry(name Name, now time.Time) *Entry {
+	key, kind := name.key()
+	return o.set.add(key, kind, now, func(*Entry) {})
+}
+
+// ReadEntry returns the entry of a name that browsers send, if it has a place of its own: a rule
+// names it in full, or the portal sets it. The places of all others are those of [Client].
+func (o *Observer) ReadEntry(name Name, now time.Time) *Entry {
+	key, kind := name.key()
+	if kind != Exact && o.set.find(key) == nil {
+		return nil
+	}
+	if e := o.read.find(key); e != nil {
+		return e
+	}
+	return o.read.add(key, Exact, now, func(e *Entry) { // what the portal sets is bounded already
+		for _, s := range [...]*sketch{&o.unlisted, &o.listed} {
+			if c := s.remove(key); c != nil {
+				e.takeOver(c)
+			}
+		}
+	})
+}
+
+// key returns the text under which a name is kept. A long name is kept under the wildcard that names
+// it, or cut. Cookies without a name share one place, which they always have.
+func (n *Name) key() (string, Kind) {
+	switch {
+	case n.Text == "":
+		return Nameless, Exact
+	case n.Kind == Exact || len(n.Text) <= wire.MaxWord:
+		return n.Text, n.Kind
+	case n.Kind == Wildcard:
+		return n.Pattern, n.Kind
+	}
+	return wire.Shorten(n.Text), n.Kind
+}
+
+// Overflow counts a cookie whose name has no place.
+func (p *Processor) Overflow() { p.overflow.Add(1) }
+
+// Count counts one verdict.
+func (e *Entry) Count(p *Processor, m Mode, v Verdict, now time.Time) {
+	s := &e.stripes[p.index%stripes]
+	s.verdicts[m][v].Add(1)
+	if seconds := now.Unix(); s.last.Load() < seconds {
+		s.last.Store(seconds)
+	}
+}
+
+// hashSeed makes hashes that nobody outside can predict.
+var hashSeed = maphash.MakeSeed()
+
+// Host is the host of a request, with its hash, which is used for all of the request's cookies.
+type Host struct {
+	name string
+	hash uint64
+}
+
+// NewHost returns a Host.
+func NewHost(host string) Host { return Host{host, maphash.String(hashSeed, host)} }
+
+// isNoted reports whether attributes and a host have been noted lately. If not, they count as noted
+// from now on.
+func (e *Entry) isNoted(p *Processor, attributes string, host Host) bool {
+	hash := bits.RotateLeft64(maphash.String(hashSeed, attributes), 1) ^ host.hash
+	recent := &e.stripes[p.index%stripes].recent
+	place := int(hash % uint64(len(recent)))
+	for i := range recent { // most are found at once
+		i = (place + i) % len(recent)
+		switch recent[i].Load() {
+		case hash:
+			return true
+		case 0:
+			recent[i].Store(hash)
+			return false
+		}
+	}
+	recent[place].Store(hash)
+	return false
+}
+
+// NoteLine keeps what is new about a line's attributes and its host, and reports whether the
+// attributes were new; then it returns the Domain. Of a deletion only the host is kept: it has no
+// lifetime, and portals omit its other attributes. The paths are those that the policy names for the
+// cookie; others are kept as [OtherPath], because they may contain names of people.
+func (o *Observer) NoteLine(e *Entry, p *Processor, c *wire.SetCookie, host Host, paths []string, now time.Time) (domain string, isNew bool) {
+	if e.isNoted(p, c.Attributes, host) {
+		return "", false
+	}
+	a := c.ParseAttributes()
+	if a.Path != "" && a.Path != "/" && !slices.Contains(paths, a.Path) {
+		a.Path = OtherPath
+	}
+	s := lesson{host: o.Site(host.name), attributes: &a}
+	if s.lifetime, s.persistent = a.Lifetime(now); s.persistent && s.lifetime <= 0 || c.Name == "" {
+		s.attributes = nil
+	}
+	e.learn(&s)
+	return a.Domain, true
+}
+
+// NoteHost keeps the host of a request.
+func (o *Observer) NoteHost(e *Entry, p *Processor, host Host) {
+	if !e.isNoted(p, "", host) {
+		e.learn(&lesson{host: o.Site(host.name)})
+	}
+}
+
+// lesson is what one line or pair shows of a name.
+type lesson struct {
+	host       string
+	attributes *wire.Attributes // nil if there are none
+	lifetime   time.Duration
+	persistent bool // it has a lifetime
+}
+
+func (e *Entry) learn(s *lesson) {
+	if _, isNew := e.facts.Load().with(s); !isNew {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f, _ := e.facts.Load().with(s)
+	e.facts.Store(&f)
+}
+
+// with returns the facts together with what a lesson adds, and whether it adds anything.
+func (f facts) with(s *lesson) (more facts, isNew bool) {
+	word := func(variants *[]string, variant string) {
+		variant = wire.Shorten(variant)
+		if len(*variants) < maxVariants && !slices.Contains(*variants, variant) {
+			*variants, isNew = append(slices.Clip(*variants), strings.Clone(variant)), true
+		}
+	}
+	flag := func(f *bool, now bool) {
+		if now && !*f {
+			*f, isNew = true, true
+		}
+	}
+	word(&f.hosts, s.host)
+	a := s.attributes
+	if a == nil {
+		return f, isNew
+	}
+	if a.Domain != "" {
+		word(&f.domains, wire.NormalDomain(a.Domain))
+	}
+	if a.Path != "" {
+		word(&f.paths, a.Path)
+	}
+	sameSite := a.SameSite
+	for _, known := range [...]string{policy.SameSiteLax, policy.SameSiteStrict, policy.SameSiteNone} {
+		if wire.EqualFold(sameSite, known) {
+			sameSite = known
+		}
+	}
+	word(&f.sameSite, sameSite)
+	flag(&f.noSecure, !a.Secure)
+	flag(&f.noHTTPOnly, !a.HTTPOnly)
+	flag(&f.session, !s.persistent)
+	if s.persistent && s.lifetime > f.longest {
+		f.longest, isNew = s.lifetime, true
+	}
+	return f, isNew
+}

@@ -1,0 +1,96 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Duration is a span of time. Written as text it takes the units of [time.ParseDuration] and `d`
+// for days of 24 hours: `183d`, `36h`, `1d12h`. In JSON it is such a text, or a number of
+// nanoseconds.
+type Duration time.Duration
+
+const day = Duration(24 * time.Hour)
+
+// Spans that presets declare. Six, twelve and thirteen months are counted as cookie policies and
+// authorities count them.
+const (
+	oneMinute      = Duration(time.Minute)
+	halfHour       = Duration(30 * time.Minute)
+	sixMonths      = 183 * day
+	twelveMonths   = 365 * day
+	thirteenMonths = 395 * day
+)
+
+// ParseDuration reads a duration such as `183d`, `36h` or `1d12h`. A sign before the days is that
+// of the whole. The error says what is wrong.
+func ParseDuration(text string) (Duration, error) {
+	before, rest, found := strings.Cut(text, "d")
+	if !found {
+		d, err := time.ParseDuration(text)
+		if err != nil || Duration(d) > maxDays*day || Duration(d) < -maxDays*day {
+			return 0, notDuration(text)
+		}
+		return Duration(d), nil
+	}
+	days, err := strconv.ParseInt(before, 10, 64)
+	if err != nil || days < -maxDays || days > maxDays {
+		return 0, notDuration(text)
+	}
+	if rest == "" {
+		return Duration(days) * day, nil
+	}
+	d, err := time.ParseDuration(rest)
+	if err != nil || rest[0] == '-' || rest[0] == '+' || Duration(d) > maxDays*day {
+		return 0, notDuration(text)
+	}
+	if before[0] == '-' {
+		d = -d
+	}
+	return Duration(days)*day + Duration(d), nil
+}
+
+// maxDays keeps sums of days and hours inside an int64 of nanoseconds.
+const maxDays = 50_000
+
+func notDuration(text string) error {
+	return fmt.Errorf("%q is not a duration; write one such as 30m, 12h or 183d", text)
+}
+
+// String writes whole days as `183d`, everything else as [time.Duration] does.
+func (d Duration) String() string {
+	if d != 0 && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	return time.Duration(d).String()
+}
+
+// MarshalJSON writes the duration as text.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+
+// UnmarshalJSON reads a text or a number of nanoseconds. As everywhere in JSON null changes
+// nothing. What is no duration is kept as one that [Policy.Validate] refuses.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	var text string
+	var err error
+	if json.Unmarshal(b, &text) == nil {
+		*d, err = ParseDuration(text)
+	} else {
+		err = json.Unmarshal(b, (*int64)(d))
+	}
+	if err != nil || *d == 0 {
+		*d = noDuration
+	}
+	return nil
+}
+
+// noDuration stands for what was given and is no duration, or none at all. Where it was given,
+// and all else that is wrong, is told by [Policy.Validate].
+const noDuration = Duration(math.MinInt64)

@@ -1,0 +1,389 @@
+package policy
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Category is one of the four categories into which published cookie policies sort cookies.
+type Category string
+
+// The categories. There are no others.
+const (
+	Necessary   Category = "necessary"   // let through always
+	Statistical Category = "statistical" // let through with consent, or, if anonymous, until refused
+	FirstParty  Category = "first_party" // let through with consent
+	ThirdParty  Category = "third_party" // let through with consent
+)
+
+// Categories are the four categories, in the order in which policy pages list them.
+var Categories = []Category{Necessary, Statistical, FirstParty, ThirdParty}
+
+// Policy is all that one cookie_policy block says. The zero Policy has no rule and is refused.
+type Policy struct {
+	// A label for this policy in logs: letters, digits, dots, hyphens and underscores, 64 at most.
+	// Default: the first eight digits of the policy's digest.
+	Name string `json:"name,omitempty"`
+
+	// Ready-made rules and preferences. Each is the preset's name, or an object with the name and
+	// options for all of its rules. What the policy itself allows beats a preset's rule for the
+	// same name; of two presets with the same name, the first one's rule counts.
+	Presets []Preset `json:"presets,omitempty"`
+
+	// The rules: which cookies may be set, and on what condition. An exact name beats a wildcard;
+	// among wildcards the one with more literal bytes wins, then the first written (presets come
+	// first).
+	Allow []Rule `json:"allow,omitempty"`
+
+	// The cookies in which the visitor's choices are stored. Naming them here makes them necessary.
+	Preference []Preference `json:"preference,omitempty"`
+
+	// Signals by which a browser objects where the visitor made no choice of their own.
+	Signal []Signal `json:"signal,omitempty"`
+
+	// What happens to cookies that no rule names: `block` or `pass`. Default: `block`.
+	Unlisted string `json:"unlisted,omitempty"`
+
+	// What the gateway does with its verdicts: `enforce` acts on them, `report` changes nothing and
+	// counts and logs what would have happened. Default: `enforce`.
+	Mode string `json:"mode,omitempty"`
+
+	// What declared lifetimes do: `report` leaves lifetimes as they are, `enforce` cuts a longer
+	// lifetime to the declared one wherever a rule has no `max_age` of its own. Default: `report`.
+	Lifetimes string `json:"lifetimes,omitempty"`
+
+	// `Domain` attributes that become others, where visitors know the portal under another name
+	// than it knows itself. The rules' `domain` conditions are judged before that. Cookies whose
+	// name begins with `__Host-` are left alone.
+	RewriteDomain []Rewrite `json:"rewrite_domain,omitempty"`
+
+	// What happens to responses that carry cookies: `protect` makes them private, so that no
+	// shared cache replays them to another visitor, and lets responses vary by what a verdict
+	// depended on; `keep` leaves the headers as they are. Default: `protect`.
+	SharedCache string `json:"shared_cache,omitempty"`
+
+	// The text of each duration in the JSON config that is not one, by the field's path.
+	badDurations map[string]string
+}
+
+// Rule lets cookies through on a condition.
+type Rule struct {
+	// One of `necessary`, `statistical`, `first_party`, `third_party`. Necessary cookies are let
+	// through always, the others only while one of the rule's consent keys is granted.
+	Category Category `json:"category"`
+
+	// Names of cookies: exact, or with `*` for any run of characters. Case counts, as it does in
+	// browsers.
+	Cookies []string `json:"cookies"`
+
+	RuleOptions
+
+	origin Origin
+}
+
+// RuleOptions are the conditions of a rule and what it declares. A preset takes the same options,
+// for all of its rules.
+type RuleOptions struct {
+	// Switches of the visitor's preference. One that is granted lets the rule's cookies through.
+	// Default: the category's name. Necessary cookies take none.
+	Consent []string `json:"consent,omitempty"`
+
+	// Let through until refused: for statistics by which nobody can be traced. Only in the
+	// category `statistical`. Such cookies pass where there is no preference or one that does not
+	// refuse the key, not where it is unreadable or contradicts itself.
+	Anonymous bool `json:"anonymous,omitempty"`
+
+	// `Domain` attributes accepted. A line without the attribute is always within them; one with
+	// it must equal one of them as browsers compare domains: case and a leading dot mean nothing.
+	// No suffix match.
+	Domain []string `json:"domain,omitempty"`
+
+	// `Path` attributes accepted. A line without the attribute, or with one that browsers ignore
+	// (it does not begin with `/`), is always within them; any other must equal one of them. No
+	// prefix match.
+	Path []string `json:"path,omitempty"`
+
+	// How long the policy page says the cookie lives. Declared: nothing is shortened by it,
+	// unless the policy's `lifetimes` say so.
+	Lifetime Duration `json:"lifetime,omitempty"`
+
+	// Enforced: a longer lifetime is cut to this. A session cookie stays one, and a deletion stays a
+	// deletion. Default: no limit.
+	MaxAge Duration `json:"max_age,omitempty"`
+
+	// Add `Secure` where the visitor's connection is HTTPS.
+	Secure bool `json:"secure,omitempty"`
+
+	// Add `HttpOnly`. Not for cookies that scripts have to read: `csrftoken`, and the preference.
+	HTTPOnly bool `json:"http_only,omitempty"`
+
+	// Raise `SameSite` to `lax` or `strict`, or give lines that have none `none` (with `Secure`,
+	// over HTTPS only: refused at load where no server of the config has TLS and no proxy is
+	// trusted to tell of it). It is never lowered.
+	SameSite string `json:"same_site,omitempty"`
+
+	// For people: who sets the cookie.
+	Provider string `json:"provider,omitempty"`
+
+	// For people: what the cookie is for.
+	Purpose []Purpose `json:"purpose,omitempty"`
+}
+
+// Purpose says in one language what a cookie is for.
+type Purpose struct {
+	// A language tag (BCP 47) such as `en`. Empty where the policy has one language only.
+	Language string `json:"language,omitempty"`
+
+	// The purpose, in that language.
+	Text string `json:"text"`
+}
+
+// Preset is a ready-made set of rules and preferences, by name, with options for all of its rules.
+// In JSON a preset without options may be written as its name alone.
+type Preset struct {
+	// The preset's name, such as `opendatasoft`.
+	Name string `json:"name"`
+
+	RuleOptions
+}
+
+// MarshalJSON writes a preset without options as its name.
+func (p Preset) MarshalJSON() ([]byte, error) {
+	type plain Preset
+	b, err := json.Marshal(plain(p))
+	if err != nil {
+		return nil, err
+	}
+	name, err := json.Marshal(map[string]string{"name": p.Name})
+	if err == nil && bytes.Equal(b, name) {
+		return json.Marshal(p.Name)
+	}
+	return b, err
+}
+
+// UnmarshalJSON reads a name, or an object with a name and options. Unknown fields are an error.
+func (p *Preset) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, &p.Name) == nil {
+		return nil
+	}
+	type plain Preset
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode((*plain)(p))
+}
+
+// Preference says where the visitor's choices are stored and how they are read. A key is granted
+// by `true`, or by a word that counts as yes, refused by any other value, and undecided where it
+// is absent. A preference that cannot be read, or that names a key twice, grants nothing.
+type Preference struct {
+	// Exact names of the cookies. Naming them here makes them necessary.
+	Cookies []string `json:"cookies"`
+
+	// How the value is read. Percent-encoding, of the whole or of a part, and quotes around the
+	// value are taken off first. Default: `json`.
+	//
+	// - `json`: an object with one member per consent key, or an array of the keys that are
+	// granted.
+	// - `pairs`: keys and values, such as `a=true&b=false`.
+	// - `list`: the keys that are granted.
+	// - `flag`: one value that grants all keys, or those named.
+	Format string `json:"format,omitempty"`
+
+	// For `json`: the dotted path of the object or array of choices within the value, such as
+	// `purposes.enabled`. Default: the whole value.
+	Path string `json:"path,omitempty"`
+
+	// For `json`: the value is encoded in base64.
+	Base64 bool `json:"base64,omitempty"`
+
+	// What separates the members of `pairs` (default: `&`) or of a `list` (default: `,`).
+	Separator string `json:"separator,omitempty"`
+
+	// For `pairs`: what stands between key and value. Default: `=`.
+	Assignment string `json:"assignment,omitempty"`
+
+	// For `pairs`: the key whose value holds the choices, as a list such as `a:1,b:0`. Default:
+	// the pairs themselves are the choices.
+	ListKey string `json:"list_key,omitempty"`
+
+	// For `flag`: the value that grants. Any other refuses.
+	Value string `json:"value,omitempty"`
+
+	// For `flag`: the consent keys that the value grants. Default: all.
+	Keys []string `json:"keys,omitempty"`
+
+	// What counts as yes, as the tool writes it. In `pairs` and in JSON these are values of keys;
+	// `true` always counts in JSON, and `<time>` stands for any time in ISO 8601. In a `list`
+	// such a word grants every key. Default for `pairs`: `true`, `1`, `yes`, `allow`, `accept`.
+	Granted []string `json:"granted,omitempty"`
+
+	// The dotted path (for `pairs`: the key) of the time when the choice was made: seconds or
+	// milliseconds since 1970, or ISO 8601.
+	Timestamp string `json:"timestamp,omitempty"`
+
+	// How long a choice counts. An older one is no choice, and neither is one from the future.
+	// Wants a timestamp; a choice without one has no known age and counts. Default: no limit.
+	MaxAge Duration `json:"max_age,omitempty"`
+
+	// The path at which the gateway sends the preference again, for what is left of its
+	// `max_age`, where browsers cut the life of cookies that scripts write. Default: it is not
+	// sent again.
+	Persist string `json:"persist,omitempty"`
+
+	origin string // the path of the field where it was written, in a resolved policy
+}
+
+// Rewrite replaces a Domain attribute by another.
+type Rewrite struct {
+	// The portal's own domain, as its cookies name it.
+	From string `json:"from"`
+
+	// The domain that visitors know. Default: none, which makes the cookie one of the visitor's
+	// host only.
+	To string `json:"to,omitempty"`
+}
+
+// Signal is a request header by which a browser objects to cookies.
+type Signal struct {
+	// `gpc` (Global Privacy Control, `Sec-GPC: 1`) or `dnt` (Do Not Track, `DNT: 1`).
+	Signal string `json:"signal"`
+
+	// The categories in whose rules the signal counts as refusal of every undecided key.
+	Categories []Category `json:"categories"`
+}
+
+// Values of the words of a policy.
+const (
+	UnlistedBlock = "block"
+	UnlistedPass  = "pass"
+	ModeEnforce   = "enforce"
+	ModeReport    = "report"
+	FormatJSON    = "json"
+	FormatPairs   = "pairs"
+	FormatList    = "list"
+	FormatFlag    = "flag"
+	SignalGPC     = "gpc"
+	SignalDNT     = "dnt"
+
+	LifetimesReport    = "report"
+	LifetimesEnforce   = "enforce"
+	SharedCacheProtect = "protect"
+	SharedCacheKeep    = "keep"
+	SameSiteLax        = "lax"
+	SameSiteStrict     = "strict"
+	SameSiteNone       = "none"
+)
+
+// withDefaults returns the preference with its defaults written out.
+func (p Preference) withDefaults() Preference {
+	p.Format = cmp.Or(p.Format, FormatJSON)
+	switch p.Format {
+	case FormatPairs:
+		p.Separator, p.Assignment = cmp.Or(p.Separator, "&"), cmp.Or(p.Assignment, "=")
+		if len(p.Granted) == 0 {
+			p.Granted = []string{"true", "1", "yes", "allow", "accept"}
+		}
+	case FormatList:
+		p.Separator = cmp.Or(p.Separator, ",")
+	}
+	return p
+}
+
+// Consent is what a visitor's preference says about one consent key.
+type Consent uint8
+
+// The states of a consent key. The zero Consent is Undecided.
+const (
+	Undecided Consent = iota
+	Granted
+	Refused
+)
+
+// String returns `undecided`, `granted` or `refused`.
+func (c Consent) String() string { return [...]string{"undecided", "granted", "refused"}[c] }
+
+// UnmarshalJSON reads a policy. Unknown fields are an error. A duration that is not one is kept as a
+// fault, to be reported with all others by [Policy.Faults].
+func (p *Policy) UnmarshalJSON(b []byte) error {
+	type plain Policy
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode((*plain)(p)); err != nil {
+		return err
+	}
+	p.badDurations = badDurations(b)
+	return nil
+}
+
+// badDurations returns the text of each duration in a policy's JSON that is not one, by its path.
+func badDurations(b []byte) map[string]string {
+	type durations struct {
+		Lifetime json.RawMessage `json:"lifetime"`
+		MaxAge   json.RawMessage `json:"max_age"`
+	}
+	var lists map[string]json.RawMessage
+	_ = json.Unmarshal(b, &lists)
+	bad := map[string]string{}
+	for _, list := range []string{"presets", "allow", "preference"} {
+		var items []json.RawMessage
+		_ = json.Unmarshal(lists[list], &items)
+		for i, item := range items {
+			var d durations
+			_ = json.Unmarshal(item, &d) // the short form of a preset has none
+			for field, raw := range map[string]json.RawMessage{"lifetime": d.Lifetime, "max_age": d.MaxAge} {
+				var parsed Duration
+				if len(raw) > 0 && json.Unmarshal(raw, &parsed) == nil && parsed == noDuration {
+					text := string(raw)
+					_ = json.Unmarshal(raw, &text)
+					bad[fmt.Sprintf("%s[%d].%s", list, i, field)] = text
+				}
+			}
+		}
+	}
+	return bad
+}
+
+// clone returns a copy that shares no memory with the policy.
+func (p *Policy) clone() Policy {
+	c := *p
+	c.Presets = slices.Clone(p.Presets)
+	for i := range c.Presets {
+		c.Presets[i].RuleOptions = c.Presets[i].RuleOptions.clone()
+	}
+	c.Allow = slices.Clone(p.Allow)
+	for i := range c.Allow {
+		c.Allow[i] = c.Allow[i].clone()
+	}
+	c.Preference = slices.Clone(p.Preference)
+	for i := range c.Preference {
+		c.Preference[i] = c.Preference[i].clone()
+	}
+	c.Signal = slices.Clone(p.Signal)
+	for i := range c.Signal {
+		c.Signal[i].Categories = slices.Clone(c.Signal[i].Categories)
+	}
+	c.RewriteDomain = slices.Clone(p.RewriteDomain)
+	return c
+}
+
+func (r Rule) clone() Rule {
+	r.Cookies, r.RuleOptions = slices.Clone(r.Cookies), r.RuleOptions.clone()
+	return r
+}
+
+func (o RuleOptions) clone() RuleOptions {
+	o.Consent, o.Domain, o.Path = slices.Clone(o.Consent), slices.Clone(o.Domain), slices.Clone(o.Path)
+	o.Purpose = slices.Clone(o.Purpose)
+	return o
+}
+
+func (p Preference) clone() Preference {
+	p.Cookies, p.Keys, p.Granted = slices.Clone(p.Cookies), slices.Clone(p.Keys), slices.Clone(p.Granted)
+	return p
+}
+
+// AnyTime among the granted words of a preference stands for any time in ISO 8601.
+const AnyTime = "<time>"

@@ -1,0 +1,87 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
+)
+
+// duration reports whether a duration was given that can be judged. What is not one is refused.
+func (v *validator) duration(path string, d Duration) bool {
+	if d == noDuration {
+		v.fault(path, v.badDurations[path], "this is not a duration, or it is no time at all",
+			"write one such as 30m, 12h or 183d")
+	}
+	return d != 0 && d != noDuration
+}
+
+// oneOf accepts nothing, which means the default, or one of the words.
+func (v *validator) oneOf(path, word string, words ...string) {
+	if word != "" && !slices.Contains(words, word) {
+		v.fault(path, word, "no such "+path[strings.LastIndexByte(path, '.')+1:],
+			"want "+oneOfThese(words))
+	}
+}
+
+// cookieName refuses names under which no browser stores a cookie (RFC 6265bis section 5.7).
+func (v *validator) cookieName(path, name string) {
+	problem := ""
+	switch {
+	case name == "":
+		problem = "a cookie without a name is read differently by different browsers, and never let through"
+	case strings.ContainsAny(name, "=;"):
+		problem = "no browser stores a name that holds = or ;"
+	case wire.HasControl(name) || strings.Contains(name, "\t"):
+		problem = "no browser stores a name that holds a control character"
+	case wire.Trim(name) != name:
+		problem = "browsers trim blanks around a name"
+	case len(name) > wire.MaxPair:
+		problem = fmt.Sprintf("no browser stores a name of more than %d bytes", wire.MaxPair)
+	default:
+		return
+	}
+	v.fault(path, name, problem, "write the name as it stands before the = of Set-Cookie")
+}
+
+// isLanguage accepts the shape of a BCP 47 tag: subtags of letters and digits, at most eight
+// each, the first of letters.
+func isLanguage(tag string) bool {
+	if tag == "" {
+		return true
+	}
+	for i, sub := range strings.Split(tag, "-") {
+		if len(sub) == 0 || len(sub) > 8 || i == 0 && len(sub) < 2 {
+			return false
+		}
+		for _, c := range []byte(sub) {
+			if !isAlphanumeric(c) || i == 0 && c <= '9' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// oneOfThese writes words as a sentence does: a, b or c.
+func oneOfThese(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// quote shows a word as Go does, and cuts what is too long to be read.
+func quote(word string) string {
+	const enough = 80
+	if len(word) > enough {
+		return fmt.Sprintf("%q…", word[:enough])
+	}
+	return fmt.Sprintf("%q", word)
+}

@@ -1,0 +1,333 @@
+package enforcer
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/consent"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
+)
+
+// FilterResponse removes from a response's header map, in place, every cookie that the policy does
+// not let through for this visitor: Set-Cookie lines under any spelling of the key, also as a trailer
+// ([net/http.TrailerPrefix]), and Set-Cookie2 as a whole. What is let through stays byte for byte and
+// in order. Filtering twice does no harm.
+//
+// A slice of lines is never changed: where a line is removed or mended, the map gets a new slice.
+func (v *Visit) FilterResponse(header map[string][]string) {
+	f := v.filterOf(header)
+	f.filter()
+}
+
+// CompleteResponse does what FilterResponse does, to the final header. The first time it also adds
+// what belongs to a page: lines that remove refused cookies from the browser, and the preference, if
+// the policy says that it is sent again.
+func (v *Visit) CompleteResponse(header map[string][]string) {
+	f := v.filterOf(header)
+	f.filter()
+	if s := f.state; !s.finalized {
+		s.finalized = true
+		f.addToPage(v.began)
+	}
+	if f.state.counted = nil; f.state.hasSetCookie {
+		f.state.counted = header["Set-Cookie"]
+	}
+	if f.enforcer.protects && !f.enforcer.reports {
+		f.protect()
+	}
+}
+
+func (v *Visit) filterOf(header map[string][]string) responseFilter {
+	return responseFilter{
+		enforcer: v.enforcer, visitor: &v.visitor, state: &v.response, tally: &v.tally, header: header,
+	}
+}
+
+// response is what is known of the response from one pass to the next.
+type response struct {
+	counted  []string // the Set-Cookie lines of the final header that were counted
+	rare     *rareResponse
+	unusable Unusable
+
+	needsHTTPS string // the name of a cookie; see Visit.NeedsHTTPS
+
+	finalized    bool  // the final header is complete
+	hasSetCookie bool  // at the last pass
+	varies       bool  // by the visitor's choice
+	signals      uint8 // by these signals, a bit for each
+}
+
+// rareResponse is what most responses do not need.
+type rareResponse struct {
+	counted   map[string][]string // lines that were counted under other keys than Set-Cookie
+	rewritten map[string]bool     // lines whose Domain was replaced
+}
+
+func (r *response) needRare() *rareResponse {
+	if r.rare == nil {
+		r.rare = &rareResponse{counted: map[string][]string{}, rewritten: map[string]bool{}}
+	}
+	return r.rare
+}
+
+// wasRewritten reports whether a line got its Domain from rewrite_domain. A header can be filtered
+// more than once, and neither the rules' conditions nor other rewrites are meant for the new Domain.
+func (r *response) wasRewritten(line string) bool { return r.rare != nil && r.rare.rewritten[line] }
+
+// dependsOn records that the response depends on keys: on the preference, and on the signals that
+// decide where it leaves a key undecided.
+func (r *response) dependsOn(v *visitor, keys consent.Set) {
+	r.varies = true
+	for i := range v.enforcer.signals {
+		if v.enforcer.signals[i].keys&keys&^v.decided != 0 && !v.choice.InDoubt() {
+			r.signals |= 1 << i
+		}
+	}
+}
+
+// responseFilter filters one header map: one pass over one response.
+type responseFilter struct {
+	enforcer *Enforcer
+	visitor  *visitor
+	state    *response
+	tally    *tally
+	header   map[string][]string
+	scan     headerScan
+	clock    wire.Clock
+}
+
+func (f *responseFilter) filter() {
+	f.scan = scanHeader(f.header)
+	f.state.hasSetCookie = false
+	if !f.scan.hasCookies {
+		return
+	}
+	f.clock = wire.NewClock(f.enforcer.now, f.scan.date)
+	f.readWritten()
+	if !f.scan.nonCanonical {
+		f.filterField("Set-Cookie", f.scan.setCookie)
+		return
+	}
+	for key, lines := range f.header {
+		switch field := fieldOf(key); {
+		case field == setCookie2Field || field == setCookieField && isUnsendable(key):
+			if !f.enforcer.reports {
+				delete(f.header, key)
+			}
+		case field == setCookieField:
+			f.filterField(key, lines)
+		}
+	}
+}
+
+func (f *responseFilter) filterField(key string, lines []string) {
+	kept := f.filterLines(key, lines)
+	if key != "Set-Cookie" && f.enforcer.observer != nil {
+		f.state.needRare().counted[key] = kept
+	}
+	switch {
+	case f.enforcer.reports:
+	case len(kept) == 0:
+		delete(f.header, key)
+	case len(kept) < len(lines) || &kept[0] != &lines[0]:
+		f.header[key] = kept
+	}
+	f.state.hasSetCookie = f.state.hasSetCookie || len(kept) > 0
+}
+
+// filterLines returns the lines that are let through, mended. If nothing changes, that is the slice
+// it was given; otherwise a new one, because a handler may share a slice between responses.
+func (f *responseFilter) filterLines(key string, lines []string) []string {
+	counted := f.countedLines(key)
+	kept, changed := lines, false
+	for i, line := range lines {
+		var j judgement
+		f.judge(line, &j)
+		if f.enforcer.observer != nil && (i >= len(counted) || counted[i] != line) {
+			f.tally.line(&j, f.visitor, f.state)
+		}
+		passes, mended := j.verdict != observe.Refused, line
+		if passes && f.enforcer.mends {
+			mended = f.mend(line, &j)
+		}
+		if f.enforcer.reports || passes && mended == line {
+			if changed {
+				kept = append(kept, line)
+			}
+			continue
+		}
+		if !changed {
+			changed = true
+			kept = append(make([]string, 0, len(lines)), lines[:i]...)
+		}
+		if passes {
+			kept = append(kept, mended)
+		}
+	}
+	return kept
+}
+
+// countedLines returns the lines that were counted under a key in an earlier pass over the final
+// header: each line counts once. Every header that goes out counts, informational ones too.
+func (f *responseFilter) countedLines(key string) []string {
+	switch {
+	case !f.state.finalized:
+		return nil
+	case key == "Set-Cookie":
+		return f.state.counted
+	case f.state.rare != nil:
+		return f.state.rare.counted[key]
+	}
+	return nil
+}
+
+// judgement is the verdict on one Set-Cookie line, with what was read and looked up for it.
+type judgement struct {
+	cookie  wire.SetCookie // without a name if browsers read different ones, or none
+	name    cachedName
+	verdict observe.Verdict
+}
+
+// judge reads a Set-Cookie line and gives the verdict on it.
+func (f *responseFilter) judge(line string, j *judgement) {
+	j.verdict = observe.Refused
+	cookie, ok := wire.ParseSetCookie(line)
+	j.cookie = cookie
+	if !ok || f.tally.setName(cookie.Name, &j.name) {
+		j.cookie.Name = ""
+		return
+	}
+	r := j.name.rule
+	granted := r == nil && f.enforcer.passesUnlisted || r != nil && f.grants(r)
+	if wire.HasControl(line) {
+		return
+	}
+	if granted && (!r.hasConditions() || f.state.wasRewritten(line)) {
+		j.verdict = observe.LetThrough
+		return
+	}
+	switch a := j.cookie.ParseAttributes(); {
+	case granted && r.accepts(&a):
+		j.verdict = observe.LetThrough
+	case j.cookie.Storable() && a.Deletes(&f.clock):
+		j.verdict = observe.Deletion
+	}
+}
+
+// grants reports whether the visitor's choice lets a rule's cookies into the response, which then
+// depends on that choice.
+func (f *responseFilter) grants(r *rule) bool {
+	granted := f.visitor.grants(r)
+	if !r.always {
+		f.state.dependsOn(f.visitor, r.keys)
+	}
+	return granted
+}
+
+// readWritten looks for lines by which the response itself sets or deletes the preference: they hold
+// the visitor's newest choice, by which the response's own cookies are judged.
+func (f *responseFilter) readWritten() {
+	if !f.enforcer.preferences.Any() {
+		return
+	}
+	var written []consent.Written
+	if f.scan.nonCanonical {
+		for key, lines := range f.header {
+			if fieldOf(key) == setCookieField && !isUnsendable(key) {
+				written = f.appendWritten(written, lines)
+			}
+		}
+	} else {
+		written = f.appendWritten(written, f.scan.setCookie)
+	}
+	v := f.visitor
+	switch {
+	case written != nil:
+		v.read, v.fromResponse = true, true
+		v.readChoice(written)
+		// Cookies that were granted when the request came may not be granted now.
+		v.expirable = v.expirable || len(v.cookies()) > 0
+	case v.fromResponse: // by an informational response, whose cookies browsers do not store
+		v.read, v.fromResponse = false, false
+	}
+}
+
+func (f *responseFilter) appendWritten(written []consent.Written, lines []string) []consent.Written {
+	for _, line := range lines {
+		cookie := f.enforcer.preferences.Writes(line)
+		if cookie == "" {
+			continue
+		}
+		var j judgement
+		if f.judge(line, &j); j.verdict == observe.Refused {
+			continue
+		}
+		a := j.cookie.ParseAttributes()
+		domain := wire.NormalDomain(a.Domain)
+		if !j.cookie.Storable() || a.Rejected || !wire.AcceptsDomain(f.visitor.request.Host, domain) {
+			continue // browsers drop it, and keep what they have
+		}
+		w := consent.Written{Cookie: cookie, Value: j.cookie.Value, Deleted: a.Deletes(&f.clock)}
+		// Another Domain or Path makes another cookie, beside the one that the request brought; over
+		// plain HTTP browsers drop a line with Secure.
+		w.Doubtful = !w.Deleted && a.MayDelete(f.enforcer.now()) ||
+			a.Domain != "" || a.Path != "/" || a.Secure && !f.visitor.request.HTTPS
+		written = append(written, w)
+	}
+	return written
+}
+
+// isNavigation reports whether the response is a page rather than an asset: by the request's
+// Sec-Fetch-Mode, or, where the browser sends none (old ones, and all over plain HTTP), by the
+// response's type.
+func (f *responseFilter) isNavigation() bool {
+	if mode := f.visitor.request.Header["Sec-Fetch-Mode"]; len(mode) > 0 {
+		return len(mode) == 1 && mode[0] == "navigate"
+	}
+	types := f.header["Content-Type"]
+	if len(types) != 1 {
+		return false
+	}
+	media, _, _ := strings.Cut(types[0], ";")
+	media = wire.Trim(media)
+	return wire.EqualFold(media, "text/html") || wire.EqualFold(media, "application/xhtml+xml")
+}
+
+// addToPage adds lines that belong to pages only.
+func (f *responseFilter) addToPage(began time.Time) {
+	if !f.visitor.expirable && !f.enforcer.persists || !f.isNavigation() {
+		return
+	}
+	if f.enforcer.persists && !f.enforcer.reports {
+		f.persist(began)
+	}
+	if f.visitor.expirable {
+		f.expire()
+	}
+}
+
+// addLines adds lines behind those that the response has.
+func (f *responseFilter) addLines(lines []string) {
+	f.header["Set-Cookie"] = slices.Concat(f.header["Set-Cookie"], lines)
+	f.state.hasSetCookie = true
+}
+
+// names returns the names for which the response has a line when it goes out. In mode report, lines
+// that would be removed are still in it.
+func (f *responseFilter) names() map[string]bool {
+	names := map[string]bool{}
+	for key, lines := range f.header {
+		if fieldOf(key) != setCookieField {
+			continue
+		}
+		for _, line := range lines {
+			var j judgement
+			if f.judge(line, &j); j.verdict != observe.Refused || !f.enforcer.reports {
+				names[j.cookie.Name] = true
+			}
+		}
+	}
+	return names
+}

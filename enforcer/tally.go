@@ -1,0 +1,260 @@
+package enforcer
+
+import (
+	"strings"
+	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
+)
+
+// tally passes the verdicts of one Visit to the observer, and keeps what is to be reported one by
+// one. Without an observer it does nothing but look up names.
+type tally struct {
+	enforcer  *Enforcer
+	processor *observe.Processor // taken when there is something to count
+	began     time.Time          // when the first cookie was met; all count as met then
+	host      observe.Host
+	visit     uint64 // identifies the request where clients' names are counted
+	clients   int    // clients' names so far
+	rare      *rareTally
+	ended     bool
+	hashed    bool // the host is
+}
+
+// rareTally is what most visits do not need.
+type rareTally struct {
+	discoveries []Discovery
+	tracing     bool
+	traced      []Traced
+}
+
+// Discovery is a name that no rule names, to be reported to the operator: one that the portal set for
+// the first time, or one that clients sent often enough.
+type Discovery struct {
+	Name     string
+	Channel  observe.Channel
+	Host     string
+	Requests uint64 // with which a client's name came; 0 for one that the portal set
+
+	// Of a Set-Cookie line: the names of the attributes that browsers know, with the values of Domain,
+	// SameSite and lifetimes.
+	Attributes string
+}
+
+// Traced is one verdict. See [Visit.Trace].
+type Traced struct {
+	Channel observe.Channel
+	Cookie  string
+	Verdict string // the verdict's word in the policy's mode
+	Rule    string // category and names; empty for an unlisted cookie
+}
+
+// Trace makes the Visit keep each verdict, for debugging. It costs memory.
+func (v *Visit) Trace() { v.tally.needRare().tracing = true }
+
+// End ends the Visit. It returns what is to be reported one by one: unlisted cookies, and each
+// verdict if the Visit is traced.
+func (v *Visit) End() (discoveries []Discovery, traced []Traced) {
+	t := &v.tally
+	if v.enforcer.observer != nil && !t.ended {
+		t.ended = true
+		p := t.need()
+		p.CountRequest(t.met())
+		if v.visitor.read {
+			p.CountPreference(int(v.visitor.choice.State))
+		}
+		v.enforcer.observer.Release(p)
+		t.processor = nil
+	}
+	if t.rare == nil {
+		return nil, nil
+	}
+	return t.rare.discoveries, t.rare.traced
+}
+
+func (t *tally) needRare() *rareTally {
+	if t.rare == nil {
+		t.rare = new(rareTally)
+	}
+	return t.rare
+}
+
+func (t *tally) need() *observe.Processor {
+	if t.processor == nil {
+		t.processor = t.enforcer.observer.Acquire()
+	}
+	return t.processor
+}
+
+func (t *tally) met() time.Time {
+	if t.began.IsZero() {
+		t.began = t.enforcer.now()
+	}
+	return t.began
+}
+
+// hostOf returns the host of the request, hashed once for all of its cookies.
+func (t *tally) hostOf(v *visitor) observe.Host {
+	if !t.hashed {
+		t.hashed, t.host = true, observe.NewHost(v.request.Host)
+	}
+	return t.host
+}
+
+// setName looks a name of a Set-Cookie line up. It reports whether the name is unreadable: it
+// contains a control character.
+func (t *tally) setName(name string, c *cachedName) (unreadable bool) {
+	if cached, ok := t.enforcer.set.Load(name); ok {
+		*c = *cached.(*cachedName)
+		return false
+	}
+	if wire.HasControl(name) {
+		return true
+	}
+	*c = t.enforcer.lookup(name)
+	if o := t.enforcer.observer; o != nil {
+		c.entry = o.SetEntry(c.name, t.met())
+		c.cacheIn(t.enforcer, observe.Set)
+	}
+	return false
+}
+
+// readName looks a name of a Cookie header up.
+func (t *tally) readName(name string) (c cachedName) {
+	if cached, ok := t.enforcer.read.Load(name); ok {
+		return *cached.(*cachedName)
+	}
+	c = t.enforcer.lookup(name)
+	if o := t.enforcer.observer; o != nil {
+		c.entry = o.ReadEntry(c.name, t.met())
+		c.cacheIn(t.enforcer, observe.Read)
+	}
+	return c
+}
+
+// cacheIn stores the result of a lookup for the next requests. Only names that have a place of their
+// own in the inventory are stored, so nobody can make the cache grow.
+func (c *cachedName) cacheIn(e *Enforcer, channel observe.Channel) {
+	if c.entry == nil || len(c.name.Text) > wire.MaxWord {
+		return
+	}
+	stored := *c
+	stored.name.Text = strings.Clone(c.name.Text) // a substring would keep the whole header alive
+	if channel == observe.Set {
+		e.set.Store(stored.name.Text, &stored)
+	} else {
+		e.read.Store(stored.name.Text, &stored)
+	}
+}
+
+// category returns the number of the counter for a rule's cookies.
+func (r *rule) counter() int {
+	if r == nil {
+		return observe.UnlistedIndex
+	}
+	return r.category
+}
+
+// line counts a verdict on a Set-Cookie line.
+func (t *tally) line(j *judgement, v *visitor, state *response) {
+	o, p, rule := t.enforcer.observer, t.need(), j.name.rule
+	p.Count(t.enforcer.mode, observe.Set, rule.counter(), j.verdict)
+	t.trace(observe.Set, j.cookie.Name, rule, j.verdict)
+	entry := j.name.entry
+	if j.cookie.Name == "" {
+		entry = o.SetEntry(observe.Name{}, t.met())
+	}
+	if entry == nil {
+		p.Overflow()
+		return
+	}
+	entry.Count(p, t.enforcer.mode, j.verdict, t.met())
+	var paths []string
+	if rule != nil {
+		paths = rule.declared.Path
+	}
+	domain, isNew := o.NoteLine(entry, p, &j.cookie, t.hostOf(v), paths, t.met())
+	if isNew && j.verdict == observe.LetThrough && len(t.enforcer.rewrites) == 0 {
+		state.checkDomain(v, j.cookie.Name, wire.NormalDomain(domain))
+	}
+	if rule == nil && o.FirstTold(entry, t.met()) {
+		t.discover(observe.Set, j.cookie.Name, v, Discovery{Attributes: wire.Printable(j.cookie.Describe())})
+	}
+}
+
+// pair counts a verdict on a pair of the Cookie header.
+func (t *tally) pair(c *cachedName, verdict observe.Verdict, v *visitor) {
+	o := t.enforcer.observer
+	if o == nil {
+		return
+	}
+	p := t.need()
+	p.Count(t.enforcer.mode, observe.Read, c.rule.counter(), verdict)
+	t.trace(observe.Read, c.name.Text, c.rule, verdict)
+	entry := c.entry
+	if c.name.Text == "" {
+		entry = o.ReadEntry(c.name, t.met())
+	}
+	if entry != nil {
+		entry.Count(p, t.enforcer.mode, verdict, t.met())
+		o.NoteHost(entry, p, t.hostOf(v))
+		return
+	}
+	if t.clients++; t.clients > observe.NamesPerRequest {
+		p.Overflow()
+		return
+	}
+	if t.visit == 0 {
+		t.visit = o.NewVisit()
+	}
+	tell, requests := o.MeetClient(observe.Meeting{
+		Name: c.name, Mode: t.enforcer.mode, Verdict: verdict, Host: t.hostOf(v),
+		Visit: t.visit, Now: t.met(),
+	})
+	if tell {
+		t.discover(observe.Read, c.name.Text, v, Discovery{Requests: requests})
+	}
+}
+
+// expired counts that a cookie is removed from the browser.
+func (t *tally) expired(c *cachedName) {
+	o := t.enforcer.observer
+	if o == nil {
+		return
+	}
+	p := t.need()
+	p.Count(t.enforcer.mode, observe.Expire, c.rule.counter(), observe.Expired)
+	t.trace(observe.Expire, c.name.Text, c.rule, observe.Expired)
+	if c.entry != nil {
+		c.entry.Count(p, t.enforcer.mode, observe.Expired, t.met())
+	} else {
+		o.CountExpired(c.name, t.enforcer.mode)
+	}
+}
+
+// discover keeps an unlisted cookie to be reported.
+func (t *tally) discover(channel observe.Channel, name string, v *visitor, d Discovery) {
+	d.Name, d.Channel = displayName(name), channel
+	d.Host = wire.Printable(t.enforcer.observer.Site(v.request.Host))
+	t.needRare().discoveries = append(t.needRare().discoveries, d)
+}
+
+func (t *tally) trace(channel observe.Channel, name string, r *rule, verdict observe.Verdict) {
+	if t.rare == nil || !t.rare.tracing {
+		return
+	}
+	traced := Traced{Channel: channel, Cookie: displayName(name), Verdict: verdict.Word(t.enforcer.mode)}
+	if r != nil {
+		traced.Rule = r.declared.Label()
+	}
+	t.rare.traced = append(t.rare.traced, traced)
+}
+
+// displayName returns a name as it can be shown to people.
+func displayName(name string) string {
+	if name == "" {
+		return observe.Nameless
+	}
+	return wire.Printable(wire.Shorten(name))
+}
