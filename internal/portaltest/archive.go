@@ -1,0 +1,37 @@
+package portaltest
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// File is a file of an archive.
+type File struct{ Name, Text string }
+
+// ReadArchive reads a txtar file: a comment, and then files, each of which begins with a line `-- name --`.
+func ReadArchive(t testing.TB, path string) []File {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := ParseArchive(string(text))
+	if len(files) == 0 {
+		t.Fatalf("%s has no line `-- name --`", path)
+	}
+	return files
+}
+
+// ParseArchive returns the files of a text in the txtar format.
+func ParseArchive(text string) (files []File) {
+	for line := range strings.Lines(text) {
+		name, ok := strings.CutPrefix(strings.TrimRight(line, "\r\n"), "-- ")
+		if name, ok = strings.CutSuffix(name, " --"); ok && strings.HasPrefix(line, "-- ") {
+			files = append(files, File{Name: strings.TrimSpace(name)})
+		} else if len(files) > 0 {
+			files[len(files)-1].Text += line
+		}
+	}
+	return files
+}
