@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
 // pageLines are the cookies of a portal's page. Of each six, `opendatasoft matomo` refuses three to a visitor who made no choice, and two to one
@@ -56,7 +58,7 @@ func (c *requestContext) Value(key any) any {
 // what the benchmark itself costs: the difference to it is the handler's. The peers are Caddy's own `header` with a regular expression, which
 // can only name what is refused and leaves empty lines, and net/http's parser with a map of the names that are let through.
 func BenchmarkHandler(b *testing.B) {
-	startGateway(b, "cookie_policy opendatasoft matomo\nrespond ok")
+	caddytest.Start(b, "cookie_policy opendatasoft matomo\nrespond ok")
 	handlers := []struct {
 		name    string
 		handler caddyhttp.MiddlewareHandler
@@ -174,7 +176,7 @@ func BenchmarkLargeFile(b *testing.B) {
 	if err := os.WriteFile(file, make([]byte, size), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	setHandler(b, func(w http.ResponseWriter, r *http.Request) error {
+	caddytest.SetHandler(b, func(w http.ResponseWriter, r *http.Request) error {
 		http.ServeFile(struct{ http.ResponseWriter }{w}, r, file)
 		return nil
 	})
@@ -184,7 +186,7 @@ func BenchmarkLargeFile(b *testing.B) {
 		{"copied", "route {\ntest_handler\n}"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			gateway := startGateway(b, c.directives)
+			gateway := caddytest.Start(b, c.directives)
 			if c.name == "policy=on" {
 				fileServer := provisioned(b, "file_server", fmt.Sprintf(`{"root": %q}`, dir))
 				w := &readFromWriter{memoryWriter: memoryWriter{http.Header{}}}

@@ -10,17 +10,17 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
 var update = flag.Bool("update", false, "write what is seen into the golden files")
 
 // Each file of testdata/config holds a Caddyfile and the JSON it becomes; the JSON provisions.
-func TestConfig(t *testing.T) {
+func TestCaddyfileConfig(t *testing.T) {
 	golden(t, "config", func(t *testing.T, caddyfile string) string {
-		config, warnings, err := adapt(caddyfile)
+		config, warnings, err := caddytest.Adapt(caddyfile)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,9 +41,9 @@ func TestConfig(t *testing.T) {
 }
 
 // Each file of testdata/faults holds a Caddyfile and all that is wrong with it, with file and line.
-func TestFaults(t *testing.T) {
+func TestCaddyfileFaults(t *testing.T) {
 	golden(t, "faults", func(t *testing.T, caddyfile string) string {
-		_, _, err := adapt(caddyfile)
+		_, _, err := caddytest.Adapt(caddyfile)
 		if err == nil {
 			t.Fatal("the Caddyfile was accepted")
 		}
@@ -52,7 +52,7 @@ func TestFaults(t *testing.T) {
 }
 
 // In JSON the field's path stands for the line.
-func TestFaultsOfJSON(t *testing.T) {
+func TestJSONFaults(t *testing.T) {
 	presets := enforcer.Presets()
 	for _, c := range []struct{ name, config, want string }{
 		{"every fault at once, with its path",
@@ -83,8 +83,8 @@ unlisted: "maybe": no such unlisted; want block or pass`},
 }
 
 // The directive stands before map, so that no global option is needed and everything that sets cookies runs inside.
-func TestPlaceInTheChain(t *testing.T) {
-	config, _, err := adapt(":80\nrespond ok\nheader X y\nvars a b\nmap {path} {x} {\ndefault y\n}\nencode gzip\ncookie_policy opendatasoft\n")
+func TestCaddyfilePlaceInTheChain(t *testing.T) {
+	config, _, err := caddytest.Adapt(":80\nrespond ok\nheader X y\nvars a b\nmap {path} {x} {\ndefault y\n}\nencode gzip\ncookie_policy opendatasoft\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,12 +99,12 @@ func TestPlaceInTheChain(t *testing.T) {
 }
 
 // The whole directory of examples is written as `caddy fmt` writes it, and adapts.
-func TestExampleAdapts(t *testing.T) {
+func TestCaddyfileExample(t *testing.T) {
 	example, err := os.ReadFile("Caddyfile.example")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, warnings, err := adapt(string(example))
+	_, warnings, err := caddytest.Adapt(string(example))
 	if err != nil || len(warnings) > 0 {
 		t.Errorf("%v, %v", err, warnings)
 	}
@@ -118,17 +118,13 @@ func TestExampleAdapts(t *testing.T) {
 	for line := range strings.Lines(portals) {
 		uncommented.WriteString(strings.TrimPrefix(strings.TrimPrefix(line, "# "), "#"))
 	}
-	config, warnings, err := adapt(uncommented.String())
+	config, warnings, err := caddytest.Adapt(uncommented.String())
 	if err != nil || len(warnings) > 0 {
 		t.Errorf("%v, %v", err, warnings)
 	}
 	if n := bytes.Count(config, []byte(`"handler":"cookie_policy"`)); n != 5 {
 		t.Errorf("%d sites have the policy, want 5", n)
 	}
-}
-
-func adapt(text string) ([]byte, []caddyconfig.Warning, error) {
-	return caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
 }
 
 const rule = "\n----------\n"

@@ -1,0 +1,97 @@
+package cookiepolicy
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
+)
+
+// The placeholder, in every kind of directive, and at no cost to caches where nobody reads it.
+func TestPlaceholders(t *testing.T) {
+	portal := portaltest.StartPortal(t, portaltest.Page())
+	const key = "{http.cookie_policy.consent.matomo}"
+	for what, directives := range map[string]string{
+		"respond":            "respond " + key,
+		"header":             "header X-Consent " + key + "\nrespond {http.response.header.X-Consent}",
+		"map":                "map " + key + " {shown} {\ngranted granted\nrefused refused\ndefault undecided\n}\nrespond {shown}",
+		"vars":               "vars shown " + key + "\nrespond {vars.shown}",
+		"a matcher of vars":  "@granted vars " + key + " granted\n@refused vars " + key + " refused\nrespond @granted granted\nrespond @refused refused\nrespond undecided",
+		"expression":         "@granted expression `{http.cookie_policy.consent.matomo} == 'granted'`\n@refused expression `{http.cookie_policy.consent.matomo} == 'refused'`\nrespond @granted granted\nrespond @refused refused\nrespond undecided",
+		"handle":             "handle {\nrespond " + key + "\n}",
+		"rewrite":            "rewrite /" + key + "\nuri strip_prefix /\nrespond {path}",
+		"templates":          "header Content-Type text/html\ntemplates\nrespond `{{placeholder \"http.cookie_policy.consent.matomo\"}}`",
+		"an error route":     "error 500\nhandle_errors {\nrespond " + key + "\n}",
+		"within a route":     "route {\nrespond " + key + "\n}",
+		"request_header":     "request_header X-Consent " + key + "\nrespond {http.request.header.X-Consent}",
+		"a portal's own map": "reverse_proxy " + portal.Address + " {\nheader_up X-Consent " + key + "\nheader_down X-Consent {http.request.header.X-Consent}\n}",
+	} {
+		gateway := caddytest.Start(t, "cookie_policy opendatasoft matomo\n"+directives)
+		for cookie, want := range map[string]string{
+			"": "undecided", grantsMatomo: "granted", "cookies_preferences=%7B%22matomo%22%3Afalse%7D": "refused", "cookies_preferences=x": "undecided",
+			grantsMatomo + "; cookies_preferences=%7B%22matomo%22%3Afalse%7D": "refused",
+		} {
+			got := gateway.Get(t, cookie)
+			shown := strings.TrimPrefix(got.Body(), "/")
+			if what == "a portal's own map" {
+				shown = strings.Join(portal.Last(t).Field("X-Consent"), " ")
+			}
+			if shown != want {
+				t.Errorf("%s, with %q: got %q, want %q", what, cookie, shown, want)
+			}
+			if vary := got.Field("Vary"); what != "an error route" && !slices.Contains(vary, "Cookie") {
+				t.Errorf("%s: the response depends on the preference, and Vary is %q", what, vary)
+			}
+		}
+	}
+	if vary := caddytest.Start(t, "cookie_policy opendatasoft matomo\nrespond ok").Get(t, grantsMatomo).Field("Vary"); vary != nil {
+		t.Errorf("nobody asked, and Vary is %q", vary)
+	}
+}
+
+// A key that nobody knows is undecided. One warning says so, and not one with every request.
+func TestPlaceholdersUnknownKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "caddy.log")
+	gateway := caddytest.StartAnyHost(t, "log {\noutput file "+file+"\nformat json\n}",
+		"cookie_policy opendatasoft matomo {\nname city\n}\nrespond `{http.cookie_policy.consent.matomo} {http.cookie_policy.consent.matmo} {http.cookie_policy.consent.video}`")
+	for range 5 {
+		if got := gateway.Fetch(t, false, "localhost", "/", "Cookie: cookies_preferences={\"video\":true}").Body(); got != "undecided undecided granted" {
+			t.Errorf("got %q", got)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "consent key") {
+			told = append(told, line)
+		}
+	}
+	if len(told) != 1 || !strings.Contains(told[0], `"level":"warn"`) || !strings.Contains(told[0], `"key":"matmo"`) || !strings.Contains(told[0], `"policy":"city"`) {
+		t.Errorf("got %q", told)
+	}
+}
+
+// Where policies lie in one another, or an error route has one of its own, the innermost answers, and its response says that it depends on the
+// visitor's choice.
+func TestPlaceholdersInnermostPolicy(t *testing.T) {
+	const inner = "cookie_policy {\nallow third_party x {\nconsent k\n}\npreference mine\nunlisted pass\n}\nheader X-Consent {http.cookie_policy.consent.k}\n"
+	for name, directives := range map[string]string{
+		"one in another":                         "route {\ncookie_policy opendatasoft {\nallow third_party y {\nconsent k\n}\nunlisted pass\n}\n" + inner + "respond ok\n}",
+		"one in an error route":                  "cookie_policy opendatasoft {\nallow third_party y {\nconsent k\n}\nunlisted pass\n}\nerror 500\nhandle_errors {\n" + inner + "respond oops\n}",
+		"one behind another that has ended well": "route {\n@never path /never\nroute @never {\ncookie_policy opendatasoft\n}\n" + inner + "respond ok\n}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			raw := caddytest.Start(t, directives).Get(t, `mine={"k":true}; cookies_preferences={"k":false}`).Raw
+			if !strings.Contains(raw, "\r\nX-Consent: granted\r\n") || !strings.Contains(raw, "\r\nVary: Cookie\r\n") {
+				t.Errorf("the answer is %q", raw)
+			}
+		})
+	}
+}
