@@ -10,17 +10,17 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
 var update = flag.Bool("update", false, "write what is seen into the golden files")
 
 // Each file of testdata/config holds a Caddyfile and the JSON it becomes; the JSON provisions.
-func TestConfig(t *testing.T) {
+func TestCaddyfileConfig(t *testing.T) {
 	golden(t, "config", func(t *testing.T, caddyfile string) string {
-		config, warnings, err := adapt(caddyfile)
+		config, warnings, err := caddytest.Adapt(caddyfile)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,11 +29,7 @@ func TestConfig(t *testing.T) {
 				t.Errorf("warning: %s", w)
 			}
 		}
-		var parsed caddy.Config
-		if err := json.Unmarshal(config, &parsed); err != nil {
-			t.Fatal(err)
-		}
-		if err := caddy.Validate(&parsed); err != nil {
+		if err := caddytest.Validate(config); err != nil {
 			t.Errorf("the JSON does not provision: %v", err)
 		}
 		return indent(t, handlerConfig(t, config))
@@ -41,9 +37,9 @@ func TestConfig(t *testing.T) {
 }
 
 // Each file of testdata/faults holds a Caddyfile and all that is wrong with it, with file and line.
-func TestFaults(t *testing.T) {
+func TestCaddyfileFaults(t *testing.T) {
 	golden(t, "faults", func(t *testing.T, caddyfile string) string {
-		_, _, err := adapt(caddyfile)
+		_, _, err := caddytest.Adapt(caddyfile)
 		if err == nil {
 			t.Fatal("the Caddyfile was accepted")
 		}
@@ -52,23 +48,32 @@ func TestFaults(t *testing.T) {
 }
 
 // In JSON the field's path stands for the line.
-func TestFaultsOfJSON(t *testing.T) {
+func TestJSONFaults(t *testing.T) {
 	presets := enforcer.Presets()
+	names := strings.Join(presets[:len(presets)-1], ", ") + " or " + presets[len(presets)-1]
 	for _, c := range []struct{ name, config, want string }{
 		{"every fault at once, with its path",
-			`{"presets": ["nosuch", {"name": "opendatasoft", "anonymous": true}], "allow": [{"category": "vital", "cookies": ["a", "a"]}], "unlisted": "maybe"}`,
-			`presets[0]: "nosuch": no such preset; want opendatasoft, ` + strings.Join(presets[1:len(presets)-1], ", ") + ` or ` + presets[len(presets)-1] + `
-presets[1].anonymous: "anonymous": the preset opendatasoft has no statistical cookies; remove it: only they can be anonymous
+			`{"presets": ["nosuch", {"name": "opendatasoft", "anonymous": true}], "allow": ` +
+				`[{"category": "vital", "cookies": ["a", "a"]}], "unlisted": "maybe"}`,
+			`presets[0]: "nosuch": no such preset; want ` + names + `
+presets[1].anonymous: "anonymous": the preset opendatasoft has no statistical cookies; ` +
+				`remove it: only they can be anonymous
 allow[0].category: "vital": no such category; want necessary, statistical, first_party or third_party
 allow[0].cookies[1]: "a": this name is allowed twice; keep one of the two
 unlisted: "maybe": no such unlisted; want block or pass`},
-		{"a policy without a rule", `{}`, "this policy lets no cookie through; name a preset such as opendatasoft, or write an allow line"},
+		{"a policy without a rule", `{}`,
+			"this policy lets no cookie through; name a preset such as opendatasoft, or write an " +
+				"allow line"},
 		{"a field nobody knows", `{"alow": []}`, `unknown field "alow"`},
-		{"a field of a preset nobody knows", `{"presets": [{"name": "matomo", "anonymus": true}]}`, `unknown field "anonymus"`},
-		{"a duration that is none", `{"allow": [{"category": "necessary", "cookies": ["a"], "lifetime": "2 weeks"}]}`, `allow[0].lifetime: this is not a duration, or none at all; write one such as 30m, 12h or 183d`},
+		{"a field of a preset nobody knows", `{"presets": [{"name": "matomo", "anonymus": true}]}`,
+			`unknown field "anonymus"`},
+		{"a duration that is none", `{"allow": [{"category": "necessary", "cookies": ["a"], ` +
+			`"lifetime": "2 weeks"}]}`, `allow[0].lifetime: this is not a duration, or none at all; ` +
+			`write one such as 30m, 12h or 183d`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			config := `{"admin": {"disabled": true}, "apps": {"http": {"servers": {"s": {"listen": ["127.0.0.1:0"], "routes": [{"handle": [` +
+			config := `{"admin": {"disabled": true}, "apps": {"http": {"servers": {"s": {"listen": ` +
+				`["127.0.0.1:0"], "routes": [{"handle": [` +
 				strings.Replace(c.config, "{", `{"handler": "cookie_policy",`, 1) + `]}]}}}}}`
 			config = strings.Replace(config, `"cookie_policy",}`, `"cookie_policy"}`, 1)
 			var parsed caddy.Config
@@ -82,14 +87,17 @@ unlisted: "maybe": no such unlisted; want block or pass`},
 	}
 }
 
-// The directive stands before map, so that no global option is needed and everything that sets cookies runs inside.
-func TestPlaceInTheChain(t *testing.T) {
-	config, _, err := adapt(":80\nrespond ok\nheader X y\nvars a b\nmap {path} {x} {\ndefault y\n}\nencode gzip\ncookie_policy opendatasoft\n")
+// The directive stands before map, so that no global option is needed and everything that sets
+// cookies runs inside.
+func TestCaddyfilePlaceInTheChain(t *testing.T) {
+	config, _, err := caddytest.Adapt(":80\nrespond ok\nheader X y\nvars a b\nmap {path} {x} {\n" +
+		"default y\n}\nencode gzip\ncookie_policy opendatasoft\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	place := -1
-	for _, handler := range []string{"cookie_policy", "map", "vars", "headers", "encode", "static_response"} {
+	for _, handler := range []string{"cookie_policy", "map", "vars", "headers", "encode",
+		"static_response"} {
 		i := bytes.Index(config, []byte(`"handler":"`+handler+`"`))
 		if i < place {
 			t.Errorf("%s comes too early in %s", handler, config)
@@ -99,12 +107,12 @@ func TestPlaceInTheChain(t *testing.T) {
 }
 
 // The whole directory of examples is written as `caddy fmt` writes it, and adapts.
-func TestExampleAdapts(t *testing.T) {
+func TestCaddyfileExample(t *testing.T) {
 	example, err := os.ReadFile("Caddyfile.example")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, warnings, err := adapt(string(example))
+	_, warnings, err := caddytest.Adapt(string(example))
 	if err != nil || len(warnings) > 0 {
 		t.Errorf("%v, %v", err, warnings)
 	}
@@ -118,7 +126,7 @@ func TestExampleAdapts(t *testing.T) {
 	for line := range strings.Lines(portals) {
 		uncommented.WriteString(strings.TrimPrefix(strings.TrimPrefix(line, "# "), "#"))
 	}
-	config, warnings, err := adapt(uncommented.String())
+	config, warnings, err := caddytest.Adapt(uncommented.String())
 	if err != nil || len(warnings) > 0 {
 		t.Errorf("%v, %v", err, warnings)
 	}
@@ -127,13 +135,10 @@ func TestExampleAdapts(t *testing.T) {
 	}
 }
 
-func adapt(text string) ([]byte, []caddyconfig.Warning, error) {
-	return caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
-}
-
 const rule = "\n----------\n"
 
-// golden compares what check makes of the first half of each file with the second half, which -update writes.
+// golden compares what check makes of the first half of each file with the second half, which
+// -update writes.
 func golden(t *testing.T, dir string, check func(t *testing.T, caddyfile string) string) {
 	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.caddyfiletest"))
 	if err != nil || len(files) == 0 {

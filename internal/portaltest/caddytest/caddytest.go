@@ -1,0 +1,119 @@
+// Package caddytest runs Caddy within the process of a test: sites given by their directives,
+// instances with an admin endpoint, metrics and logs, and a handler of the test's own. The gateway
+// is compiled in where the test imports it.
+package caddytest
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
+)
+
+// DiscardLogs is a global option, and a directive of a site, which then has an access log.
+const DiscardLogs = "log {\noutput discard\n}\n"
+
+// storage is where Caddy keeps what it stores, and tls is a directive that names a certificate:
+// Caddy's own would come later.
+var storage, tls string
+
+// Main is what a package's TestMain does: it keeps Caddy's files out of the home directory, and
+// then runs the tests.
+func Main(m *testing.M) {
+	dir, err := os.MkdirTemp("", "cookie-policy")
+	if err == nil {
+		_, certFile, keyFile, writeErr := portaltest.WriteCertificate(dir, "localhost")
+		storage, tls, err = dir, "tls "+certFile+" "+keyFile, writeErr
+	}
+	if err != nil {
+		panic(err)
+	}
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// TLS is a directive that names a certificate for localhost.
+func TLS() string { return tls }
+
+// Storage is a global option that keeps Caddy's files out of the home directory.
+func Storage() string { return "storage file_system " + storage }
+
+// Start runs one site, given its directives.
+func Start(t testing.TB, directives string) portaltest.Gateway {
+	t.Helper()
+	g := portaltest.Gateway(portaltest.FreePort(t))
+	Reload(t, g, directives)
+	return g
+}
+
+// Reload gives a site other directives.
+func Reload(t testing.TB, g portaltest.Gateway, directives string) {
+	t.Helper()
+	Load(t, DiscardLogs, sites(g, "localhost", directives))
+}
+
+// StartAnyHost runs one site that answers for every host name, with global options of its own.
+func StartAnyHost(t testing.TB, options, directives string) portaltest.Gateway {
+	t.Helper()
+	g := portaltest.Gateway(portaltest.FreePort(t))
+	Load(t, options, sites(g, "", directives))
+	return g
+}
+
+// StartBoth runs directives twice: behind a policy, and on their own.
+func StartBoth(t testing.TB, policy, directives string) (with, without portaltest.Gateway) {
+	t.Helper()
+	with, without = portaltest.Gateway(portaltest.FreePort(t)), portaltest.Gateway(portaltest.FreePort(t))
+	Load(t, DiscardLogs, sites(with, "localhost", "route {\n"+policy+"\n"+directives+"\n}")+
+		sites(without, "localhost", "route {\n"+directives+"\n}"))
+	return with, without
+}
+
+// sites are those of a gateway: in the clear, and over TLS.
+func sites(g portaltest.Gateway, host, directives string) string {
+	return fmt.Sprintf("http://%s:%d {\n%s\n}\nhttps://%[1]s:%[4]d {\n%[5]s\n%[3]s\n}\n", host, g,
+		directives, g.HTTPSPort(), tls)
+}
+
+// Load runs a Caddyfile with global options until the test ends or another is loaded. It listens on
+// the loopback interface only.
+func Load(t testing.TB, options, caddyfile string) {
+	t.Helper()
+	if err := TryLoad(options, caddyfile); err != nil {
+		t.Fatalf("%v\nin this Caddyfile:\n%s", err, caddyfile)
+	}
+	t.Cleanup(func() { Stop(t) })
+}
+
+// TryLoad is Load where the Caddyfile may be faulty. What it starts runs on.
+func TryLoad(options, caddyfile string) error {
+	options = "{\nadmin off\npersist_config off\nskip_install_trust\nauto_https disable_redirects\n" +
+		"default_bind 127.0.0.1\ngrace_period 5s\n" + Storage() + "\n" + options + "\n}\n"
+	config, _, err := Adapt(options + caddyfile)
+	if err != nil {
+		return err
+	}
+	return run(config)
+}
+
+// Adapt makes JSON of a Caddyfile.
+func Adapt(caddyfile string) ([]byte, []caddyconfig.Warning, error) {
+	return caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile),
+		map[string]any{"filename": "Caddyfile"})
+}
+
+// Validate does with JSON what `caddy validate` does with it.
+func Validate(config []byte) error {
+	var parsed caddy.Config
+	if err := json.Unmarshal(config, &parsed); err != nil {
+		return err
+	}
+	return caddy.Validate(&parsed)
+}
