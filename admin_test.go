@@ -9,18 +9,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
 // inventory is what a policy met, by channel and name.
-func inventory(t testing.TB, w *caddytest.Instance, policy string) map[string]enforcer.Item {
+func inventory(t testing.TB, w *caddytest.Instance, policy string) map[string]report.Item {
 	t.Helper()
-	var report enforcer.Report
-	w.AskJSON("/cookie-policy/"+policy+"/inventory", &report)
-	items := map[string]enforcer.Item{}
-	for _, item := range report.Cookies {
+	var answer report.Inventory
+	w.AskJSON("/cookie-policy/"+policy+"/inventory", &answer)
+	items := map[string]report.Item{}
+	for _, item := range answer.Cookies {
 		items[item.Channel+" "+item.Name] = item
 	}
 	return items
@@ -43,7 +43,7 @@ func TestAdminInventory(t *testing.T) {
 		w.Get("/", "Cookie: "+strings.Join(part, "; "))
 	}
 	w.Get("/", "Cookie: sessionid=1; s3cr3t")
-	var first, second enforcer.Report
+	var first, second report.Inventory
 	w.AskJSON("/cookie-policy/city/inventory", &first)
 	if len(first.Cookies) != 1000+4 || first.Overflow != 500 {
 		t.Errorf("%d names are known, for %d there was no room", len(first.Cookies), first.Overflow)
@@ -59,7 +59,7 @@ func TestAdminInventory(t *testing.T) {
 	items := inventory(t, w, "city")
 	item := items["set sessionid"]
 	want(t, "sessionid", fmt.Sprint(item.Category, item.Rule, item.Count, item.Verdicts, item.Hosts,
-		item.Domains, item.Paths, item.SameSite, item.Lifetime, item.Session, item.Insecure, item.Scripted),
+		item.Domains, item.Paths, item.SameSite, item.Lifetime, item.Session, item.Insecure, item.MissingHTTPOnly),
 		"necessarynecessary sessionid34 map[let_through:34] [localhost] [city.example] [/ /app] "+
 			"[lax] 1209600 true true true")
 	if item.First.Before(before) || item.Last.Before(item.First.Truncate(time.Second)) ||
@@ -112,7 +112,7 @@ func TestAdminDrift(t *testing.T) {
 	}
 	reverse_proxy `+portal.Address)
 	w.Get("/", "Cookie: sessionid=1; django_language=fr; cookies_preferences=1; sent=1")
-	var drift enforcer.Drift
+	var drift report.Drift
 	w.AskJSON("/cookie-policy/city/drift", &drift)
 	var got []string
 	for _, f := range drift.Findings {
@@ -133,7 +133,7 @@ weaker weaker: sent with Domain=example, declared are city.example`)
 	var policies []policyInForce
 	w.AskJSON("/cookie-policy/policies", &policies)
 	w.AskJSON("/cookie-policy/"+policies[0].Name+"/drift", &drift)
-	want(t, "no drift", drift.Findings, []enforcer.Finding{})
+	want(t, "no drift", drift.Findings, []report.Finding{})
 }
 
 // The admin routes answer to what there is, and say clearly what there is not.

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
@@ -103,7 +104,7 @@ func TestAuditLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var p enforcer.Policy
+	var p policy.Policy
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil || p.Mode != "enforce" || len(p.Allow) != 4 ||
@@ -111,7 +112,7 @@ func TestAuditLog(t *testing.T) {
 		t.Errorf("%v: the policy is %s", err, content)
 	}
 	compiled, err := enforcer.Compile(p, time.Now)
-	if err != nil || compiled.Digest() != begin["digest"] || end["digest"] != begin["digest"] {
+	if err != nil || compiled.Policy().Digest() != begin["digest"] || end["digest"] != begin["digest"] {
 		t.Errorf("%v: the digest of what is written is another than %v and %v", err,
 			begin["digest"], end["digest"])
 	}

@@ -118,7 +118,7 @@ func BenchmarkHandler(b *testing.B) {
 						perRequest.replacer.Map(func(string) (any, bool) {
 							return nil, false
 						}) // Caddy's own `http.request.…`
-						delete(vars, visitVar)
+						delete(vars, firstWriterVar)
 						if err := h.handler.ServeHTTP(w, r, next); err != nil {
 							b.Fatal(err)
 						}

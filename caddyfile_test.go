@@ -11,7 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
@@ -49,7 +49,7 @@ func TestCaddyfileFaults(t *testing.T) {
 
 // In JSON the field's path stands for the line.
 func TestJSONFaults(t *testing.T) {
-	presets := enforcer.Presets()
+	presets := policy.Presets()
 	names := strings.Join(presets[:len(presets)-1], ", ") + " or " + presets[len(presets)-1]
 	for _, c := range []struct{ name, config, want string }{
 		{"every fault at once, with its path",

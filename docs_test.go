@@ -16,7 +16,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
 // A Caddyfile in the docs adapts without a warning, is formatted as `caddy fmt` does, holds a
@@ -57,7 +60,7 @@ func TestExampleFiles(t *testing.T) {
 func provisions(t *testing.T, text string) {
 	t.Helper()
 	text = strings.ReplaceAll(text, "/var/log/caddy", t.TempDir())
-	config, warnings, err := adapt(text)
+	config, warnings, err := caddytest.Adapt(text)
 	if err != nil || len(warnings) > 0 {
 		t.Fatalf("%v, %v\n%s", err, warnings, text)
 	}
@@ -74,9 +77,9 @@ func provisions(t *testing.T, text string) {
 // The commands in the docs print what the docs say, with Caddyfile.example running. Here they run
 // without a shell or curl, and on other ports, which are free; e2e runs them as they are written.
 func TestDocsCommands(t *testing.T) {
-	port := freePort(t)
+	port := portaltest.FreePort(t)
 	ports := strings.NewReplacer("8080", fmt.Sprint(port), "8081", fmt.Sprint(port+1))
-	load(t, ports.Replace(read(t, "Caddyfile.example")))
+	caddytest.Load(t, caddytest.DiscardLogs, ports.Replace(read(t, "Caddyfile.example")))
 	var (
 		curl    = regexp.MustCompile(`^curl (-s|-si)((?: -H '[^']*')*) http://localhost:808([01])/( \| grep -i \^set-cookie)?$`)
 		fields  = regexp.MustCompile(`-H '([^']*)'`)
@@ -96,18 +99,18 @@ func TestDocsCommands(t *testing.T) {
 				for _, field := range fields.FindAllStringSubmatch(words[2], -1) {
 					request += field[1] + "\r\n"
 				}
-				site := gateway(port + int(words[3][0]-'0'))
-				answer := site.send(t, request+"Connection: close\r\n\r\n")
+				site := portaltest.Gateway(port + int(words[3][0]-'0'))
+				answer := site.Send(t, request+"Connection: close\r\n\r\n")
 				var got strings.Builder
-				switch head, body, _ := strings.Cut(answer.raw, "\r\n\r\n"); {
+				switch head, body, _ := strings.Cut(answer.Raw, "\r\n\r\n"); {
 				case words[1] == "-s" && words[4] == "" && strings.HasPrefix(head, "HTTP/1.1 200 "):
 					got.WriteString(body)
 				case words[1] == "-si" && words[4] != "":
-					for _, line := range answer.setCookies() {
+					for _, line := range answer.SetCookies() {
 						fmt.Fprintf(&got, "Set-Cookie: %s\n", line)
 					}
 				default:
-					t.Fatalf("%s: this test does not understand %s, answered by\n%s", file, line, answer.raw)
+					t.Fatalf("%s: this test does not understand %s, answered by\n%s", file, line, answer.Raw)
 				}
 				if got.String() != want {
 					t.Errorf("%s: %s\nprints\n%s\nand not\n%s", file, line, got.String(), want)
@@ -210,7 +213,7 @@ func TestDocsNames(t *testing.T) {
 			t.Errorf("docs/reference.md has no row for the word %s", m[1])
 		}
 	}
-	for _, preset := range enforcer.Presets() {
+	for _, preset := range policy.Presets() {
 		if row := "| `" + preset + "`"; !strings.Contains(reference, row) && !strings.Contains(read(t, "docs/consent-tools.md"), row) {
 			t.Errorf("no document has a row for the preset %s", preset)
 		}
@@ -235,7 +238,7 @@ func TestDocsNames(t *testing.T) {
 		}
 	}
 
-	for _, answer := range []any{enforcer.Report{}, enforcer.Item{}, enforcer.Drift{}, enforcer.Finding{}, policyInForce{}} {
+	for _, answer := range []any{report.Inventory{}, report.Item{}, report.Drift{}, report.Finding{}, policyInForce{}} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(answer)) {
 			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && !strings.Contains(evidence, "`"+name+"`") {
 				t.Errorf("docs/evidence.md does not name the field %s of %T", name, answer)

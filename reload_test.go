@@ -12,7 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
@@ -133,9 +134,9 @@ func TestReloadManyTimes(t *testing.T) {
 		t.Fatal("the policy is gone")
 	}
 	var refused uint64
-	p.observer.Verdicts(func(channel enforcer.Channel, _ enforcer.Category,
-		verdict enforcer.Verdict, n uint64) {
-		if channel == enforcer.ChannelSet && verdict == enforcer.VerdictRefused {
+	p.observer.Verdicts(observe.Enforce, func(channel observe.Channel, _ policy.Category,
+		verdict observe.Verdict, n uint64) {
+		if channel == observe.Set && verdict == observe.Refused {
 			refused += n
 		}
 	})

@@ -74,8 +74,8 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 	for _, asked := range []string{"inventory", "drift"} {
 		for _, asJSON := range []bool{false, true} {
 			var out bytes.Buffer
-			c := command{addresses: addresses{w.Admin}, policy: "city", json: asJSON}
-			_, err := c.run([]string{asked}, &out)
+			q := query{addresses: []string{w.Admin}, policy: "city", json: asJSON}
+			_, err := ask(&q, asked, &out)
 			shown[fmt.Sprint(asked, asJSON)] = fmt.Sprint(out.String(), err)
 		}
 	}
@@ -148,8 +148,8 @@ func TestEvidenceOfHostileNames(t *testing.T) {
 	}
 	for _, asked := range []string{"inventory", "drift"} {
 		var out bytes.Buffer
-		c := command{addresses: addresses{w.Admin}}
-		if status, err := c.run([]string{asked}, &out); status == exitNotAsked {
+		q := query{addresses: []string{w.Admin}}
+		if status, err := ask(&q, asked, &out); status == exitFailed {
 			t.Fatal(err)
 		}
 		answers[asked] = out.String()

@@ -10,9 +10,9 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// readmeSite is the one example in the README that holds a text, with the site's address and its
+// docsSite is the one example in the docs that holds a text, with the site's address and its
 // portal's in their places.
-func readmeSite(t *testing.T, holding, address, portal string) string {
+func docsSite(t *testing.T, holding, address, portal string) string {
 	t.Helper()
 	var found []string
 	for _, text := range fenced(t, "caddyfile") {
@@ -22,7 +22,7 @@ func readmeSite(t *testing.T, holding, address, portal string) string {
 		}
 	}
 	if len(found) != 1 {
-		t.Fatalf("%d examples in the README hold %s", len(found), holding)
+		t.Fatalf("%d examples in the docs hold %s", len(found), holding)
 	}
 	return found[0]
 }
@@ -33,7 +33,7 @@ func TestREADMEGatesAScript(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", nil, "script"))
 	port := portaltest.FreePort(t)
 	caddytest.Load(t, caddytest.DiscardLogs,
-		readmeSite(t, "/matomo.js", fmt.Sprintf("http://localhost:%d", port), portal.Address))
+		docsSite(t, "/matomo.js", fmt.Sprintf("http://localhost:%d", port), portal.Address))
 	for cookie, want := range map[string]string{"": "204", grantsMatomo: "200",
 		"cookies_preferences=%7B%22matomo%22%3Afalse%7D": "204", "cookies_preferences=x": "204"} {
 		got := portaltest.Gateway(port).Fetch(t, false, "localhost", "/matomo.js", "Cookie: "+cookie)
@@ -56,7 +56,7 @@ func TestREADMEBuildsAContentSecurityPolicy(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Page("Content-Security-Policy: default-src *"))
 	port := portaltest.FreePort(t)
 	caddytest.Load(t, caddytest.DiscardLogs,
-		readmeSite(t, "Content-Security-Policy", fmt.Sprintf("http://localhost:%d", port), portal.Address))
+		docsSite(t, "Content-Security-Policy", fmt.Sprintf("http://localhost:%d", port), portal.Address))
 	for cookie, want := range map[string]bool{"": false, grantsMatomo: true,
 		"cookies_preferences=%7B%22matomo%22%3Afalse%7D": false} {
 		got := portaltest.Gateway(port).Get(t, cookie).Field("Content-Security-Policy")
