@@ -68,8 +68,8 @@ unlisted: "maybe": no such unlisted; want block or pass`},
 		{"a field of a preset nobody knows", `{"presets": [{"name": "matomo", "anonymus": true}]}`,
 			`unknown field "anonymus"`},
 		{"a duration that is none", `{"allow": [{"category": "necessary", "cookies": ["a"], ` +
-			`"lifetime": "2 weeks"}]}`, `allow[0].lifetime: this is not a duration, or none at all; ` +
-			`write one such as 30m, 12h or 183d`},
+			`"lifetime": "2 weeks"}]}`, `allow[0].lifetime: "2 weeks": this is not a duration, or ` +
+			`it is no time at all; write one such as 30m, 12h or 183d`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := `{"admin": {"disabled": true}, "apps": {"http": {"servers": {"s": {"listen": ` +

@@ -40,21 +40,21 @@ func TestCommand(t *testing.T) {
 	}{
 		{"a table", query{addresses: []string{w.Admin}}, "inventory", 0, "", []string{
 			`^Policy city, digest [0-9a-f]{64}, observed since \S+Z\n\n`,
-			`\nCOOKIE +CHANNEL +CATEGORY +COUNT +LET THROUGH +REFUSED +DELETIONS +EXPIRED +LIFETIME ` +
-				`+LAST +HOSTS\n`,
-			`\n_ga +set +unlisted +1 +0 +1 +0 +0 +session +\S+Z +localhost\n`,
-			`\nlong +set +unlisted +1 +0 +1 +0 +0 +1h0m0s +`,
-			`\nsessionid +set +necessary +1 +1 +0 +0 +0 +session +\S+Z +localhost\n` +
-				`sessionid +read +necessary +1 `}},
+			`\nCOOKIE +CHANNEL +MODE +CATEGORY +COUNT +LET THROUGH +REFUSED +DELETIONS +EXPIRED ` +
+				`+WOULD REFUSE +WOULD EXPIRE +LIFETIME +LAST +HOSTS\n`,
+			`\n_ga +set +enforce +unlisted +1 +0 +1 +0 +0 +0 +0 +session +\S+Z +localhost\n`,
+			`\nlong +set +enforce +unlisted +1 +0 +1 +0 +0 +0 +0 +1h0m0s +`,
+			`\nsessionid +set +enforce +necessary +1 +1 +0 +0 +0 +0 +0 +session +\S+Z +localhost\n` +
+				`sessionid +read +enforce +necessary +1 `}},
 		{"one gateway twice", query{addresses: []string{w.Admin, again}, policy: "city"},
-			"inventory", 0, "", []string{`\n_ga +set +unlisted +2 +0 +2 +0 +0 +session`}},
+			"inventory", 0, "", []string{`\n_ga +set +enforce +unlisted +2 +0 +2 +0 +0 +0 +0 +session`}},
 		{"JSON", query{addresses: []string{w.Admin}, json: true}, "inventory", 0, "",
 			[]string{`^\{\n\t"policy": "city",`, `"name": "_ga",`}},
 		{"drift", query{addresses: []string{w.Admin}}, "drift", 1,
 			"the portal and the policy differ; findings: 3", []string{
 				`\nFINDING +COOKIE +DETAIL\n`,
 				`\nnever_read +csrftoken +set, and never sent back by a browser\n` +
-					`unlisted +_ga +met on set, at localhost\nunlisted +long `}},
+					`unlisted +_ga +met on set once, at localhost\nunlisted +long `}},
 		{"drift of one gateway twice", query{addresses: []string{w.Admin, again}},
 			"drift", 1, "findings: 3", nil},
 		{"drift in JSON", query{addresses: []string{w.Admin}, json: true}, "drift", 1,

@@ -1,6 +1,7 @@
 package cookiepolicy
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -66,28 +67,63 @@ func TestMendingSecure(t *testing.T) {
 	}
 }
 
-// What can never act is refused at load: SameSite=None where no visitor comes over HTTPS.
-func TestProvisionSameSiteNone(t *testing.T) {
-	const fault = `.same_site: "none": browsers take SameSite=None over HTTPS only, and this config ` +
-		`has neither a server with TLS nor a proxy that it trusts to tell of HTTPS; serve the site over ` +
-		`HTTPS, name the proxies in front of it with trusted_proxies, or remove this`
-	for _, c := range readCases(t, "same_site_none") {
-		t.Run(c.Name, func(t *testing.T) {
-			options, sites := "{\n"+caddytest.Storage()+"\n", "}\n"+strings.ReplaceAll(c.Caddyfile,
-				"CERTIFICATE", caddytest.TLS())
-			if more, found := strings.CutPrefix(c.Caddyfile, "{"); found {
-				sites = more
+// Browsers accept SameSite=None over HTTPS only. The first response over plain HTTP with a cookie of
+// such a rule logs a warning, and the cookie goes out without the attributes.
+func TestSameSiteNoneNeedsHTTPS(t *testing.T) {
+	portal := portaltest.StartHandler(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Set-Cookie"] = []string{"b=s3cr3t"}
+		switch r.URL.Path {
+		case "/a":
+			w.Header()["Set-Cookie"] = []string{"a=s3cr3t; Path=/", "b=s3cr3t"}
+		case "/gone":
+			w.Header()["Set-Cookie"] = []string{"a=; Max-Age=0", "b=s3cr3t"}
+		}
+	})
+	const warning = "browsers accept SameSite=None over HTTPS only, and this visitor's connection is plain " +
+		"HTTP: serve the site over HTTPS, name the proxies in front of it with trusted_proxies, or remove " +
+		"same_site none"
+	const policy = "cookie_policy {\nname city\n%s\nallow necessary a {\nsame_site %s\n}\n" +
+		"allow necessary b\n}\n"
+	const mended, plain = "a=s3cr3t; Path=/; SameSite=None; Secure", "a=s3cr3t; Path=/"
+	for _, c := range []struct {
+		what, mode, sameSite, path string
+		https                      bool
+		lines                      []string
+		set                        string
+		warnings                   string
+	}{
+		{"HTTPS", "enforce", "none", "/a", true, nil, mended, ""},
+		{"HTTP", "enforce", "none", "/a", false, nil, plain, "warn|city|a\n"},
+		{"HTTP, and no cookie of the rule", "enforce", "none", "/", false, nil, "", ""},
+		{"a trusted proxy says HTTPS", "enforce", "none", "/a", false,
+			[]string{"X-Forwarded-Proto: https"}, mended, ""},
+		{"a trusted proxy says HTTP", "enforce", "none", "/a", false,
+			[]string{"X-Forwarded-Proto: http"}, plain, "warn|city|a\n"},
+		{"HTTP, and the cookie is deleted", "enforce", "none", "/gone", false, nil, "a=; Max-Age=0", ""},
+		{"HTTP, mode report", "report", "none", "/a", false, nil, plain, "warn|city|a\n"},
+		{"HTTP, same_site lax", "enforce", "lax", "/a", false, nil, plain + "; SameSite=Lax", ""},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			w := caddytest.NewInstance(t)
+			directives := fmt.Sprintf(policy, "mode "+c.mode, c.sameSite) + "reverse_proxy " + portal
+			gateway := portaltest.Gateway(portaltest.FreePort(t))
+			w.Load(fmt.Sprintf("http://localhost:%d {\n%s\n}\nhttps://localhost:%d {\n%s\n%s\n}\n",
+				gateway, directives, gateway.HTTPSPort(), caddytest.TLS(), directives))
+			set := []string{"b=s3cr3t"}
+			if c.set != "" {
+				set = []string{c.set, "b=s3cr3t"}
 			}
-			config, _, err := caddytest.Adapt(options + sites)
-			if err != nil {
-				t.Fatal(err)
+			for range 3 {
+				answer := gateway.Fetch(t, c.https, "localhost", c.path, c.lines...)
+				if got := answer.SetCookies(); !slices.Equal(got, set) {
+					t.Errorf("got %q, want %q", got, set)
+				}
 			}
-			switch err := caddytest.Validate(config); {
-			case c.Note("fault") == "" && err != nil:
-				t.Errorf("got %v, want no fault", err)
-			case c.Note("fault") != "" && (err == nil ||
-				!strings.Contains(err.Error(), c.Note("fault")+fault)):
-				t.Errorf("got  %v\nwant %s", err, c.Note("fault")+fault)
+			caddytest.Stop(t) // the log is complete then
+			entries := w.Log("all.log", handlerLog, warning)
+			want(t, "the warnings", caddytest.Pick(entries, "level", "policy", "cookie"), c.warnings)
+			if strings.Contains(fmt.Sprint(entries), "s3cr3t") {
+				t.Errorf("a warning has a value: %v", entries)
 			}
 		})
 	}

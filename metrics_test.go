@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
@@ -22,11 +23,20 @@ func TestMetricsOverReloads(t *testing.T) {
 	for i := range 5 {
 		w.Load(site([]string{"", "mode report"}[i%2]))
 		if i > 0 {
-			want(t, "right after the reload", w.Verdicts("city"),
-				map[string]string{"set/unlisted/refused": fmt.Sprint(i),
-					"set/necessary/let_through":  fmt.Sprint(i),
-					"read/statistical/refused":   fmt.Sprint(i),
-					"read/necessary/let_through": fmt.Sprint(i)})
+			enforcing, reporting := fmt.Sprint((i+1)/2), fmt.Sprint(i/2)
+			numbers := map[string]string{
+				"set/unlisted/refused":       enforcing,
+				"set/necessary/let_through":  enforcing,
+				"read/statistical/refused":   enforcing,
+				"read/necessary/let_through": enforcing,
+			}
+			if i > 1 {
+				numbers["report set/unlisted/would_refuse"] = reporting
+				numbers["report set/necessary/let_through"] = reporting
+				numbers["report read/statistical/would_refuse"] = reporting
+				numbers["report read/necessary/let_through"] = reporting
+			}
+			want(t, "right after the reload", w.Verdicts("city"), numbers)
 		}
 		w.Get("/", "Cookie: _pk_id.1=1; cookies_preferences={\"matomo\":false}")
 	}
@@ -34,10 +44,16 @@ func TestMetricsOverReloads(t *testing.T) {
 	w.AskJSON("/cookie-policy/policies", &policies)
 	metrics := w.Metrics()
 	info := fmt.Sprintf("info{digest=%q,mode=%q,policy=%q}", policies[0].Digest, "enforce", "city")
-	if value, err := json.Number(metrics[info]).Float64(); err != nil ||
-		int64(value) != policies[0].Since.Unix() {
-		t.Errorf("%s is %q, want %d, in %v", info, metrics[info], policies[0].Since.Unix(), metrics)
+	want(t, info, metrics[info], 1)
+	for series, at := range map[string]time.Time{
+		`in_force_since_timestamp_seconds{policy="city"}`: policies[0].Since,
+		`last_request_timestamp_seconds{policy="city"}`:   *policies[0].LastRequest,
+	} {
+		if value, err := json.Number(metrics[series]).Float64(); err != nil || int64(value) != at.Unix() {
+			t.Errorf("%s is %q, want %d, in %v", series, metrics[series], at.Unix(), metrics)
+		}
 	}
+	want(t, "requests", metrics[`requests_total{policy="city"}`], 5)
 	want(t, "preferences", metrics[`preferences_total{policy="city",state="valid"}`], 5)
 	want(t, "unlisted names", metrics[`unlisted_names{policy="city"}`], 1)
 

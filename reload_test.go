@@ -133,14 +133,17 @@ func TestReloadManyTimes(t *testing.T) {
 	if !ok {
 		t.Fatal("the policy is gone")
 	}
-	var refused uint64
-	p.observer.Verdicts(observe.Enforce, func(channel observe.Channel, _ policy.Category,
-		verdict observe.Verdict, n uint64) {
-		if channel == observe.Set && verdict == observe.Refused {
-			refused += n
-		}
-	})
-	want(t, "refused over all reloads", refused, 110)
+	refused := map[observe.Mode]uint64{}
+	for _, mode := range []observe.Mode{observe.Enforce, observe.Report} {
+		p.observer.Verdicts(mode, func(channel observe.Channel, _ policy.Category,
+			verdict observe.Verdict, n uint64) {
+			if channel == observe.Set && verdict == observe.Refused {
+				refused[mode] += n
+			}
+		})
+	}
+	want(t, "refused over all reloads, by mode", refused,
+		map[observe.Mode]uint64{observe.Enforce: 50 + 10, observe.Report: 50})
 	references := 0
 	observers.Range(func(key, _ any) bool { references++; return true })
 	want(t, "observers", references, 2)

@@ -14,8 +14,8 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// A policy that only reports changes no byte on either wire, over all paths and channels; and what
-// it counts is what an enforcing one counts.
+// A policy in mode report changes no byte on either wire, over all paths and channels. What it would
+// refuse and expire is what a policy in mode enforce refuses and expires.
 func TestReportModeChangesNoByte(t *testing.T) {
 	const policy = "cookie_policy opendatasoft matomo {\nname city\nmode %s\n" +
 		"allow third_party _ga {\nconsent ga\n}\n" +
@@ -122,7 +122,7 @@ func TestReportModeChangesNoByte(t *testing.T) {
 					regexp.MustCompile(`Date: .*\r\n`).ReplaceAllString(answer.Raw, "")
 				// Another port is another balancer's cookie.
 				wires[mode] = regexp.MustCompile(`lb=\w+`).ReplaceAllString(wires[mode], "lb=")
-				numbers[mode] = fmt.Sprint(site.Verdicts("city"))
+				numbers[mode] = fmt.Sprint(asEnforced(site.Verdicts("city")))
 				caddytest.Stop(t) // the numbers begin anew
 			}
 			if wires["report"] != wires[""] {
@@ -152,26 +152,33 @@ func TestReportModeTellsAll(t *testing.T) {
 		"cookie_policy opendatasoft matomo {\nname city\nmode report\n}\nreverse_proxy "+
 			portaltest.StartPortal(t, page).Address)
 	w.Get("/", "Cookie: sessionid=1; _pk_id.1=2; stray=3")
-	want(t, "verdicts", w.Verdicts("city"), map[string]string{"set/necessary/let_through": "1",
-		"set/statistical/refused": "1", "set/unlisted/refused": "1",
-		"set/unlisted/deletion": "1", "read/necessary/let_through": "1",
-		"read/statistical/refused": "1", "read/unlisted/refused": "1", "expire/statistical/expired": "1"})
+	want(t, "verdicts", w.Verdicts("city"), map[string]string{
+		"report set/necessary/let_through":       "1",
+		"report set/statistical/would_refuse":    "1",
+		"report set/unlisted/would_refuse":       "1",
+		"report set/unlisted/deletion":           "1",
+		"report read/necessary/let_through":      "1",
+		"report read/statistical/would_refuse":   "1",
+		"report read/unlisted/would_refuse":      "1",
+		"report expire/statistical/would_expire": "1",
+	})
 	want(t, "the log", caddytest.Pick(w.Log("all.log", handlerLog, "verdict"), "level", "policy",
 		"cookie", "channel", "verdict", "rule"),
 		`debug|city|sessionid|read|let_through|necessary sessionid
-debug|city|_pk_id.1|read|refused|statistical _pk_id*
-debug|city|stray|read|refused|
+debug|city|_pk_id.1|read|would_refuse|statistical _pk_id*
+debug|city|stray|read|would_refuse|
 debug|city|sessionid|set|let_through|necessary sessionid
-debug|city|_pk_id.1.1fff|set|refused|statistical _pk_id*
-debug|city|_ga|set|refused|
+debug|city|_pk_id.1.1fff|set|would_refuse|statistical _pk_id*
+debug|city|_ga|set|would_refuse|
 debug|city|_gid|set|deletion|
-debug|city|_pk_id.1|expire|expired|statistical _pk_id*
+debug|city|_pk_id.1|expire|would_expire|statistical _pk_id*
 `)
 	got := inventory(t, w, "city")
 	want(t, "the inventory", slices.Sorted(maps.Keys(got)),
-		[]string{"read _pk_id.1", "read sessionid", "read stray", "set _ga", "set _gid",
-			"set _pk_id.1.1fff", "set sessionid"})
-	want(t, "a removal", got["read _pk_id.1"].Verdicts, map[string]uint64{"expired": 1, "refused": 1})
+		[]string{"report read _pk_id.1", "report read sessionid", "report read stray",
+			"report set _ga", "report set _gid", "report set _pk_id.1.1fff", "report set sessionid"})
+	want(t, "a removal", got["report read _pk_id.1"].Verdicts,
+		map[string]uint64{"would_expire": 1, "would_refuse": 1})
 	want(t, "the mode", caddytest.Pick(w.Log("all.log", appLog, "cookie policy in force"), "mode"),
 		"report\n")
 }
@@ -206,7 +213,11 @@ func TestReportModeExpire(t *testing.T) {
 					"Cookie: _ga=1; _ga=2")...).SetCookies(); !slices.Equal(got, set) {
 					t.Errorf("got %q, want %q", got, set)
 				}
-				if got := w.Verdicts("city")["expire/statistical/expired"]; got != c.expired {
+				counter := map[string]string{
+					"report":  "report expire/statistical/would_expire",
+					"enforce": "expire/statistical/expired",
+				}[mode]
+				if got := w.Verdicts("city")[counter]; got != c.expired {
 					t.Errorf("counted are %q removals, want %q, among %v", got, c.expired,
 						w.Verdicts("city"))
 				}
@@ -216,6 +227,16 @@ func TestReportModeExpire(t *testing.T) {
 			})
 		}
 	}
+}
+
+// asEnforced returns the counters of mode report under the keys that they have in mode enforce.
+func asEnforced(numbers map[string]string) map[string]string {
+	words := strings.NewReplacer("would_refuse", "refused", "would_expire", "expired")
+	enforced := map[string]string{}
+	for key, n := range numbers {
+		enforced[words.Replace(strings.TrimPrefix(key, "report "))] = n
+	}
+	return enforced
 }
 
 // difference says where two wires differ, and shows both.

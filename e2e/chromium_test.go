@@ -26,12 +26,12 @@ import (
 )
 
 var update = flag.Bool("update", false,
-	"record what Chromium does in enforcer/testdata, where the tests of that package read it")
+	"record what Chromium does in enforcer/internal/wire/testdata, where the tests of that package read it")
 
 // The four cookies of the published policy.
 var published = []string{"sessionid", "csrftoken", "django_language", "cookies_preferences"}
 
-// setCookieVector is a line of enforcer/testdata/setcookie.jsonl. In its strings each character
+// setCookieVector is a line of enforcer/internal/wire/testdata/setcookie.jsonl. In its strings each character
 // stands for one byte, so that JSON can hold bytes that are no UTF-8.
 type setCookieVector struct {
 	ID      string   `json:"id"`
@@ -371,7 +371,7 @@ func (v *setCookieVector) deletesUnlisted() bool {
 	return false
 }
 
-// cookieVector is a line of enforcer/testdata/cookie.jsonl. In its strings, but for the scripts,
+// cookieVector is a line of enforcer/internal/wire/testdata/cookie.jsonl. In its strings, but for the scripts,
 // each character stands for one byte.
 type cookieVector struct {
 	ID     string   `json:"id"`

@@ -49,9 +49,6 @@ var cacheFields = [...]string{
 	"X-Accel-Expires", "X-Litespeed-Cache-Control",
 }
 
-// cdnFields are those for caches of single makers.
-var cdnFields = cacheFields[2:]
-
 // makePrivate removes what lets shared caches store a response, and adds private. What browsers may
 // do stays as it was.
 func makePrivate(header map[string][]string, lines []string) {
@@ -160,7 +157,12 @@ func (f *responseFilter) mayBeShared() bool {
 			shared = shared || isShared(d) || wire.EqualFold(wire.Trim(name), "max-age")
 		}
 	}
-	forCDN := slices.ContainsFunc(cdnFields, func(name string) bool { return len(f.header[name]) > 0 })
+	forCDN := false
+	if f.scan.otherCaching {
+		for key, lines := range f.header {
+			forCDN = forCDN || fieldOf(key) == otherCachingField && len(lines) > 0
+		}
+	}
 	if private { // except for caches with a field of their own
 		return forCDN && !f.enforcer.protects
 	}

@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
@@ -34,7 +35,11 @@ func scanHeader(header map[string][]string) (s headerScan) {
 		case varyField:
 			s.vary = lines
 		case dateField:
-			s.date = append(s.date, lines...)
+			if s.date == nil {
+				s.date = lines
+			} else { // under two spellings of the key
+				s.date = slices.Concat(s.date, lines)
+			}
 		case otherCachingField:
 			s.otherCaching = true
 		}

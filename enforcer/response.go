@@ -17,6 +17,9 @@ import (
 //
 // A slice of lines is never changed: where a line is removed or mended, the map gets a new slice.
 func (v *Visit) FilterResponse(header map[string][]string) {
+	if header == nil {
+		return
+	}
 	f := v.filterOf(header)
 	f.filter()
 }
@@ -25,6 +28,9 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 // what belongs to a page: lines that remove refused cookies from the browser, and the preference, if
 // the policy says that it is sent again.
 func (v *Visit) CompleteResponse(header map[string][]string) {
+	if header == nil {
+		return
+	}
 	f := v.filterOf(header)
 	f.filter()
 	if s := f.state; !s.finalized {

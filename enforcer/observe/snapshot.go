@@ -57,7 +57,12 @@ type Sighting struct {
 // Sightings returns what is known of each name, in no order. Strings are as they came from the wire.
 func (o *Observer) Sightings() (names []Sighting) {
 	for channel, side := range map[Channel]*inventory{Set: &o.set, Read: &o.read} {
-		side.all(func(e *Entry) { names = append(names, e.snapshot(channel)) })
+		side.all(func(e *Entry) {
+			s := e.snapshot(channel)
+			// Anybody can send a cookie without a name, so it counts only if the portal sets some too.
+			s.Established = channel == Set || e.name != Nameless || o.set.find(Nameless) != nil
+			names = append(names, s)
+		})
 	}
 	seen := func(name string) bool { return o.read.find(name) != nil }
 	for _, s := range [...]*sketch{&o.unlisted, &o.listed} {
@@ -74,7 +79,7 @@ func (o *Observer) Sightings() (names []Sighting) {
 }
 
 func (e *Entry) snapshot(channel Channel) Sighting {
-	n := Sighting{Name: e.name, Channel: channel, First: e.first, Established: true}
+	n := Sighting{Name: e.name, Channel: channel, First: e.first}
 	var last int64
 	for i := range e.stripes {
 		s := &e.stripes[i]

@@ -326,7 +326,7 @@ func badDurations(b []byte) map[string]string {
 	}
 	var lists map[string]json.RawMessage
 	_ = json.Unmarshal(b, &lists)
-	bad := map[string]string{}
+	var bad map[string]string
 	for _, list := range []string{"presets", "allow", "preference"} {
 		var items []json.RawMessage
 		_ = json.Unmarshal(lists[list], &items)
@@ -338,6 +338,9 @@ func badDurations(b []byte) map[string]string {
 				if len(raw) > 0 && json.Unmarshal(raw, &parsed) == nil && parsed == noDuration {
 					text := string(raw)
 					_ = json.Unmarshal(raw, &text)
+					if bad == nil {
+						bad = map[string]string{}
+					}
 					bad[fmt.Sprintf("%s[%d].%s", list, i, field)] = text
 				}
 			}

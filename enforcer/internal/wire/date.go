@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"strconv"
 	"strings"
 	"time"
 )
@@ -202,43 +201,14 @@ func number(s string) (n int, ok bool) {
 	return n, true
 }
 
-// latestDate reads a cookie date as forgivingly as any browser does, for callers that must know
-// whether a lifetime could be too long: by RFC 6265bis section 5.6.1, except that days which the
-// month does not have are counted on, and that the time of day may be missing. Firefox does both.
-func latestDate(text string) (time.Time, bool) {
-	if date, ok := ParseDate(text); ok {
-		return date, true
-	}
-	var (
-		dayOfMonth, year         int
-		hour, minute, second     int
-		month                    time.Month
-		hasDay, hasYear, hasTime bool
-	)
+// hasMonth reports whether a token of text is the name of a month.
+func hasMonth(text string) bool {
 	for token, rest := nextToken(text); token != ""; token, rest = nextToken(rest) {
-		n, err := strconv.Atoi(token)
-		switch {
-		case !isDigit(token, 0):
-			if month == 0 {
-				month = monthNamed(token)
-			}
-		case strings.IndexByte(token, ':') >= 0:
-			if !hasTime {
-				hour, minute, second, hasTime = parseTimeOfDay(token)
-			}
-		case err != nil: // no browser reads a number with letters behind it
-		case len(token) <= 2 && !hasDay:
-			dayOfMonth, hasDay = n, true
-		case len(token) <= 5 && !hasYear:
-			if year, hasYear = n, true; n < 100 { // with or without zeros before it
-				year = fullYear(n)
-			}
+		if monthNamed(token) != 0 {
+			return true
 		}
 	}
-	if !hasDay || month == 0 || !hasYear {
-		return time.Time{}, false
-	}
-	return time.Date(year, month, dayOfMonth, hour, minute, second, 0, time.UTC), true
+	return false
 }
 
 // maxZoneShift is how much later than in GMT a date can be to Firefox, which applies time zones of

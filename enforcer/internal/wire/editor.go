@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -158,7 +159,7 @@ func (e *Editor) ReplaceDomain(domain string) {
 
 // AddSecure adds Secure if it is absent.
 func (e *Editor) AddSecure() {
-	if !e.has(secureAttribute) {
+	if !e.has(secureAttribute) && !slices.Contains(e.added, "Secure") {
 		e.add("Secure")
 	}
 }
@@ -183,8 +184,8 @@ func (e *Editor) RaiseSameSite(sameSite string) {
 }
 
 // LimitLifetime shortens a lifetime that is longer than most in some browser. A session cookie stays
-// one, what every browser deletes stays a deletion, and a line that a browser rejects stays one that
-// it rejects. Where browsers disagree about the lifetime, the cookie may become a session cookie.
+// one, what [Attributes.Deletes] reports stays a deletion, and a line that a browser rejects stays one
+// that it rejects. Where browsers disagree about the lifetime, the cookie may become a session cookie.
 //
 // Where Expires decides, Max-Age is added and wins over it (RFC 6265bis section 5.7, step 8): unlike
 // a date, it does not depend on the clocks of portal and visitor.
@@ -199,29 +200,23 @@ func (e *Editor) LimitLifetime(most time.Duration, clock *Clock) {
 		return
 	case exceeds:
 		e.remove(maxAgeAttribute, "Max-Age")
-		mixed = false
 	case m.chromium.isNumber && m.firefox.isNumber:
 		return
 	}
 	text := e.valueOf(expiresAttribute)
 	expires, ok := ParseDate(text)
-	if !ok {
-		if mayBeFuture(text, clock.Now().Year()) {
-			e.remove(expiresAttribute, "Expires")
-		}
-		return
-	}
-	start := clock.start()
-	latest := expires
+	end := clock.start().Add(most) // of a lifetime as long as it may be
+	earliest, latest := expires, expires
 	if !isInGMT(text) {
-		latest = latest.Add(maxZoneShift)
+		earliest, latest = expires.Add(-maxZoneShift), expires.Add(maxZoneShift)
 	}
 	switch {
-	case !latest.After(start.Add(most)):
-	case mixed || !expires.After(start):
-		e.remove(expiresAttribute, "Expires")
+	case text == "":
+	case !ok && !exceeds && !mayBeFuture(text, clock.Now().Year()):
+	case ok && !exceeds && (clock.isLongPast(expires) || !latest.After(end)):
+	case ok && earliest.After(end) && (!mixed || exceeds):
+		e.set(maxAgeAttribute, "Max-Age", strconv.FormatInt(limit, 10))
 	default:
-		seconds := min(limit, int64(expires.Sub(start)/time.Second))
-		e.set(maxAgeAttribute, "Max-Age", strconv.FormatInt(seconds, 10))
+		e.remove(expiresAttribute, "Expires")
 	}
 }

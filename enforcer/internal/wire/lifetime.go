@@ -95,12 +95,12 @@ func (a *Attributes) MayDelete(now time.Time) bool {
 	return !expires.After(now.Add(24*time.Hour + maxZoneShift))
 }
 
-// longestLifetime is the longest lifetime that [Attributes.Lifetime] returns: more than any browser
-// keeps a cookie.
-const longestLifetime = 100 * 365 * 24 * time.Hour
+// longestLifetime is how long browsers keep a cookie at most (RFC 6265bis section 5.5).
+const longestLifetime = 400 * 24 * time.Hour
 
 // Lifetime returns the longest time for which a browser may keep a cookie with these attributes. It
-// reports false for a session cookie. A lifetime of zero or less is that of a deletion.
+// reports false for a session cookie. A lifetime of zero or less is that of a deletion. A date that
+// not every browser reads may be one of any year that stands in it.
 func (a *Attributes) Lifetime(now time.Time) (lifetime time.Duration, persistent bool) {
 	m := parseMaxAge(a.MaxAge)
 	for _, r := range [...]reading{m.chromium, m.firefox} {
@@ -109,13 +109,22 @@ func (a *Attributes) Lifetime(now time.Time) (lifetime time.Duration, persistent
 			lifetime, persistent = max(lifetime, time.Duration(seconds)*time.Second), true
 		}
 	}
-	if persistent {
-		return lifetime, true
+	if a.Expires == "" || m.chromium.isNumber && m.firefox.isNumber {
+		return lifetime, persistent
 	}
-	if expires, ok := latestDate(a.Expires); ok {
-		return expires.Sub(now).Round(time.Minute), true // the portal's clock is not the gateway's
+	left := time.Duration(0)
+	switch expires, ok := ParseDate(a.Expires); {
+	case ok:
+		left = min(expires.Sub(now).Round(time.Minute), longestLifetime) // the portal's clock differs
+	case mayBeFuture(a.Expires, now.Year()):
+		left = longestLifetime
+	case !hasMonth(a.Expires):
+		return lifetime, persistent
 	}
-	return 0, false
+	if !persistent || left > lifetime {
+		lifetime = left
+	}
+	return lifetime, true
 }
 
 // maxAge is what browsers read in the value of a Max-Age attribute.

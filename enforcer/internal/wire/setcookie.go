@@ -195,7 +195,7 @@ func (c *SetCookie) Describe() string {
 		}
 		b.WriteString(name)
 		value = Trim(value)
-		if known == pathAttribute && value != "/" {
+		if known == pathAttribute && value != "" && value != "/" {
 			value = "(other)"
 		}
 		if value != "" && known <= sameSiteAttribute {

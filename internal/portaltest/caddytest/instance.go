@@ -165,15 +165,20 @@ func (i *Instance) Metrics() map[string]string {
 }
 
 var verdicts = regexp.MustCompile(
-	`^verdicts_total\{category="(.*)",channel="(.*)",policy="(.*)",verdict="(.*)"\}$`)
+	`^verdicts_total\{category="(.*)",channel="(.*)",mode="(.*)",policy="(.*)",verdict="(.*)"\}$`)
 
-// Verdicts returns the counters of one policy, by channel/category/verdict.
+// Verdicts returns the counters of one policy, by channel/category/verdict. Those of mode report have
+// the word `report` before the channel.
 func (i *Instance) Verdicts(policy string) map[string]string {
 	i.t.Helper()
 	numbers := map[string]string{}
 	for series, n := range i.Metrics() {
-		if m := verdicts.FindStringSubmatch(series); m != nil && m[3] == policy {
-			numbers[m[2]+"/"+m[1]+"/"+m[4]] = n
+		if m := verdicts.FindStringSubmatch(series); m != nil && m[4] == policy {
+			key := m[2] + "/" + m[1] + "/" + m[5]
+			if m[3] == "report" {
+				key = "report " + key
+			}
+			numbers[key] = n
 		}
 	}
 	return numbers
