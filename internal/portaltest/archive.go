@@ -26,9 +26,9 @@ func ReadArchive(t testing.TB, path string) []File {
 // ParseArchive returns the files of a text in the txtar format.
 func ParseArchive(text string) (files []File) {
 	for line := range strings.Lines(text) {
-		name, ok := strings.CutPrefix(strings.TrimRight(line, "\r\n"), "-- ")
-		if name, ok = strings.CutSuffix(name, " --"); ok && strings.HasPrefix(line, "-- ") {
-			files = append(files, File{Name: strings.TrimSpace(name)})
+		trimmed := strings.TrimRight(line, "\r\n")
+		if strings.HasPrefix(trimmed, "-- ") && strings.HasSuffix(trimmed, " --") && len(trimmed) > len("--  --") {
+			files = append(files, File{Name: strings.TrimSpace(trimmed[len("-- ") : len(trimmed)-len(" --")])})
 		} else if len(files) > 0 {
 			files[len(files)-1].Text += line
 		}

@@ -27,7 +27,7 @@ type Portal struct {
 func StartPortal(t testing.TB, response string) *Portal {
 	t.Helper()
 	p := new(Portal)
-	p.Address = listen(t, func(conn net.Conn) {
+	p.Address = Listen(t, func(conn net.Conn) {
 		var head bytes.Buffer
 		for r := bufio.NewReader(conn); !bytes.HasSuffix(head.Bytes(), []byte("\r\n\r\n")); {
 			b, err := r.ReadByte()
@@ -119,7 +119,7 @@ func StartFastCGI(t testing.TB, handler http.HandlerFunc) string {
 // returns its host and port.
 func StartSocket(t testing.TB, serve func(conn net.Conn, in *bufio.Reader, request *http.Request)) string {
 	t.Helper()
-	return listen(t, func(conn net.Conn) {
+	return Listen(t, func(conn net.Conn) {
 		in := bufio.NewReader(conn)
 		if request, err := http.ReadRequest(in); err == nil {
 			serve(conn, in, request)
@@ -127,8 +127,9 @@ func StartSocket(t testing.TB, serve func(conn net.Conn, in *bufio.Reader, reque
 	})
 }
 
-// listen serves connections until the test ends. It closes each one when serve returns.
-func listen(t testing.TB, serve func(net.Conn)) (address string) {
+// Listen serves connections until the test ends. It closes each one when serve returns, and all of them
+// at the end.
+func Listen(t testing.TB, serve func(net.Conn)) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

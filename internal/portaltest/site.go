@@ -31,7 +31,7 @@ func StartSite(t testing.TB, certificate tls.Certificate, respond func(path stri
 	t.Helper()
 	s := &Site{cookies: map[string][]string{}}
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
-	s.Address = listen(t, func(conn net.Conn) { s.serve(conn, config, respond) })
+	s.Address = Listen(t, func(conn net.Conn) { s.serve(conn, config, respond) })
 	return s
 }
 
