@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
 // Two visitors with different choices, whose requests go through a shared cache in any order: in front of the gateway, and between the gateway
@@ -95,7 +97,7 @@ func startVisitedPortal(t *testing.T) string {
 
 // startGatewayOfCaches runs a gateway before a backend, and returns its host and port. Its answers to /choice/ show what the visitor chose.
 func startGatewayOfCaches(t *testing.T, backend, sharedCache string) string {
-	address := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	address := fmt.Sprintf("127.0.0.1:%d", portaltest.FreePort(t))
 	startGateway(t, "http://"+address+"/ready", fmt.Sprintf(`http://%s {
 	bind 127.0.0.1
 	cookie_policy opendatasoft matomo {
@@ -110,7 +112,7 @@ func startGatewayOfCaches(t *testing.T, backend, sharedCache string) string {
 
 // startNginx runs a cache before a backend, and returns its host and port.
 func startNginx(t *testing.T, backend string, keepsCookies bool) string {
-	dir, address := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	dir, address := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", portaltest.FreePort(t))
 	ignore := ""
 	if keepsCookies {
 		ignore = "proxy_ignore_headers Set-Cookie;"
@@ -150,7 +152,7 @@ http {
 // startVarnish runs a cache before a backend, and returns its host and port. It looks up pages for requests with cookies too, which Varnish does
 // not unless told.
 func startVarnish(t *testing.T, backend string, keepsCookies bool) string {
-	dir, address := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	dir, address := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", portaltest.FreePort(t))
 	keep := ""
 	if keepsCookies {
 		keep = "sub vcl_beresp_cookie { return; }"

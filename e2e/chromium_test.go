@@ -21,6 +21,8 @@ import (
 	devtools "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
 var update = flag.Bool("update", false, "record what Chromium does in enforcer/testdata, where the tests of that package read it")
@@ -83,20 +85,20 @@ const (
 )
 
 // startGates runs a portal and a Caddy before it.
-func startGates(t *testing.T, hosts []string, respond func(path string) (answer, bool)) (*rawPortal, gates) {
+func startGates(t *testing.T, hosts []string, respond func(path string) (portaltest.SiteAnswer, bool)) (*portaltest.Site, gates) {
 	t.Helper()
-	certificate, certFile, keyFile := newCertificate(t, hosts)
-	portal := startRawPortal(t, certificate, respond)
+	certificate, certFile, keyFile := portaltest.NewCertificate(t, hosts...)
+	portal := portaltest.StartSite(t, certificate, respond)
 	var g gates
-	g[direct].http, g[direct].https = portal.port(), portal.port()
+	g[direct].http, g[direct].https = portal.Port(), portal.Port()
 	var caddyfile strings.Builder
 	for i, policy := range []string{plain: "", policed: "cookie_policy opendatasoft"} {
 		if i == direct {
 			continue
 		}
-		g[i].http, g[i].https = fmt.Sprint(freePort(t)), fmt.Sprint(freePort(t))
+		g[i].http, g[i].https = fmt.Sprint(portaltest.FreePort(t)), fmt.Sprint(portaltest.FreePort(t))
 		for address, certificate := range map[string]string{"http://:" + g[i].http: "", "https://:" + g[i].https: "tls " + certFile + " " + keyFile} {
-			fmt.Fprintf(&caddyfile, "%s {\n\tbind 127.0.0.1\n\t%s\n\t%s\n\treverse_proxy %s\n}\n", address, certificate, policy, portal.addr)
+			fmt.Fprintf(&caddyfile, "%s {\n\tbind 127.0.0.1\n\t%s\n\t%s\n\treverse_proxy %s\n}\n", address, certificate, policy, portal.Address)
 		}
 	}
 	startGateway(t, "http://127.0.0.1:"+g[policed].http, caddyfile.String())
@@ -215,7 +217,7 @@ func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
 			hosts = append(hosts, vectors[i].host())
 		}
 	}
-	portal, gates := startGates(t, hosts, func(path string) (a answer, ok bool) {
+	portal, gates := startGates(t, hosts, func(path string) (a portaltest.SiteAnswer, ok bool) {
 		id, act, _ := strings.Cut(strings.TrimPrefix(path, "/a/"), "/")
 		v := byID[id]
 		if v == nil || strings.HasPrefix(act, "read") {
@@ -225,11 +227,11 @@ func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
 		if act == "set" {
 			lines = v.Lines
 			for _, line := range v.Headers {
-				a.header = append(a.header, raw(line))
+				a.Header = append(a.Header, raw(line))
 			}
 		}
 		for _, line := range lines {
-			a.header = append(a.header, "Set-Cookie: "+raw(line))
+			a.Header = append(a.Header, "Set-Cookie: "+raw(line))
 		}
 		return a, true
 	})
@@ -268,7 +270,7 @@ func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
 					if err := visit(profile, gates.url(direct, v.HTTPS, v.host(), path)); err != nil {
 						return fmt.Errorf("%s, after: %w", v.ID, err)
 					}
-					sent, _ := portal.received(path)
+					sent, _ := portal.Received(path)
 					restore(of(after[gate], v.site()), after[gate], sent)
 				}
 				return nil
@@ -375,7 +377,7 @@ func TestChromiumSendsWhatIsReadAsCookies(t *testing.T) {
 		byID[vectors[i].ID] = &vectors[i]
 		hosts = append(hosts, vectors[i].host())
 	}
-	portal, gates := startGates(t, hosts, func(path string) (a answer, ok bool) {
+	portal, gates := startGates(t, hosts, func(path string) (a portaltest.SiteAnswer, ok bool) {
 		id, act, _ := strings.Cut(strings.TrimPrefix(path, "/a/"), "/")
 		v := byID[id]
 		if v == nil {
@@ -384,10 +386,10 @@ func TestChromiumSendsWhatIsReadAsCookies(t *testing.T) {
 		switch act {
 		case "set":
 			for _, line := range v.Lines {
-				a.header = append(a.header, "Set-Cookie: "+raw(line))
+				a.Header = append(a.Header, "Set-Cookie: "+raw(line))
 			}
 		case "page":
-			a.body = "<!doctype html><title>portal</title>"
+			a.Body = "<!doctype html><title>portal</title>"
 		}
 		return a, true
 	})
@@ -400,7 +402,7 @@ func TestChromiumSendsWhatIsReadAsCookies(t *testing.T) {
 			if err := visit(profile, gates.url(gate, gate != direct, v.host(), path)); err != nil {
 				t.Fatalf("%s: %v", v.ID, err)
 			}
-			got, ok := portal.received(path)
+			got, ok := portal.Received(path)
 			if !ok {
 				t.Fatalf("%s: the portal was not asked", v.ID)
 			}

@@ -9,14 +9,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
 // `caddy cookie-policy` as an operator types it: two gateways in front of one portal, one answer, and the exit status that a scheduler looks at.
 func TestCommand(t *testing.T) {
-	portal := freePort(t)
+	portal := portaltest.FreePort(t)
 	var admins, sites []string
 	for range 2 {
-		admin, site := freePort(t), freePort(t)
+		admin, site := portaltest.FreePort(t), portaltest.FreePort(t)
 		dir := t.TempDir()
 		config := filepath.Join(dir, "Caddyfile")
 		caddyfile := fmt.Sprintf("{\nadmin 127.0.0.1:%d\npersist_config off\nstorage file_system %s\nlog {\noutput file %s\n}\nlog audit {\noutput file %s\ninclude http.handlers.cookie_policy.audit\n}\n}\n"+

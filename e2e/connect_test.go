@@ -3,31 +3,24 @@ package e2e
 //lint:file-ignore SA1019 net/http's own transport refuses the pseudo-header of an extended CONNECT
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/quic-go/quic-go"
-	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/net/http2"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
 // A WebSocket over HTTP/2 and HTTP/3 begins with a CONNECT, whose 200 carries the cookies of the portal's 101 that the policy lets through.
 // Afterwards bytes flow both ways, untouched and at once.
 func TestExtendedConnect(t *testing.T) {
-	portal := startSocketPortal(t, func(conn net.Conn, in *bufio.Reader) {
-		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"+
-			"Set-Cookie: "+google+"\r\nSet-Cookie: "+session+"\r\nset-cookie: "+unlisted+"\r\n\r\n\x81\x05hello")
-		io.Copy(conn, in)
-	})
+	portal := portaltest.StartWebSocket(t)
 	addresses := map[string]string{}
 	var sites string
 	var urls []string
@@ -36,7 +29,7 @@ func TestExtendedConnect(t *testing.T) {
 		"logged":         "log {\noutput discard\n}\ncookie_policy opendatasoft\n",
 		"through encode": "cookie_policy opendatasoft\nencode gzip\n",
 	} {
-		port := freePort(t)
+		port := portaltest.FreePort(t)
 		addresses[name] = fmt.Sprintf("127.0.0.1:%d", port)
 		site := fmt.Sprintf("https://localhost:%d", port)
 		urls = append(urls, site)
@@ -54,17 +47,7 @@ func TestExtendedConnect(t *testing.T) {
 				if resp.StatusCode != 200 || !slices.Equal(resp.Header["Set-Cookie"], []string{session}) {
 					t.Errorf("got %s with %q", resp.Status, resp.Header["Set-Cookie"])
 				}
-				want := "\x81\x05hello"
-				for range 3 {
-					got := make([]byte, len(want))
-					if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != want {
-						t.Fatalf("got the frame %q, want %q (%v)", got, want, err)
-					}
-					want = "\x82\x7e\x01\x00Set-Cookie: " + google + "\r\n\r\n" + strings.Repeat("\x00\xff", 100)
-					if _, err := io.WriteString(out, want); err != nil {
-						t.Fatal(err)
-					}
-				}
+				portaltest.ExchangeFrames(t, "the stream", out, resp.Body)
 			})
 		}
 	}
@@ -81,7 +64,7 @@ func connectRequest(address string) *http.Request {
 
 func connectHTTP2(t testing.TB, ctx context.Context, address string) (*http.Response, io.Writer) {
 	t.Helper()
-	transport := &http2.Transport{TLSClientConfig: anyCertificate()}
+	transport := &http2.Transport{TLSClientConfig: portaltest.AnyCertificate()}
 	t.Cleanup(transport.CloseIdleConnections)
 	in, out := io.Pipe()
 	t.Cleanup(func() { out.Close() })
@@ -97,14 +80,7 @@ func connectHTTP2(t testing.TB, ctx context.Context, address string) (*http.Resp
 
 func connectHTTP3(t testing.TB, ctx context.Context, address string) (*http.Response, io.Writer) {
 	t.Helper()
-	conf := anyCertificate()
-	conf.NextProtos = []string{http3.NextProtoH3}
-	conn, err := quic.DialAddr(ctx, address, conf, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), "") })
-	client := new(http3.Transport).NewClientConn(conn)
+	client := dialHTTP3(t, ctx, address)
 	select {
 	case <-client.ReceivedSettings():
 	case <-ctx.Done():

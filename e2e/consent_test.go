@@ -16,6 +16,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
 // browsing is someone with a real browser, at one site.
@@ -97,7 +99,7 @@ type sites struct{ http, https string }
 // startConsentGateway runs a gateway with a policy in front of a portal, for any host name.
 func startConsentGateway(t *testing.T, host, certFile, keyFile, policy, portal string) sites {
 	t.Helper()
-	plain, secure := freePort(t), freePort(t)
+	plain, secure := portaltest.FreePort(t), portaltest.FreePort(t)
 	var caddyfile strings.Builder
 	for address, certificate := range map[string]string{fmt.Sprintf("http://:%d", plain): "", fmt.Sprintf("https://:%d", secure): "tls " + certFile + " " + keyFile} {
 		fmt.Fprintf(&caddyfile, "%s {\n\tbind 127.0.0.1\n\t%s\n\t%s\n\treverse_proxy %s\n}\n", address, certificate, policy, portal)
@@ -110,7 +112,7 @@ func startConsentGateway(t *testing.T, host, certFile, keyFile, policy, portal s
 // the browser's jar. Django knows itself as localhost.
 func TestConsentInChromium(t *testing.T) {
 	const host = "data.portal.test"
-	_, certFile, keyFile := newCertificate(t, []string{host})
+	_, certFile, keyFile := portaltest.NewCertificate(t, host)
 	django := startDjango(t) + " {\n\t\theader_up Host localhost\n\t}"
 	byChoice := startConsentGateway(t, host, certFile, keyFile, "cookie_policy opendatasoft matomo", django)
 	anonymous := startConsentGateway(t, host, certFile, keyFile, "cookie_policy opendatasoft {\n\t\tpreset matomo {\n\t\t\tanonymous\n\t\t}\n\t\tsignal gpc statistical\n\t}", django)
@@ -188,23 +190,23 @@ func TestConsentInChromium(t *testing.T) {
 // Every kind of cookie that a tracker may have left is gone after the next page, and what is the portal's own or the visitor's stays.
 func TestChromiumForgetsRefusedCookies(t *testing.T) {
 	const host, elsewhere = "data.portal.test", "embedder.example.test"
-	certificate, certFile, keyFile := newCertificate(t, []string{host, elsewhere})
+	certificate, certFile, keyFile := portaltest.NewCertificate(t, host, elsewhere)
 	const html = "<!doctype html><title>portal</title>"
 	planted := map[string][]string{
 		"own": {"sessionid=1; Path=/; HttpOnly", "csrftoken=2; Path=/; SameSite=Lax", "django_language=fr; Path=/; Max-Age=1000", "cookies_preferences={}; Path=/; Max-Age=1000", "campaign=spring; Path=/"},
 	}
-	portal := startRawPortal(t, certificate, func(path string) (a answer, ok bool) {
+	portal := portaltest.StartSite(t, certificate, func(path string) (a portaltest.SiteAnswer, ok bool) {
 		if path == "/favicon.ico" { // no page: over HTTP only its type tells
 			return a, false
 		}
 		for _, line := range planted[strings.TrimPrefix(path, "/plant/")] {
-			a.header = append(a.header, "Set-Cookie: "+line)
+			a.Header = append(a.Header, "Set-Cookie: "+line)
 		}
-		a.body = html
+		a.Body = html
 		return a, true
 	})
 	gateway := startConsentGateway(t, host, certFile, keyFile,
-		"cookie_policy opendatasoft {\n\t\tallow third_party tracker *-tracker {\n\t\t\tdomain portal.test\n\t\t\tpath / /app\n\t\t}\n\t}", portal.addr)
+		"cookie_policy opendatasoft {\n\t\tallow third_party tracker *-tracker {\n\t\t\tdomain portal.test\n\t\t\tpath / /app\n\t\t}\n\t}", portal.Address)
 	profile := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(profile, "Default"), 0o700); err != nil {
 		t.Fatal(err)
@@ -264,7 +266,7 @@ func TestChromiumForgetsRefusedCookies(t *testing.T) {
 	// The portal sets cookies at an address of its own: cookies know no ports.
 	address := func(origin string) string {
 		scheme, _, _ := strings.Cut(origin, "://")
-		return scheme + "://" + host + ":" + portal.port()
+		return scheme + "://" + host + ":" + portal.Port()
 	}
 	plant := func(b *browsing, i int, v *variant) string {
 		b.Helper()
@@ -280,7 +282,7 @@ func TestChromiumForgetsRefusedCookies(t *testing.T) {
 	}
 	unread := func(t *testing.T, path, name string) {
 		t.Helper()
-		lines, ok := portal.received(path)
+		lines, ok := portal.Received(path)
 		if !ok || strings.Contains(strings.Join(lines, "; "), name+"=") {
 			t.Errorf("the portal was asked for %s: %t, with %q", path, ok, lines)
 		}
@@ -315,7 +317,7 @@ func TestChromiumForgetsRefusedCookies(t *testing.T) {
 	}
 	t.Run("a frame on another site", func(t *testing.T) {
 		b := &browsing{t, chromium, gateway.https} // a profile of its own is a private window's, in which frames of other sites get no cookies
-		b.run(chromedp.Navigate("https://" + net.JoinHostPort(elsewhere, portal.port()) + "/"))
+		b.run(chromedp.Navigate("https://" + net.JoinHostPort(elsewhere, portal.Port()) + "/"))
 		frame := func(url string) {
 			b.script(fmt.Sprintf("new Promise(done => { const f = document.createElement('iframe'); f.onload = () => done(true); f.src = %q; document.body.append(f) })", url), nil)
 		}

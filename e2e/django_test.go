@@ -18,12 +18,14 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
 // startDjango runs the Django portal, and returns its address.
 func startDjango(t *testing.T) string {
 	t.Helper()
-	port := strconv.Itoa(freePort(t))
+	port := strconv.Itoa(portaltest.FreePort(t))
 	// Debian's own interpreter: no other one sees Debian's Django.
 	start(t, exec.Command(need(t, "/usr/bin/python3"), "portal/portal.py", port, t.TempDir()))
 	addr := net.JoinHostPort("127.0.0.1", port)
@@ -36,7 +38,7 @@ func startDjango(t *testing.T) string {
 // that is reached over plain HTTP.
 func gatewayBefore(t *testing.T, upstream, policy string) string {
 	t.Helper()
-	gateway := fmt.Sprintf("https://localhost:%d", freePort(t))
+	gateway := fmt.Sprintf("https://localhost:%d", portaltest.FreePort(t))
 	startGateway(t, gateway, fmt.Sprintf("%s {\n\tbind 127.0.0.1\n\t%s\n\treverse_proxy %s\n}\n", gateway, policy, upstream))
 	return gateway
 }
@@ -311,7 +313,7 @@ func TestDjangoMessages(t *testing.T) {
 // The lines that a visitor receives are, byte for byte and in their order, those that Django wrote: all of them but the trackers'.
 func TestDjangoBytes(t *testing.T) {
 	portal, written := record(t, startDjango(t))
-	gateway := fmt.Sprintf("localhost:%d", freePort(t))
+	gateway := fmt.Sprintf("localhost:%d", portaltest.FreePort(t))
 	startGateway(t, "http://"+gateway, fmt.Sprintf("http://%s {\n\tbind 127.0.0.1\n\tcookie_policy opendatasoft\n\treverse_proxy %s\n}\n", gateway, portal))
 	visited, arrived := record(t, gateway)
 	before := len(written.setCookie()) // what was sent to see whether the gateway answers
@@ -354,39 +356,23 @@ type tape struct {
 // record relays TCP to an address, and keeps what comes back. The tape makes sense of visitors who do one thing after the other.
 func record(t *testing.T, to string) (addr string, kept *tape) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	kept = new(tape)
-	var relays sync.WaitGroup
-	relays.Go(func() {
-		for {
-			visitor, err := l.Accept()
-			if err != nil {
-				return // closed, below
-			}
-			server, err := net.Dial("tcp", to)
-			if err != nil {
-				visitor.Close()
-				continue
-			}
-			relays.Go(func() {
-				defer server.Close()
-				_, _ = io.Copy(server, visitor)
-			})
-			relays.Go(func() {
-				defer visitor.Close()
-				// Kept before it goes on: whoever has read an answer finds it on the tape.
-				_, _ = io.Copy(visitor, io.TeeReader(server, kept))
-			})
+	relay := portaltest.Listen(t, func(visitor net.Conn) {
+		server, err := net.Dial("tcp", to)
+		if err != nil {
+			return
 		}
+		var sending sync.WaitGroup
+		sending.Go(func() {
+			defer server.Close()
+			_, _ = io.Copy(server, visitor)
+		})
+		// Kept before it goes on: whoever has read an answer finds it on the tape.
+		_, _ = io.Copy(visitor, io.TeeReader(server, kept))
+		visitor.Close()
+		sending.Wait()
 	})
-	t.Cleanup(func() {
-		l.Close()
-		relays.Wait()
-	})
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_, port, _ := net.SplitHostPort(relay)
 	return net.JoinHostPort("localhost", port), kept
 }
 

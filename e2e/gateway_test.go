@@ -6,12 +6,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -48,17 +49,6 @@ func need(t testing.TB, names ...string) string {
 	return ""
 }
 
-// freePort returns a TCP port of the loopback interface that nobody listens on.
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // start runs a program until the test ends, when it is asked to stop, and killed if it does not. What it printed is shown if the test failed.
 func start(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
@@ -79,19 +69,64 @@ func start(t testing.TB, cmd *exec.Cmd) {
 	})
 }
 
-// startGateway runs the Caddy under test with a Caddyfile, whose global options it writes itself, and returns when url answers, whatever it answers.
-func startGateway(t testing.TB, url, caddyfile string) {
+// startGateway runs the Caddy under test with sites, and returns when url answers, whatever it answers.
+func startGateway(t testing.TB, url, sites string) {
+	t.Helper()
+	startSites(t, caddy, "", sites, []string{url})
+}
+
+// buildHandler builds the Caddy under test once more, with the directive test_handler in it.
+var buildHandler = sync.OnceValues(func() (string, error) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Dir(caddy)
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
+		filepath.Join(root, "cmd", "caddy", "handler.go"): filepath.Join(root, "e2e", "testdata", "handler.go"),
+	}})
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "caddy-with-handler")
+	out, err := exec.Command("go", "build", "-C", root, "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, "./cmd/caddy").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("building the gateway: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+// caddyWithHandler is the path of a Caddy that has the directive test_handler, too.
+func caddyWithHandler(t testing.TB) string {
+	t.Helper()
+	binary, err := buildHandler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+// startSites runs a Caddy with sites, and with global options beside those that every test needs, and returns its process when all urls answer.
+func startSites(t testing.TB, binary, options, sites string, urls []string, env ...string) *os.Process {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "Caddyfile")
-	options := fmt.Sprintf("{\n\tadmin off\n\tpersist_config off\n\tskip_install_trust\n\tlocal_certs\n\tauto_https disable_redirects\n\tstorage file_system %s\n}\n", dir)
-	if err := os.WriteFile(config, []byte(options+caddyfile), 0o600); err != nil {
+	options = fmt.Sprintf("{\nadmin off\npersist_config off\nskip_install_trust\nlocal_certs\nauto_https disable_redirects\ndefault_bind 127.0.0.1\n"+
+		"grace_period 1s\nstorage file_system %s\n%s\n}\n", dir, options)
+	if err := os.WriteFile(config, []byte(options+sites), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(caddy, "run", "--adapter", "caddyfile", "--config", config)
+	cmd := exec.Command(binary, "run", "--adapter", "caddyfile", "--config", config)
 	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
+	cmd.Env = append(cmd.Env, env...)
 	start(t, cmd)
-	waitFor(t, url)
+	for _, url := range urls {
+		waitFor(t, url)
+	}
+	return cmd.Process
 }
 
 // waitFor returns when a server answers at url, whatever it answers.

@@ -11,12 +11,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
 // gRPC passes through whole: messages both ways, one at a time; status and metadata in the trailers, or in the only header where there is no
 // message. Cookies among them are subject to the policy.
 func TestGRPC(t *testing.T) {
-	portal := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+	portal := portaltest.StartHandler(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Set-Cookie"] = []string{google, session}
 		w.Header().Set("Content-Type", "application/grpc")
 		if r.ProtoMajor != 2 || r.Header.Get("Te") != "trailers" {
@@ -50,13 +52,13 @@ func TestGRPC(t *testing.T) {
 			w.Header()[prefix+key] = values
 		}
 	})
-	encrypted, clear := freePort(t), freePort(t)
+	encrypted, clear := portaltest.FreePort(t), portaltest.FreePort(t)
 	site := "cookie_policy opendatasoft\nreverse_proxy h2c://" + portal
 	startSites(t, caddy, "servers {\nprotocols h1 h2 h2c\n}",
 		fmt.Sprintf("https://localhost:%d {\n%s\n}\nhttp://localhost:%d {\nlog {\noutput discard\n}\n%s\n}\n", encrypted, site, clear, site),
 		[]string{fmt.Sprintf("https://localhost:%d", encrypted), fmt.Sprintf("http://localhost:%d", clear)})
 	for protocol, base := range map[string]string{"h2": fmt.Sprintf("https://127.0.0.1:%d", encrypted), "h2c": fmt.Sprintf("http://127.0.0.1:%d", clear)} {
-		transport := &http.Transport{TLSClientConfig: anyCertificate(), Protocols: new(http.Protocols)}
+		transport := &http.Transport{TLSClientConfig: portaltest.AnyCertificate(), Protocols: new(http.Protocols)}
 		transport.Protocols.SetHTTP2(protocol == "h2")
 		transport.Protocols.SetUnencryptedHTTP2(protocol == "h2c")
 		t.Cleanup(transport.CloseIdleConnections)

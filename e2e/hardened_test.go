@@ -12,6 +12,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
 // A portal that knows itself as portal.example.test, visited as data.city.test. What the operator asked for is what Chromium has in its jar.
@@ -47,8 +49,8 @@ func TestHardenedCookies(t *testing.T) {
 	t.Cleanup(portal.Close)
 
 	const host = "data.city.test"
-	_, certFile, keyFile := newCertificate(t, []string{host})
-	clear, tls, unpoliced := freePort(t), freePort(t), freePort(t)
+	_, certFile, keyFile := portaltest.NewCertificate(t, host)
+	clear, tls, unpoliced := portaltest.FreePort(t), portaltest.FreePort(t), portaltest.FreePort(t)
 	startGateway(t, fmt.Sprintf("http://127.0.0.1:%d/", clear), fmt.Sprintf(`(portal) {
 	bind 127.0.0.1
 	reverse_proxy %s

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go/http3"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
 // A body of 1 GiB streams through the gateway whole, and the gateway needs no more memory for it than for a small one.
@@ -28,7 +30,7 @@ func TestLargeBody(t *testing.T) {
 	for range size / len(part) {
 		sum.Write(part)
 	}
-	portal := startUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+	portal := portaltest.StartHandler(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Set-Cookie"] = []string{google, session}
 		if r.URL.Path == "/small" {
 			return
@@ -42,15 +44,15 @@ func TestLargeBody(t *testing.T) {
 			}
 		}
 	})
-	encrypted, clear := freePort(t), freePort(t)
+	encrypted, clear := portaltest.FreePort(t), portaltest.FreePort(t)
 	site := "cookie_policy opendatasoft\nreverse_proxy " + portal
 	gateway := startSites(t, caddy, "",
 		fmt.Sprintf("https://localhost:%d {\n%s\n}\nhttp://localhost:%d {\nlog {\noutput discard\n}\n%s\n}\n", encrypted, site, clear, site),
 		[]string{fmt.Sprintf("https://localhost:%d", encrypted), fmt.Sprintf("http://localhost:%d", clear)})
 
 	one := &http.Transport{DisableCompression: true}
-	two := &http.Transport{TLSClientConfig: anyCertificate(), ForceAttemptHTTP2: true, DisableCompression: true}
-	three := &http3.Transport{TLSClientConfig: anyCertificate(), DisableCompression: true}
+	two := &http.Transport{TLSClientConfig: portaltest.AnyCertificate(), ForceAttemptHTTP2: true, DisableCompression: true}
+	three := &http3.Transport{TLSClientConfig: portaltest.AnyCertificate(), DisableCompression: true}
 	t.Cleanup(one.CloseIdleConnections)
 	t.Cleanup(two.CloseIdleConnections)
 	t.Cleanup(func() { three.Close() })
@@ -64,7 +66,7 @@ func TestLargeBody(t *testing.T) {
 		{"HTTP/2.0", two, fmt.Sprintf("https://127.0.0.1:%d", encrypted), "/"},
 		{"HTTP/3.0", three, fmt.Sprintf("https://127.0.0.1:%d", encrypted), "/"},
 	} {
-		ask(t, c.client, http.MethodGet, c.url+"/small", nil)
+		portaltest.Ask(t, c.client, http.MethodGet, c.url+"/small", nil, nil)
 		before := peak(t, gateway)
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+c.path, nil)
