@@ -96,7 +96,7 @@ func TestReportModeChangesNoByte(t *testing.T) {
 				}
 			}
 			if wires[enforcer.ModeReport] != wires[""] {
-				t.Errorf("with the module:\n%q\nwithout:\n%q", wires[enforcer.ModeReport], wires[""])
+				t.Error(difference(wires[enforcer.ModeReport], wires[""]))
 			}
 			twice := c.what == "an error route" // where two policies judge one after the other, an enforcing one leaves nothing to the second
 			if !twice && numbers[enforcer.ModeReport] != numbers[enforcer.ModeEnforce] || numbers[enforcer.ModeReport] == "map[]" {
@@ -130,4 +130,15 @@ debug|city|_pk_id.1|expire|expired|statistical _pk_id*
 	want(t, "the inventory", slices.Sorted(maps.Keys(got)), []string{"read _pk_id.1", "read sessionid", "read stray", "set _ga", "set _gid", "set _pk_id.1.1fff", "set sessionid"})
 	want(t, "a removal", got["read _pk_id.1"].Verdicts, map[string]uint64{"expired": 1, "refused": 1})
 	want(t, "the mode", caddytest.Pick(w.Log("all.log", appLog, "cookie policy in force"), "mode"), "report\n")
+}
+
+// difference says where two wires differ, and shows both.
+func difference(with, without string) string {
+	at := 0
+	for at < min(len(with), len(without)) && with[at] == without[at] {
+		at++
+	}
+	around := func(wire string) string { return wire[max(0, at-100):min(len(wire), at+100)] }
+	return fmt.Sprintf("at byte %d there is, with the module:\n%q\nwithout:\n%q\nAll that there is with the module:\n%q\nwithout:\n%q",
+		at, around(with), around(without), with, without)
 }
