@@ -1,11 +1,14 @@
 package cookiepolicy
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
@@ -78,20 +81,50 @@ func TestPlaceholdersUnknownKey(t *testing.T) {
 	}
 }
 
-// Where policies lie in one another, or an error route has one of its own, the innermost answers, and its response says that it depends on the
-// visitor's choice.
+// Where policies lie in one another, or an error route has one of its own, the innermost answers, and its response says that
+// it depends on the visitor's choice. After an error its routes still ask the policy in which the error came up.
 func TestPlaceholdersInnermostPolicy(t *testing.T) {
-	const inner = "cookie_policy {\nallow third_party x {\nconsent k\n}\npreference mine\nunlisted pass\n}\nheader X-Consent {http.cookie_policy.consent.k}\n"
-	for name, directives := range map[string]string{
-		"one in another":                         "route {\ncookie_policy opendatasoft {\nallow third_party y {\nconsent k\n}\nunlisted pass\n}\n" + inner + "respond ok\n}",
-		"one in an error route":                  "cookie_policy opendatasoft {\nallow third_party y {\nconsent k\n}\nunlisted pass\n}\nerror 500\nhandle_errors {\n" + inner + "respond oops\n}",
-		"one behind another that has ended well": "route {\n@never path /never\nroute @never {\ncookie_policy opendatasoft\n}\n" + inner + "respond ok\n}",
+	const (
+		outer  = "cookie_policy opendatasoft {\nallow third_party y {\nconsent k\n}\nunlisted pass\n}\n"
+		policy = "cookie_policy {\nallow third_party x {\nconsent k\n}\npreference mine\nunlisted pass\n}\n"
+		shown  = "header X-Consent {http.cookie_policy.consent.k}\n"
+		inner  = policy + shown
+	)
+	for _, c := range []struct {
+		name, directives string
+		want             string
+		vary             bool
+	}{
+		{"one in another", "route {\n" + outer + inner + "respond ok\n}", "granted", true},
+		{"one in an error route", outer + "error 500\nhandle_errors {\n" + inner + "respond oops\n}", "granted", true},
+		{"one behind another that has ended well", "route {\n@never path /never\nroute @never {\ncookie_policy opendatasoft\n}\n" + inner + "respond ok\n}", "granted", true},
+		{"an error in the inner one", "route {\n" + outer + policy + "error 500\n}\nhandle_errors {\n" + shown + "respond oops\n}", "granted", false},
+		{"an error in the inner one, and a policy of its route", "route {\n" + outer + policy + "error 500\n}\nhandle_errors {\n" + outer + shown + "respond oops\n}", "refused", true},
+		{"an error in the outer one", "route {\n" + outer + "@never path /never\nroute @never {\n" + policy + "}\nerror 500\n}\nhandle_errors {\n" + shown + "respond oops\n}", "refused", false},
+		{"an error of the portal", "route {\n" + outer + "reverse_proxy 127.0.0.1:1\n}\nhandle_errors {\n" + shown + "respond oops\n}", "refused", false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			raw := caddytest.Start(t, directives).Get(t, `mine={"k":true}; cookies_preferences={"k":false}`).Raw
-			if !strings.Contains(raw, "\r\nX-Consent: granted\r\n") || !strings.Contains(raw, "\r\nVary: Cookie\r\n") {
-				t.Errorf("the answer is %q", raw)
+		t.Run(c.name, func(t *testing.T) {
+			got := caddytest.Start(t, c.directives).Get(t, `mine={"k":true}; cookies_preferences={"k":false}`)
+			if !slices.Equal(got.Field("X-Consent"), []string{c.want}) || c.vary && !slices.Contains(got.Field("Vary"), "Cookie") {
+				t.Errorf("the answer is %q, want %s", got.Raw, c.want)
 			}
 		})
+	}
+}
+
+// What runs in the outer policy after the inner one has ended well asks the outer one.
+func TestPlaceholdersAfterTheInnerPolicy(t *testing.T) {
+	const directives = "route {\ncookie_policy opendatasoft {\nallow third_party y {\nconsent k\n}\nunlisted pass\n}\n" +
+		"log_append seen {http.cookie_policy.consent.k}\n" +
+		"cookie_policy {\nallow third_party x {\nconsent k\n}\npreference mine\nunlisted pass\n}\n%s\n}"
+	for ending, want := range map[string]string{"respond ok": "refused", "error 500": "granted"} {
+		w := caddytest.StartInstance(t, fmt.Sprintf(directives, ending))
+		w.Get("/", `Cookie: mine={"k":true}; cookies_preferences={"k":false}`)
+		if err := caddy.Stop(); err != nil { // the access log is written once the answer is out
+			t.Fatal(err)
+		}
+		if got := caddytest.Pick(w.Log("all.log", "", "handled request"), "seen"); got != want+"\n" {
+			t.Errorf("%s: behind the inner policy the choice is %q, want %s", ending, got, want)
+		}
 	}
 }

@@ -131,9 +131,52 @@ func TestPreferencePersist(t *testing.T) {
 			t.Errorf("%q: got %q", lines, got)
 		}
 	}
-	public := caddytest.Start(t, "cookie_policy {\nallow necessary sessionid\npreference choice {\ntimestamp at\nmax_age 183d\npersist\n}\n}\nreverse_proxy "+portaltest.StartPortal(t, portaltest.Page("Cache-Control: public, max-age=600")).Address)
-	if got := public.Fetch(t, false, "localhost", "/", navigate, "Cookie: choice="+value); got.SetCookies() != nil || !slices.Equal(got.Field("Cache-Control"), []string{"public, max-age=600"}) {
-		t.Errorf("got %q, %q", got.SetCookies(), got.Field("Cache-Control"))
+}
+
+// A choice is not sent again with a response that shared caches may keep. The gateway makes private what the portal says
+// nothing of, unless shared_cache keep leaves that alone; what a portal tells a CDN counts for the CDN alone.
+func TestPreferencePersistAndSharedCaches(t *testing.T) {
+	cookie := fmt.Sprintf("Cookie: choice=%%7B%%22at%%22%%3A%d%%7D", time.Now().Add(-24*time.Hour).Unix())
+	const (
+		private = "Cache-Control: private"
+		public  = "Cache-Control: public, max-age=600"
+		expires = "Expires: Thu, 31 Dec 2099 23:59:59 GMT"
+	)
+	cdn := []string{"Surrogate-Control: max-age=600", "CDN-Cache-Control: max-age=600", "X-Accel-Expires: 600"}
+	type response struct {
+		header []string
+		sent   bool
+	}
+	cases := map[string][]response{
+		"protect": {{nil, true}, {[]string{private}, true}, {[]string{public}, false}, {[]string{expires}, false},
+			{[]string{"Cache-Control: no-store"}, true}, {[]string{"Cache-Control: max-age=60"}, false}},
+		"keep": {{nil, false}, {[]string{private}, true}, {[]string{public}, false}, {[]string{expires}, false},
+			{[]string{"Cache-Control: no-store"}, true}, {[]string{"Cache-Control: max-age=60"}, false}},
+	}
+	for _, field := range cdn {
+		cases["protect"] = append(cases["protect"], response{[]string{field}, false}, response{[]string{private, field}, true})
+		cases["keep"] = append(cases["keep"], response{[]string{field}, false}, response{[]string{private, field}, false})
+	}
+	for sharedCache, responses := range cases {
+		for _, c := range responses {
+			portal := portaltest.StartPortal(t, portaltest.Page(c.header...))
+			gateway := caddytest.Start(t, "cookie_policy {\nallow necessary sessionid\nshared_cache "+sharedCache+
+				"\npreference choice {\ntimestamp at\nmax_age 183d\npersist\n}\n}\nreverse_proxy "+portal.Address)
+			got := gateway.Fetch(t, false, "localhost", "/", navigate, cookie)
+			if sent := len(got.SetCookies()) > 0; sent != c.sent {
+				t.Errorf("%s, %q: the choice is sent again: %t, want %t", sharedCache, c.header, sent, c.sent)
+			}
+			for _, line := range c.header {
+				name, value, _ := strings.Cut(line, ": ")
+				want := []string{value}
+				if c.sent && sharedCache == "protect" && name != "Cache-Control" { // what is for one visitor is for no cache
+					want = nil
+				}
+				if got := got.Field(name); !slices.Equal(got, want) {
+					t.Errorf("%s, %q: %s is %q, want %q", sharedCache, c.header, name, got, want)
+				}
+			}
+		}
 	}
 }
 

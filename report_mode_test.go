@@ -132,6 +132,40 @@ debug|city|_pk_id.1|expire|expired|statistical _pk_id*
 	want(t, "the mode", caddytest.Pick(w.Log("all.log", appLog, "cookie policy in force"), "mode"), "report\n")
 }
 
+// A policy that only reports removes no cookie, and counts the removals that an enforcing one makes: once for each name,
+// with pages only, and not where the portal sets or deletes the cookie itself.
+func TestReportModeExpire(t *testing.T) {
+	removal := "_ga=; Path=/" + expired
+	for _, c := range []struct {
+		what, response string
+		lines          []string
+		set, enforced  []string
+		expired        string
+	}{
+		{"a page", portaltest.Page("Set-Cookie: " + session), []string{navigate}, []string{session}, []string{session, removal}, "1"},
+		{"a page for a script", portaltest.Page(), []string{"Sec-Fetch-Mode: cors"}, nil, nil, ""},
+		{"no page", portaltest.Response("200 OK", nil, "x"), nil, nil, nil, ""},
+		{"a page that deletes it", portaltest.Page("Set-Cookie: _ga=; Max-Age=0"), []string{navigate}, []string{"_ga=; Max-Age=0"}, []string{"_ga=; Max-Age=0"}, ""},
+		{"a page that sets it in vain", portaltest.Page("Set-Cookie: " + google), []string{navigate}, []string{google}, []string{removal}, "1"},
+	} {
+		for mode, set := range map[string][]string{"report": c.set, "enforce": c.enforced} {
+			t.Run(c.what+", "+mode, func(t *testing.T) {
+				portal := portaltest.StartPortal(t, c.response)
+				w := caddytest.StartInstance(t, "cookie_policy opendatasoft google_analytics {\nname city\nmode "+mode+"\n}\nreverse_proxy "+portal.Address)
+				if got := w.Get("/", append(c.lines, "Cookie: _ga=1; _ga=2")...).SetCookies(); !slices.Equal(got, set) {
+					t.Errorf("got %q, want %q", got, set)
+				}
+				if got := w.Verdicts("city")["expire/statistical/expired"]; got != c.expired {
+					t.Errorf("counted are %q removals, want %q, among %v", got, c.expired, w.Verdicts("city"))
+				}
+				if sent := portal.Cookies(t); (len(sent) > 0) != (mode == "report") {
+					t.Errorf("the portal got %q", sent)
+				}
+			})
+		}
+	}
+}
+
 // difference says where two wires differ, and shows both.
 func difference(with, without string) string {
 	at := 0
