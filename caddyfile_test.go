@@ -29,11 +29,7 @@ func TestCaddyfileConfig(t *testing.T) {
 				t.Errorf("warning: %s", w)
 			}
 		}
-		var parsed caddy.Config
-		if err := json.Unmarshal(config, &parsed); err != nil {
-			t.Fatal(err)
-		}
-		if err := caddy.Validate(&parsed); err != nil {
+		if err := caddytest.Validate(config); err != nil {
 			t.Errorf("the JSON does not provision: %v", err)
 		}
 		return indent(t, handlerConfig(t, config))

@@ -1,14 +1,10 @@
 package cookiepolicy
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
@@ -65,46 +61,24 @@ func TestMendingSecure(t *testing.T) {
 
 // What can never act is refused at load: SameSite=None where no visitor comes over HTTPS.
 func TestProvisionSameSiteNone(t *testing.T) {
-	const (
-		none  = "cookie_policy {\nallow necessary a {\nsame_site none\n}\n}\n"
-		clear = "http://localhost:8080 {\n" + none + "}\n"
-		fault = `allow[0].same_site: "none": browsers take SameSite=None over HTTPS only, and this config has neither a server with TLS nor a proxy that it trusts to tell of HTTPS; ` +
-			`serve the site over HTTPS, name the proxies in front of it with trusted_proxies, or remove this`
-	)
-	secure := fmt.Sprintf("https://localhost:8443 {\n%s\nrespond ok\n}\n", caddytest.TLS())
-	for _, c := range []struct{ name, caddyfile, want string }{
-		{"in the clear", clear, fault},
-		{"without a name", ":8080 {\n" + none + "}", fault},
-		{"on a socket", "http://localhost {\nbind unix//tmp/x.sock\n" + none + "}", fault},
-		{"on several sites in the clear", clear + "http://other.example:8081 {\n" + none + "}", fault},
-		{"within a route", "http://localhost:8080 {\nroute /a {\n" + none + "}\n}", fault},
-		{"asked for with a preset, and with other faults", "http://localhost:8080 {\nroute {\ncookie_policy matomo {\npreset opendatasoft {\nsame_site none\n}\n}\n}\n}", strings.Replace(fault, "allow[0]", "presets[1]", 1)},
-		{"same_site lax", strings.ReplaceAll(clear, "none", "lax"), ""},
-		{"over HTTPS", strings.Replace(secure, "respond ok", none, 1), ""},
-		{"with a site of each kind", clear + secure, ""},
-		{"with a name, which gets HTTPS by itself", "data.city.example {\n" + none + "}", ""},
-		{"with a name, and no HTTPS by itself", "{\nauto_https off\n}\nhttp://data.city.example {\n" + none + "}", fault},
-		{"behind proxies that are trusted", "{\nservers {\ntrusted_proxies static private_ranges\n}\n}\n" + clear, ""},
-		{"behind a proxy on a socket", "{\nservers {\ntrusted_proxies_unix\n}\n}\n" + clear, ""},
-		{"behind a listener that may know more", "{\nservers {\nlistener_wrappers {\nproxy_protocol\n}\n}\n}\n" + clear, ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			config, _, err := caddytest.Adapt("{\n" + caddytest.Storage() + "\n}\n" + c.caddyfile)
-			if strings.HasPrefix(c.caddyfile, "{") {
-				config, _, err = caddytest.Adapt("{\n" + caddytest.Storage() + c.caddyfile[1:])
+	const fault = `.same_site: "none": browsers take SameSite=None over HTTPS only, and this config has neither a server ` +
+		`with TLS nor a proxy that it trusts to tell of HTTPS; serve the site over HTTPS, name the proxies in front of it ` +
+		`with trusted_proxies, or remove this`
+	for _, c := range readCases(t, "same_site_none") {
+		t.Run(c.Name, func(t *testing.T) {
+			options, sites := "{\n"+caddytest.Storage()+"\n", "}\n"+strings.ReplaceAll(c.Caddyfile, "CERTIFICATE", caddytest.TLS())
+			if more, found := strings.CutPrefix(c.Caddyfile, "{"); found {
+				sites = more
 			}
+			config, _, err := caddytest.Adapt(options + sites)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var parsed caddy.Config
-			if err := json.Unmarshal(config, &parsed); err != nil {
-				t.Fatal(err)
-			}
-			switch err := caddy.Validate(&parsed); {
-			case c.want == "" && err != nil:
+			switch err := caddytest.Validate(config); {
+			case c.Note("fault") == "" && err != nil:
 				t.Errorf("got %v, want no fault", err)
-			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
-				t.Errorf("got  %v\nwant %s", err, c.want)
+			case c.Note("fault") != "" && (err == nil || !strings.Contains(err.Error(), c.Note("fault")+fault)):
+				t.Errorf("got  %v\nwant %s", err, c.Note("fault")+fault)
 			}
 		})
 	}

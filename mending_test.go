@@ -33,46 +33,14 @@ func linesOver(t testing.TB, g portaltest.Gateway, cookie string) map[string][]s
 
 // Each word that mends something, as an operator writes it.
 func TestMending(t *testing.T) {
-	const granted = "cookies_preferences=%7B%22matomo%22%3Atrue%7D"
-	for _, c := range []struct {
-		name, policy, cookie string
-		send, want           []string
-		clear                []string // what arrives over plain HTTP, if that is something else
-	}{
-		{"max_age", "opendatasoft {\nallow necessary a b c d e {\nmax_age 1h\n}\n}", "",
-			[]string{"a=1; Path=/ ;Max-Age= 7200;HttpOnly", "b=1; max-age=60; Expires=Thu, 01 Jan 2099 00:00:00 GMT", "c=1", "d=; Max-Age=0", "e=1; Expires=Thu, 01-Jan-70 00:00:00 GMT", session},
-			[]string{"a=1; Path=/ ;Max-Age= 3600;HttpOnly", "b=1; max-age=60; Expires=Thu, 01 Jan 2099 00:00:00 GMT", "c=1", "d=; Max-Age=0", "e=1; Expires=Thu, 01-Jan-70 00:00:00 GMT", session}, nil},
-		{"max_age of a preset", "opendatasoft {\npreset matomo {\nmax_age 30d\n}\n}", granted,
-			[]string{matomo + "; Max-Age=34128000", session + "; Max-Age=34128000"}, []string{matomo + "; Max-Age=2592000", session + "; Max-Age=34128000"}, nil},
-		{"a lifetime that is declared", "{\nallow necessary a {\nlifetime 1d\n}\n}", "", []string{"a=1; Max-Age=86401"}, []string{"a=1; Max-Age=86401"}, nil},
-		{"lifetimes enforce", "{\nlifetimes enforce\nallow necessary a {\nlifetime 1d\n}\nallow necessary b {\nlifetime 1d\nmax_age 2d\n}\nallow necessary c\n}", "",
-			[]string{"a=1; Max-Age=999999", "b=1; Max-Age=999999", "c=1; Max-Age=999999"}, []string{"a=1; Max-Age=86400", "b=1; Max-Age=172800", "c=1; Max-Age=999999"}, nil},
-		{"lifetimes enforce, with the published ones", "opendatasoft matomo {\nlifetimes enforce\n}", granted, []string{matomo + "; Max-Age=63072000"}, []string{matomo + "; Max-Age=34128000"}, nil},
-		{"secure", "{\nallow necessary a b {\nsecure\n}\n}", "", []string{"a=1; Path=/", "b=1; SECURE"}, []string{"a=1; Path=/; Secure", "b=1; SECURE"}, []string{"a=1; Path=/", "b=1; SECURE"}},
-		{"http_only", "{\nallow necessary a b {\nhttp_only\n}\n}", "", []string{"a=1; Path=/", "b=1;httponly"}, []string{"a=1; Path=/; HttpOnly", "b=1;httponly"}, nil},
-		{"same_site lax", "{\nallow necessary a b c {\nsame_site lax\n}\n}", "",
-			[]string{"a=1", "b=1; SameSite=None; Secure", "c=1; SameSite=Strict"}, []string{"a=1; SameSite=Lax", "b=1; SameSite=Lax; Secure", "c=1; SameSite=Strict"}, nil},
-		{"same_site strict", "{\nallow necessary a b {\nsame_site strict\n}\n}", "", []string{"a=1", "b=1; samesite=LAX; Path=/"}, []string{"a=1; SameSite=Strict", "b=1; samesite=Strict; Path=/"}, nil},
-		{"same_site none", "{\nallow necessary a b {\nsame_site none\n}\n}", "",
-			[]string{"a=1", "b=1; SameSite=Lax"}, []string{"a=1; SameSite=None; Secure", "b=1; SameSite=Lax; Secure"}, []string{"a=1", "b=1; SameSite=Lax"}},
-		{"rewrite_domain to the visitor's host alone", "opendatasoft {\nrewrite_domain portal.example.org\n}", "",
-			[]string{"sessionid=1; Domain=.Portal.example.org; Path=/", "_ga=; domain=portal.example.org; Max-Age=0", "csrftoken=1; Domain=other.example.org"},
-			[]string{"sessionid=1; Path=/", "_ga=; Max-Age=0", "csrftoken=1; Domain=other.example.org"}, nil},
-		{"rewrite_domain to another", "opendatasoft {\nrewrite_domain portal.example.org city.example\nallow necessary __Host-a\n}", "",
-			[]string{"sessionid=1; Domain=portal.example.org; Path=/", "__Host-a=1; Secure; Path=/"}, []string{"sessionid=1; Domain=city.example; Path=/", "__Host-a=1; Secure; Path=/"}, nil},
-		{"conditions are judged before rewriting", "{\nrewrite_domain portal.example.org city.example\nallow necessary a b {\ndomain portal.example.org\n}\n}", "",
-			[]string{"a=1; Domain=portal.example.org", "b=1; Domain=city.example"}, []string{"a=1; Domain=city.example"}, nil},
-		{"nothing is configured", "opendatasoft", "",
-			[]string{" sessionid = x ;; max-AGE=99999999999 ; SameSite ; domain = .portal.example.org ;EXPIRES=1/2/2099; secure=no"},
-			[]string{"sessionid = x ;; max-AGE=99999999999 ; SameSite ; domain = .portal.example.org ;EXPIRES=1/2/2099; secure=no"}, nil},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			portal := portaltest.StartPortal(t, portaltest.Response("200 OK", c.send, "hello"))
-			gateway := caddytest.Start(t, "cookie_policy "+c.policy+"\nreverse_proxy "+portal.Address)
-			for protocol, got := range linesOver(t, gateway, c.cookie) {
-				want := c.want
-				if strings.HasPrefix(protocol, "clear") && c.clear != nil {
-					want = c.clear
+	for _, c := range readCases(t, "mending") {
+		t.Run(c.Name, func(t *testing.T) {
+			portal := portaltest.StartPortal(t, portaltest.Response("200 OK", c.Notes("send"), "hello"))
+			gateway := caddytest.Start(t, strings.ReplaceAll(c.Caddyfile, "PORTAL", portal.Address))
+			for protocol, got := range linesOver(t, gateway, c.Note("Cookie")) {
+				want := c.Notes("want")
+				if clear := c.Notes("want over HTTP"); strings.HasPrefix(protocol, "clear") && clear != nil {
+					want = clear
 				}
 				if !slices.Equal(got, want) {
 					t.Errorf("%s: got  %q\nwant %q", protocol, got, want)

@@ -2,6 +2,7 @@ package cookiepolicy
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,49 +23,27 @@ const (
 // What the policy lets through reaches the visitor byte for byte and in order, and nothing else does: whatever the lines look like, whatever
 // the status, and whatever the visitor stored.
 func TestHandlerSetCookie(t *testing.T) {
-	for _, c := range []struct {
-		name       string
-		policy     string
-		cookie     string // the request's Cookie header
-		send, want []string
-	}{
-		{"only what the policy names", "opendatasoft", "", []string{session, matomo, csrf, google, language, unlisted, choices}, []string{session, csrf, language, choices}},
-		{"all refused leaves no header", "opendatasoft", "", []string{matomo, google, unlisted}, nil},
-		{"statistics without a choice", "opendatasoft matomo", "", []string{matomo, session}, []string{session}},
-		{"statistics that were granted", "opendatasoft matomo", grantsMatomo, []string{google, matomo, session}, []string{matomo, session}},
-		{"statistics that were refused", "opendatasoft matomo", "cookies_preferences=%7B%22matomo%22%3Afalse%7D", []string{matomo}, nil},
-		{"a choice in plain JSON", "opendatasoft matomo", `cookies_preferences={"matomo":true}`, []string{matomo}, []string{matomo}},
-		{"a choice in quotes", "opendatasoft matomo", `cookies_preferences="%7B%22matomo%22%3Atrue%7D"`, []string{matomo}, []string{matomo}},
-		{"a choice given twice, and once refused", "opendatasoft matomo", grantsMatomo + "; cookies_preferences=%7B%22matomo%22%3Afalse%7D", []string{matomo}, nil},
-		{"a choice that cannot be read", "opendatasoft matomo", "cookies_preferences=yes", []string{matomo}, nil},
-		{"anonymous statistics without a choice", "opendatasoft {\npreset matomo {\nanonymous\n}\n}", "", []string{matomo}, []string{matomo}},
-		{"anonymous statistics that were refused", "opendatasoft {\npreset matomo {\nanonymous\n}\n}", "cookies_preferences=%7B%22matomo%22%3Afalse%7D", []string{matomo}, nil},
-		{"anonymous statistics where the choice cannot be read", "opendatasoft {\npreset matomo {\nanonymous\n}\n}", "cookies_preferences=%", []string{matomo}, nil},
-		{"a rule with a domain", "{\nallow necessary a b c d {\ndomain .Example.com\n}\n}", "",
-			[]string{"a=1", "b=1; Domain=EXAMPLE.com", "c=1; domain = .example.com", "d=1; Domain=sub.example.com"},
-			[]string{"a=1", "b=1; Domain=EXAMPLE.com", "c=1; domain = .example.com"}},
-		{"a rule with a path", "{\nallow necessary a b c {\npath /app\n}\n}", "",
-			[]string{"a=1; Path=/app", "b=1; Path=/app/x", "c=1"}, []string{"a=1; Path=/app", "c=1"}},
-		{"unlisted cookies pass where the policy says so", "opendatasoft {\nunlisted pass\nallow third_party _ga\n}", "", []string{unlisted, google, session}, []string{unlisted, session}},
-		{"deletions pass, whatever their name", "opendatasoft", "",
-			[]string{"_ga=; Max-Age=0", "_gid=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Domain=.example.com", "x=; Max-Age=60; Max-Age=-1", "y=; Max-Age=0; Max-Age=60"},
-			[]string{"_ga=; Max-Age=0", "_gid=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Domain=.example.com", "x=; Max-Age=60; Max-Age=-1"}},
-		{"lines that net/http would lose or rewrite", "opendatasoft", "",
-			[]string{`sessionid="a; Domain=x; b"`, "sessionid = a b,c ;Path = / ; Foo", "csrftoken=é\xff", "sessionid\u00a0=x", "=sessionid=x", "sessionid", `_ga=1, sessionid=2`, "SessionID=x"},
-			[]string{`sessionid="a; Domain=x; b"`, "sessionid = a b,c ;Path = / ; Foo", "csrftoken=é\xff"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			portal := portaltest.StartPortal(t, portaltest.Response("200 OK", c.send, "hello"))
-			gateway := caddytest.Start(t, "cookie_policy "+c.policy+"\nreverse_proxy "+portal.Address)
-			answer := gateway.Get(t, c.cookie)
-			if got := answer.SetCookies(); !slices.Equal(got, c.want) {
-				t.Errorf("got  %q\nwant %q", got, c.want)
+	for _, c := range readCases(t, "set_cookie") {
+		t.Run(c.Name, func(t *testing.T) {
+			portal := portaltest.StartPortal(t, portaltest.Response("200 OK", c.Notes("send"), "hello"))
+			gateway := caddytest.Start(t, strings.ReplaceAll(c.Caddyfile, "PORTAL", portal.Address))
+			answer := gateway.Get(t, c.Note("Cookie"))
+			if got := answer.SetCookies(); !slices.Equal(got, c.Notes("want")) {
+				t.Errorf("got  %q\nwant %q", got, c.Notes("want"))
 			}
 			if !strings.HasSuffix(answer.Raw, "hello") {
 				t.Errorf("the body is %q", answer.Raw)
 			}
 		})
 	}
+}
+
+// readCases reads an archive of cases from testdata, with the cookies in the places of their names.
+func readCases(t *testing.T, name string) []portaltest.Case {
+	t.Helper()
+	return portaltest.ReadCases(t, filepath.Join("testdata", name+".txtar"),
+		"SESSION", session, "CSRF", csrf, "LANGUAGE", language, "CHOICES", choices,
+		"MATOMO", matomo, "GOOGLE", google, "GRANTS", grantsMatomo)
 }
 
 // Five portals publish the policy; one gateway enforces it for all of them, under five names.

@@ -29,22 +29,11 @@ func TestHandlerEveryPath(t *testing.T) {
 // What Caddy itself and its other handlers set is filtered like what the portal sets.
 func TestHandlerCookiesOfOtherDirectives(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{google, session}, ""))
-	for name, c := range map[string]struct {
-		caddyfile string
-		want      []string
-	}{
-		"header":             {"cookie_policy opendatasoft\nheader Set-Cookie `" + google + "`\nrespond ok", nil},
-		"header, deferred":   {"cookie_policy opendatasoft\nheader >Set-Cookie `" + google + "`\nrespond ok", nil},
-		"header_down":        {"cookie_policy opendatasoft\nreverse_proxy " + portal.Address + " {\nheader_down +Set-Cookie `" + matomo + "`\n}", []string{session}},
-		"lb_policy cookie":   {"cookie_policy opendatasoft\nreverse_proxy " + portal.Address + " {\nlb_policy cookie lb secret\n}", []string{session}},
-		"handle_response":    {"cookie_policy opendatasoft\nreverse_proxy " + portal.Address + " {\nhandle_response {\ncopy_response_headers\nrespond ok\n}\n}", []string{session}},
-		"an error, no route": {"cookie_policy opendatasoft\nheader Set-Cookie `" + google + "`\nerror 500", nil},
-		"an error route": {"cookie_policy opendatasoft\nheader Set-Cookie `" + google + "`\nerror 500\nhandle_errors {\ncookie_policy opendatasoft\n" +
-			"header +Set-Cookie `" + matomo + "`\nheader +Set-Cookie `" + session + "`\nrespond oops\n}", []string{session}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := caddytest.Start(t, c.caddyfile).Get(t, "").SetCookies(); !slices.Equal(got, c.want) {
-				t.Errorf("got %q, want %q", got, c.want)
+	for _, c := range readCases(t, "other_directives") {
+		t.Run(c.Name, func(t *testing.T) {
+			gateway := caddytest.Start(t, strings.ReplaceAll(c.Caddyfile, "PORTAL", portal.Address))
+			if got := gateway.Get(t, "").SetCookies(); !slices.Equal(got, c.Notes("want")) {
+				t.Errorf("got %q, want %q", got, c.Notes("want"))
 			}
 		})
 	}

@@ -17,23 +17,9 @@ import (
 // The placeholder, in every kind of directive, and at no cost to caches where nobody reads it.
 func TestPlaceholders(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Page())
-	const key = "{http.cookie_policy.consent.matomo}"
-	for what, directives := range map[string]string{
-		"respond":            "respond " + key,
-		"header":             "header X-Consent " + key + "\nrespond {http.response.header.X-Consent}",
-		"map":                "map " + key + " {shown} {\ngranted granted\nrefused refused\ndefault undecided\n}\nrespond {shown}",
-		"vars":               "vars shown " + key + "\nrespond {vars.shown}",
-		"a matcher of vars":  "@granted vars " + key + " granted\n@refused vars " + key + " refused\nrespond @granted granted\nrespond @refused refused\nrespond undecided",
-		"expression":         "@granted expression `{http.cookie_policy.consent.matomo} == 'granted'`\n@refused expression `{http.cookie_policy.consent.matomo} == 'refused'`\nrespond @granted granted\nrespond @refused refused\nrespond undecided",
-		"handle":             "handle {\nrespond " + key + "\n}",
-		"rewrite":            "rewrite /" + key + "\nuri strip_prefix /\nrespond {path}",
-		"templates":          "header Content-Type text/html\ntemplates\nrespond `{{placeholder \"http.cookie_policy.consent.matomo\"}}`",
-		"an error route":     "error 500\nhandle_errors {\nrespond " + key + "\n}",
-		"within a route":     "route {\nrespond " + key + "\n}",
-		"request_header":     "request_header X-Consent " + key + "\nrespond {http.request.header.X-Consent}",
-		"a portal's own map": "reverse_proxy " + portal.Address + " {\nheader_up X-Consent " + key + "\nheader_down X-Consent {http.request.header.X-Consent}\n}",
-	} {
-		gateway := caddytest.Start(t, "cookie_policy opendatasoft matomo\n"+directives)
+	for _, c := range readCases(t, "placeholders") {
+		what := c.Name
+		gateway := caddytest.Start(t, "cookie_policy opendatasoft matomo\n"+strings.ReplaceAll(c.Caddyfile, "PORTAL", portal.Address))
 		for cookie, want := range map[string]string{
 			"": "undecided", grantsMatomo: "granted", "cookies_preferences=%7B%22matomo%22%3Afalse%7D": "refused", "cookies_preferences=x": "undecided",
 			grantsMatomo + "; cookies_preferences=%7B%22matomo%22%3Afalse%7D": "refused",

@@ -46,39 +46,19 @@ func Paths(t testing.TB) (paths []Path) {
 		setsCookies(w, r)
 		w.Header()["Set-Cookie"] = []string{Matomo, Unlisted} // too late for this response, and for no other one
 	}
-	lines := []string{"GOOGLE", Google, "SESSION", Session, "MATOMO", Matomo, "CSRF", CSRF}
-	plain := strings.NewReplacer(lines...)
-	for i := 1; i < len(lines); i += 2 {
-		lines[i] = "`" + lines[i] + "`"
-	}
-	quoted := strings.NewReplacer(append(lines,
+	cases := parseCases(t, pathsArchive,
 		"PORTAL", StartHandler(t, setsCookies),
 		"AUTH", StartHandler(t, authenticates),
 		"PHP", StartFastCGI(t, setsCookies),
-		"SITE", pathsSite(t))...)
-
-	for _, file := range ParseArchive(pathsArchive) {
-		p := Path{Name: file.Name, Directives: quoted.Replace(file.Text)}
-		for line := range strings.Lines(file.Text) {
-			comment, found := strings.CutPrefix(strings.TrimSpace(line), "# ")
-			if !found {
-				break
-			}
-			if cookie, found := strings.CutPrefix(comment, "Set-Cookie: "); found {
-				p.cookies = append(p.cookies, plain.Replace(cookie))
-				continue
-			}
-			status, body, _ := strings.Cut(comment, " ")
-			if body == "LONG" {
-				body = long
-			}
-			p.body = body
-			var err error
-			if p.status, err = strconv.Atoi(status); err != nil {
-				t.Fatalf("%s: %v", file.Name, err)
-			}
+		"SITE", pathsSite(t),
+		"LONG", long,
+		"GOOGLE", Google, "SESSION", Session, "MATOMO", Matomo, "CSRF", CSRF)
+	for _, c := range cases {
+		status, err := strconv.Atoi(c.Note("status"))
+		if err != nil {
+			t.Fatalf("%s: %v", c.Name, err)
 		}
-		paths = append(paths, p)
+		paths = append(paths, Path{c.Name, c.Caddyfile, status, c.Note("body"), c.Notes("Set-Cookie")})
 	}
 	return paths
 }
