@@ -26,9 +26,12 @@ func inventory(t testing.TB, w *caddytest.Instance, policy string) map[string]en
 	return items
 }
 
-// The inventory tells of each cookie what was met, since when, and goes on over reloads; clients cannot grow it, nor push out what the portal sets.
+// The inventory tells of each cookie what was met, since when, and goes on over reloads; clients
+// cannot grow it, nor push out what the portal sets.
 func TestAdminInventory(t *testing.T) {
-	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{"sessionid=1; Path=/; HttpOnly; Max-Age=1209600", "sessionid=2; Domain=.City.example; Path=/app; Secure; SameSite=LAX", google}, "hello"))
+	portal := portaltest.StartPortal(t,
+		portaltest.Response("200 OK", []string{"sessionid=1; Path=/; HttpOnly; Max-Age=1209600",
+			"sessionid=2; Domain=.City.example; Path=/app; Secure; SameSite=LAX", google}, "hello"))
 	site := "cookie_policy opendatasoft {\nname city\n%s\n}\nreverse_proxy " + portal.Address
 	before := time.Now().Add(-time.Second)
 	w := caddytest.StartInstance(t, fmt.Sprintf(site, ""))
@@ -48,39 +51,52 @@ func TestAdminInventory(t *testing.T) {
 	w.Reload(fmt.Sprintf(site, "mode report"))
 	w.Get("/", "Cookie: sessionid=1")
 	w.AskJSON("/cookie-policy/city/inventory", &second)
-	if first.Since.Before(before) || !second.Since.Equal(first.Since) || second.Digest == first.Digest || second.At.Before(first.At) {
-		t.Errorf("observed since %v, then since %v, at %v and %v", first.Since, second.Since, first.At, second.At)
+	if first.Since.Before(before) || !second.Since.Equal(first.Since) ||
+		second.Digest == first.Digest || second.At.Before(first.At) {
+		t.Errorf("observed since %v, then since %v, at %v and %v", first.Since, second.Since,
+			first.At, second.At)
 	}
 	items := inventory(t, w, "city")
 	item := items["set sessionid"]
-	want(t, "sessionid", fmt.Sprint(item.Category, item.Rule, item.Count, item.Verdicts, item.Hosts, item.Domains, item.Paths, item.SameSite, item.Lifetime, item.Session, item.Insecure, item.Scripted),
-		"necessarynecessary sessionid34 map[let_through:34] [localhost] [city.example] [/ /app] [lax] 1209600 true true true")
-	if item.First.Before(before) || item.Last.Before(item.First.Truncate(time.Second)) || item.First.After(time.Now()) {
+	want(t, "sessionid", fmt.Sprint(item.Category, item.Rule, item.Count, item.Verdicts, item.Hosts,
+		item.Domains, item.Paths, item.SameSite, item.Lifetime, item.Session, item.Insecure, item.Scripted),
+		"necessarynecessary sessionid34 map[let_through:34] [localhost] [city.example] [/ /app] "+
+			"[lax] 1209600 true true true")
+	if item.First.Before(before) || item.Last.Before(item.First.Truncate(time.Second)) ||
+		item.First.After(time.Now()) {
 		t.Errorf("met from %v to %v", item.First, item.Last)
 	}
 	want(t, "read", items["read sessionid"].Count, 2)
 	want(t, "nameless", items["read (nameless)"].Verdicts, map[string]uint64{"refused": 1})
 	want(t, "refused", items["set _ga"].Verdicts, map[string]uint64{"refused": 17})
 
-	for _, ask := range [][]string{{"/cookie-policy/city/inventory?format=csv"}, {"/cookie-policy/city/inventory", "Accept: text/csv"}} {
+	for _, ask := range [][]string{{"/cookie-policy/city/inventory?format=csv"},
+		{"/cookie-policy/city/inventory", "Accept: text/csv"}} {
 		_, header, body := w.Ask(http.MethodGet, ask[0], ask[1:]...)
 		rows, err := csv.NewReader(strings.NewReader(body)).ReadAll()
-		if err != nil || len(rows) != 1+len(second.Cookies) || header.Get("Content-Type") != "text/csv; charset=utf-8" {
+		if err != nil || len(rows) != 1+len(second.Cookies) ||
+			header.Get("Content-Type") != "text/csv; charset=utf-8" {
 			t.Fatalf("%d rows, %v, %v", len(rows), header, err)
 		}
-		i := slices.IndexFunc(rows, func(row []string) bool { return row[0] == "sessionid" && row[1] == "set" })
+		i := slices.IndexFunc(rows, func(row []string) bool {
+			return row[0] == "sessionid" && row[1] == "set"
+		})
 		row := map[string]string{}
 		for column, cell := range rows[i] {
 			row[rows[0][column]] = cell
 		}
-		want(t, "the CSV", fmt.Sprint(row["category"], row["rule"], row["count"], row["let_through"], row["refused"], row["domains"], row["paths"], row["lifetime"], row["session"], row["hosts"]),
+		want(t, "the CSV", fmt.Sprint(row["category"], row["rule"], row["count"],
+			row["let_through"], row["refused"], row["domains"], row["paths"], row["lifetime"],
+			row["session"], row["hosts"]),
 			"necessarynecessary sessionid34340city.example/ /app1209600truelocalhost")
 	}
 }
 
 // Where the portal and the policy differ, the gateway says so; where they do not, it says that.
 func TestAdminDrift(t *testing.T) {
-	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{session, csrf, language, "longer=1; Max-Age=90000; HttpOnly", "weaker=1; Domain=example", google, choices}, ""))
+	portal := portaltest.StartPortal(t,
+		portaltest.Response("200 OK", []string{session, csrf, language,
+			"longer=1; Max-Age=90000; HttpOnly", "weaker=1; Domain=example", google, choices}, ""))
 	w := caddytest.StartInstance(t, `cookie_policy {
 		name city
 		allow necessary sessionid csrftoken django_language
@@ -110,7 +126,8 @@ unlisted sent: met on read, at localhost
 weaker weaker: sent without HttpOnly
 weaker weaker: sent with Domain=example, declared are city.example`)
 
-	well := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{session, csrf, language, choices}, ""))
+	well := portaltest.StartPortal(t,
+		portaltest.Response("200 OK", []string{session, csrf, language, choices}, ""))
 	w.Reload("cookie_policy opendatasoft\nreverse_proxy " + well.Address)
 	w.Get("/", "Cookie: sessionid=1; django_language=fr; cookies_preferences=1; csrftoken=1")
 	var policies []policyInForce
@@ -158,7 +175,8 @@ func TestAdminRoutes(t *testing.T) {
 	var policies []policyInForce
 	w.AskJSON("/cookie-policy/policies", &policies)
 	p := policies[0]
-	if len(policies) != 1 || p.Name != "city" || len(p.Digest) != 64 || p.Mode != "enforce" || p.Rules != 4 || time.Since(p.Since) > time.Minute || p.Observed.After(p.Since) {
+	if len(policies) != 1 || p.Name != "city" || len(p.Digest) != 64 || p.Mode != "enforce" ||
+		p.Rules != 4 || time.Since(p.Since) > time.Minute || p.Observed.After(p.Since) {
 		t.Errorf("in force are %+v", policies)
 	}
 }

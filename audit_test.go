@@ -15,12 +15,14 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// The audit log tells what was in force, from when to when, and nothing else is in it: not what was only validated, nor what failed to load,
-// however far it got.
+// The audit log tells what was in force, from when to when, and nothing else is in it: not what was
+// only validated, nor what failed to load, however far it got.
 func TestAuditLog(t *testing.T) {
 	w := caddytest.StartInstance(t, "cookie_policy opendatasoft {\nname city\n}\nrespond one")
 	begun := since(t, w, "city")
-	audit := func() string { return caddytest.Pick(w.Log("audit.log", "", ""), "level", "logger", "msg", "policy") }
+	audit := func() string {
+		return caddytest.Pick(w.Log("audit.log", "", ""), "level", "logger", "msg", "policy")
+	}
 	first := "info|" + auditLog + "|policy comes into force|city\n"
 	want(t, "at the start", audit(), first)
 
@@ -54,9 +56,13 @@ func TestAuditLog(t *testing.T) {
 	w.Get("/")
 	numbers := fmt.Sprint(w.Metrics(), inventory(t, w, "city"))
 	for what, sites := range map[string]string{
-		"faults":             w.SiteWith("cookie_policy opendatasoft {\nname city\nallow necessary a b a\n}"),
-		"another's fault":    w.SiteWith("cookie_policy opendatasoft {\nname city\nmode report\n}\n@x path_regexp (\nrespond @x ok"),
-		"a port that is not": w.SiteWith("cookie_policy opendatasoft {\nname city\nmode report\n}") + fmt.Sprintf("http://localhost:%d {\ncookie_policy matomo {\nname other\n}\n}", taken.Addr().(*net.TCPAddr).Port),
+		"faults": w.SiteWith("cookie_policy opendatasoft {\nname city\n" +
+			"allow necessary a b a\n}"),
+		"another's fault": w.SiteWith("cookie_policy opendatasoft {\nname city\nmode report\n}\n" +
+			"@x path_regexp (\nrespond @x ok"),
+		"a port that is not": w.SiteWith("cookie_policy opendatasoft {\nname city\n"+
+			"mode report\n}") + fmt.Sprintf("http://localhost:%d {\ncookie_policy matomo {\n"+
+			"name other\n}\n}", taken.Addr().(*net.TCPAddr).Port),
 	} {
 		for range 6 { // Caddy starts apps in any order
 			if err := w.TryLoad(sites); err == nil {
@@ -65,7 +71,8 @@ func TestAuditLog(t *testing.T) {
 			want(t, what+": the audit log", audit(), first)
 			var policies []policyInForce
 			w.AskJSON("/cookie-policy/policies", &policies)
-			if len(policies) != 1 || policies[0].Name != "city" || policies[0].Mode != "enforce" || !policies[0].Since.Equal(begun) {
+			if len(policies) != 1 || policies[0].Name != "city" || policies[0].Mode != "enforce" ||
+				!policies[0].Since.Equal(begun) {
 				t.Errorf("%s: in force are %+v", what, policies)
 			}
 			want(t, what+": the numbers", fmt.Sprint(w.Metrics(), inventory(t, w, "city")), numbers)
@@ -75,13 +82,16 @@ func TestAuditLog(t *testing.T) {
 		t.Errorf("the log tells of %d loads", len(lines))
 	}
 	w.Get("/")
-	want(t, "the running policy counts on", w.Verdicts("city"), map[string]string{"set/unlisted/refused": "2"})
+	want(t, "the running policy counts on", w.Verdicts("city"),
+		map[string]string{"set/unlisted/refused": "2"})
 
 	w.Reload("cookie_policy opendatasoft {\nname city\nmode report\n}\nrespond four")
-	second := first + "info|" + auditLog + "|policy comes into force|city\n" + "info|" + auditLog + "|policy ends|city\n"
+	second := first + "info|" + auditLog + "|policy comes into force|city\n" + "info|" + auditLog +
+		"|policy ends|city\n"
 	want(t, "another policy of this name", audit(), second)
 	w.Reload("cookie_policy opendatasoft {\nname town\nmode report\n}\nrespond four")
-	third := second + "info|" + auditLog + "|policy comes into force|town\n" + "info|" + auditLog + "|policy ends|city\n"
+	third := second + "info|" + auditLog + "|policy comes into force|town\n" + "info|" + auditLog +
+		"|policy ends|city\n"
 	want(t, "another name", audit(), third)
 	if err := caddy.Stop(); err != nil {
 		t.Fatal(err)
@@ -98,12 +108,14 @@ func TestAuditLog(t *testing.T) {
 	var p enforcer.Policy
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil || p.Mode != "enforce" || len(p.Allow) != 4 || len(p.Preference) != 1 {
+	if err := d.Decode(&p); err != nil || p.Mode != "enforce" || len(p.Allow) != 4 ||
+		len(p.Preference) != 1 {
 		t.Errorf("%v: the policy is %s", err, content)
 	}
 	compiled, err := enforcer.Compile(p, time.Now)
 	if err != nil || compiled.Digest() != begin["digest"] || end["digest"] != begin["digest"] {
-		t.Errorf("%v: the digest of what is written is another than %v and %v", err, begin["digest"], end["digest"])
+		t.Errorf("%v: the digest of what is written is another than %v and %v", err,
+			begin["digest"], end["digest"])
 	}
 	since, _ := begin["time"].(float64)
 	until, _ := end["time"].(float64)

@@ -16,15 +16,17 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// pageLines are the cookies of a portal's page. Of each six, `opendatasoft matomo` refuses three to a visitor who made no choice, and two to one
-// who granted matomo.
+// pageLines are the cookies of a portal's page. Of each six, `opendatasoft matomo` refuses three to
+// a visitor who made no choice, and two to one who granted matomo.
 func pageLines(n int) []string {
 	lines := make([]string, n)
 	for i := range lines {
 		lines[i] = []string{
-			"sessionid=0123456789abcdef0123456789abcdef; expires=Thu, 29 Jan 2099 12:00:00 GMT; HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax; Secure",
+			"sessionid=0123456789abcdef0123456789abcdef; expires=Thu, 29 Jan 2099 12:00:00 GMT; " +
+				"HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax; Secure",
 			"_pk_id.1.1fff=0123456789abcdef.1768478400.; Path=/; Max-Age=33955200; SameSite=Lax",
-			"csrftoken=0123456789abcdef0123456789abcdef; expires=Thu, 14 Jan 2099 12:00:00 GMT; Max-Age=31449600; Path=/; SameSite=Lax; Secure",
+			"csrftoken=0123456789abcdef0123456789abcdef; expires=Thu, 14 Jan 2099 12:00:00 GMT; " +
+				"Max-Age=31449600; Path=/; SameSite=Lax; Secure",
 			"_ga=GA1.1.1234567890.1768478400; Path=/; expires=Sat, 15 Jan 2101 12:00:00 GMT",
 			"django_language=fr; Path=/",
 			"campaign=spring; Path=/",
@@ -40,8 +42,9 @@ func (w *memoryWriter) Header() http.Header       { return w.header }
 func (*memoryWriter) WriteHeader(int)             {}
 func (*memoryWriter) Write(b []byte) (int, error) { return len(b), nil }
 
-// requestContext gives every round of a benchmark a replacer of its own, as Caddy does for every request: what a handler maps into it stays there.
-// What it puts among the request's variables is taken out again.
+// requestContext gives every round of a benchmark a replacer of its own, as Caddy does for every
+// request: what a handler maps into it stays there. What it puts among the request's variables is
+// taken out again.
 type requestContext struct {
 	context.Context
 	replacer *caddy.Replacer
@@ -54,9 +57,11 @@ func (c *requestContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// BenchmarkHandler measures a handler of Caddy's chain without sockets: a request comes in, the next handler sets lines and answers. `none` is
-// what the benchmark itself costs: the difference to it is the handler's. The peers are Caddy's own `header` with a regular expression, which
-// can only name what is refused and leaves empty lines, and net/http's parser with a map of the names that are let through.
+// BenchmarkHandler measures a handler of Caddy's chain without sockets: a request comes in, the
+// next handler sets lines and answers. `none` is what the benchmark itself costs: the difference to
+// it is the handler's. The peers are Caddy's own `header` with a regular expression, which can only
+// name what is refused and leaves empty lines, and net/http's parser with a map of the names that
+// are let through.
 func BenchmarkHandler(b *testing.B) {
 	caddytest.Start(b, "cookie_policy opendatasoft matomo\nrespond ok")
 	handlers := []struct {
@@ -66,8 +71,11 @@ func BenchmarkHandler(b *testing.B) {
 	}{
 		{"none", passOn{}, 6},
 		{"cookie_policy", provisioned(b, "cookie_policy", opendatasoftMatomo), 3},
-		{"header", provisioned(b, "headers", `{"response": {"deferred": true, "replace": {"Set-Cookie": [{"search_regexp": "^(?:_pk_|_ga=|campaign=).*$"}]}}}`), 6},
-		{"net_http", netHTTP{"sessionid": true, "csrftoken": true, "django_language": true, "cookies_preferences": true}, 3},
+		{"header", provisioned(b, "headers",
+			`{"response": {"deferred": true, "replace": {"Set-Cookie": [{"search_regexp": `+
+				`"^(?:_pk_|_ga=|campaign=).*$"}]}}}`), 6},
+		{"net_http", netHTTP{"sessionid": true, "csrftoken": true, "django_language": true,
+			"cookies_preferences": true}, 3},
 	}
 	const choice = "cookies_preferences=%7B%22functional_cookies%22%3Atrue%2C%22matomo%22%3Atrue%7D"
 	for _, c := range []struct {
@@ -81,41 +89,44 @@ func BenchmarkHandler(b *testing.B) {
 		{60, "none", ""},
 	} {
 		for _, h := range handlers {
-			b.Run(fmt.Sprintf("lines=%d/preference=%s/%s", c.lines, c.preference, h.name), func(b *testing.B) {
-				original := pageLines(c.lines)
-				lines := make([]string, len(original))
-				next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
-					header := w.Header()
-					clear(header)
-					header["Content-Type"] = []string{"text/html; charset=utf-8"}
-					if copy(lines, original) > 0 {
-						header["Set-Cookie"] = lines
+			b.Run(fmt.Sprintf("lines=%d/preference=%s/%s", c.lines, c.preference, h.name),
+				func(b *testing.B) {
+					original := pageLines(c.lines)
+					lines := make([]string, len(original))
+					next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+						header := w.Header()
+						clear(header)
+						header["Content-Type"] = []string{"text/html; charset=utf-8"}
+						if copy(lines, original) > 0 {
+							header["Set-Cookie"] = lines
+						}
+						w.WriteHeader(http.StatusOK)
+						return nil
+					})
+					w := &memoryWriter{http.Header{}}
+					r := httptest.NewRequest(http.MethodGet, "/", nil)
+					if c.cookie != "" {
+						r.Header.Set("Cookie", c.cookie)
 					}
-					w.WriteHeader(http.StatusOK)
-					return nil
+					r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
+					perRequest := &requestContext{Context: r.Context()}
+					r = r.WithContext(perRequest)
+					vars := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+					b.ReportAllocs()
+					for b.Loop() {
+						perRequest.replacer = caddy.NewReplacer()
+						perRequest.replacer.Map(func(string) (any, bool) {
+							return nil, false
+						}) // Caddy's own `http.request.…`
+						delete(vars, visitVar)
+						if err := h.handler.ServeHTTP(w, r, next); err != nil {
+							b.Fatal(err)
+						}
+					}
+					if got := len(w.header["Set-Cookie"]); c.cookie == "" && got != c.lines*h.kept/6 {
+						b.Errorf("%d lines are left", got)
+					}
 				})
-				w := &memoryWriter{http.Header{}}
-				r := httptest.NewRequest(http.MethodGet, "/", nil)
-				if c.cookie != "" {
-					r.Header.Set("Cookie", c.cookie)
-				}
-				r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
-				perRequest := &requestContext{Context: r.Context()}
-				r = r.WithContext(perRequest)
-				vars := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
-				b.ReportAllocs()
-				for b.Loop() {
-					perRequest.replacer = caddy.NewReplacer()
-					perRequest.replacer.Map(func(string) (any, bool) { return nil, false }) // Caddy's own `http.request.…`
-					delete(vars, visitVar)
-					if err := h.handler.ServeHTTP(w, r, next); err != nil {
-						b.Fatal(err)
-					}
-				}
-				if got := len(w.header["Set-Cookie"]); c.cookie == "" && got != c.lines*h.kept/6 {
-					b.Errorf("%d lines are left", got)
-				}
-			})
 		}
 	}
 }
@@ -140,7 +151,8 @@ func (passOn) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	return next.ServeHTTP(w, r)
 }
 
-// netHTTP is what a handler looks like that leaves the reading to net/http. It lets through these names, and loses lines that browsers store.
+// netHTTP is what a handler looks like that leaves the reading to net/http. It lets through these
+// names, and loses lines that browsers store.
 type netHTTP map[string]bool
 
 func (names netHTTP) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
@@ -166,9 +178,10 @@ func (w *netHTTPWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// BenchmarkLargeFile sends a file over a socket, and before that makes sure that its bytes get past the policy by `ReadFrom`, which is where
-// net/http puts sendfile. `copied` is a writer that hides it. On a loopback socket copying can win, as nothing there takes pages over from a
-// file; what sendfile saves is seen in front of a network card.
+// BenchmarkLargeFile sends a file over a socket, and before that makes sure that its bytes get past
+// the policy by `ReadFrom`, which is where net/http puts sendfile. `copied` is a writer that hides
+// it. On a loopback socket copying can win, as nothing there takes pages over from a file; what
+// sendfile saves is seen in front of a network card.
 func BenchmarkLargeFile(b *testing.B) {
 	const size = 64 << 20
 	dir := b.TempDir()
@@ -190,10 +203,12 @@ func BenchmarkLargeFile(b *testing.B) {
 			if c.name == "policy=on" {
 				fileServer := provisioned(b, "file_server", fmt.Sprintf(`{"root": %q}`, dir))
 				w := &readFromWriter{memoryWriter: memoryWriter{http.Header{}}}
-				r := caddyhttp.PrepareRequest(httptest.NewRequest(http.MethodGet, "/large.bin", nil), caddy.NewReplacer(), w, new(caddyhttp.Server))
-				err := provisioned(b, "cookie_policy", opendatasoftMatomo).ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-					return fileServer.ServeHTTP(w, r, nil)
-				}))
+				r := caddyhttp.PrepareRequest(httptest.NewRequest(http.MethodGet, "/large.bin",
+					nil), caddy.NewReplacer(), w, new(caddyhttp.Server))
+				err := provisioned(b, "cookie_policy", opendatasoftMatomo).ServeHTTP(w, r,
+					caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+						return fileServer.ServeHTTP(w, r, nil)
+					}))
 				if err != nil || w.taken != size {
 					b.Fatalf("ReadFrom took %d bytes of %d, %v", w.taken, size, err)
 				}
@@ -208,7 +223,8 @@ func BenchmarkLargeFile(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{resp.Body}, buffer)
+				n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard},
+					struct{ io.Reader }{resp.Body}, buffer)
 				if resp.Body.Close(); err != nil || n != size {
 					b.Fatalf("got %d bytes, %v", n, err)
 				}

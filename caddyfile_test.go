@@ -52,19 +52,26 @@ func TestJSONFaults(t *testing.T) {
 	presets := enforcer.Presets()
 	for _, c := range []struct{ name, config, want string }{
 		{"every fault at once, with its path",
-			`{"presets": ["nosuch", {"name": "opendatasoft", "anonymous": true}], "allow": [{"category": "vital", "cookies": ["a", "a"]}], "unlisted": "maybe"}`,
+			`{"presets": ["nosuch", {"name": "opendatasoft", "anonymous": true}], "allow": ` +
+				`[{"category": "vital", "cookies": ["a", "a"]}], "unlisted": "maybe"}`,
 			`presets[0]: "nosuch": no such preset; want opendatasoft, ` + strings.Join(presets[1:len(presets)-1], ", ") + ` or ` + presets[len(presets)-1] + `
 presets[1].anonymous: "anonymous": the preset opendatasoft has no statistical cookies; remove it: only they can be anonymous
 allow[0].category: "vital": no such category; want necessary, statistical, first_party or third_party
 allow[0].cookies[1]: "a": this name is allowed twice; keep one of the two
 unlisted: "maybe": no such unlisted; want block or pass`},
-		{"a policy without a rule", `{}`, "this policy lets no cookie through; name a preset such as opendatasoft, or write an allow line"},
+		{"a policy without a rule", `{}`,
+			"this policy lets no cookie through; name a preset such as opendatasoft, or write an " +
+				"allow line"},
 		{"a field nobody knows", `{"alow": []}`, `unknown field "alow"`},
-		{"a field of a preset nobody knows", `{"presets": [{"name": "matomo", "anonymus": true}]}`, `unknown field "anonymus"`},
-		{"a duration that is none", `{"allow": [{"category": "necessary", "cookies": ["a"], "lifetime": "2 weeks"}]}`, `allow[0].lifetime: this is not a duration, or none at all; write one such as 30m, 12h or 183d`},
+		{"a field of a preset nobody knows", `{"presets": [{"name": "matomo", "anonymus": true}]}`,
+			`unknown field "anonymus"`},
+		{"a duration that is none", `{"allow": [{"category": "necessary", "cookies": ["a"], ` +
+			`"lifetime": "2 weeks"}]}`, `allow[0].lifetime: this is not a duration, or none at all; ` +
+			`write one such as 30m, 12h or 183d`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			config := `{"admin": {"disabled": true}, "apps": {"http": {"servers": {"s": {"listen": ["127.0.0.1:0"], "routes": [{"handle": [` +
+			config := `{"admin": {"disabled": true}, "apps": {"http": {"servers": {"s": {"listen": ` +
+				`["127.0.0.1:0"], "routes": [{"handle": [` +
 				strings.Replace(c.config, "{", `{"handler": "cookie_policy",`, 1) + `]}]}}}}}`
 			config = strings.Replace(config, `"cookie_policy",}`, `"cookie_policy"}`, 1)
 			var parsed caddy.Config
@@ -78,14 +85,17 @@ unlisted: "maybe": no such unlisted; want block or pass`},
 	}
 }
 
-// The directive stands before map, so that no global option is needed and everything that sets cookies runs inside.
+// The directive stands before map, so that no global option is needed and everything that sets
+// cookies runs inside.
 func TestCaddyfilePlaceInTheChain(t *testing.T) {
-	config, _, err := caddytest.Adapt(":80\nrespond ok\nheader X y\nvars a b\nmap {path} {x} {\ndefault y\n}\nencode gzip\ncookie_policy opendatasoft\n")
+	config, _, err := caddytest.Adapt(":80\nrespond ok\nheader X y\nvars a b\nmap {path} {x} {\n" +
+		"default y\n}\nencode gzip\ncookie_policy opendatasoft\n")
 	if err != nil {
 		t.Fatal(err)
 	}
 	place := -1
-	for _, handler := range []string{"cookie_policy", "map", "vars", "headers", "encode", "static_response"} {
+	for _, handler := range []string{"cookie_policy", "map", "vars", "headers", "encode",
+		"static_response"} {
 		i := bytes.Index(config, []byte(`"handler":"`+handler+`"`))
 		if i < place {
 			t.Errorf("%s comes too early in %s", handler, config)
@@ -125,7 +135,8 @@ func TestCaddyfileExample(t *testing.T) {
 
 const rule = "\n----------\n"
 
-// golden compares what check makes of the first half of each file with the second half, which -update writes.
+// golden compares what check makes of the first half of each file with the second half, which
+// -update writes.
 func golden(t *testing.T, dir string, check func(t *testing.T, caddyfile string) string) {
 	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.caddyfiletest"))
 	if err != nil || len(files) == 0 {

@@ -18,10 +18,14 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// The command asks gateways, merges what they say, and shows it to people or to machines. Its exit status says how it went.
+// The command asks gateways, merges what they say, and shows it to people or to machines. Its exit
+// status says how it went.
 func TestCommand(t *testing.T) {
-	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{session, csrf, language, choices, google, "long=1; Max-Age=3600"}, ""))
-	w := caddytest.StartInstance(t, "cookie_policy opendatasoft {\nname city\n}\nreverse_proxy "+portal.Address)
+	portal := portaltest.StartPortal(t,
+		portaltest.Response("200 OK", []string{session, csrf, language, choices, google,
+			"long=1; Max-Age=3600"}, ""))
+	w := caddytest.StartInstance(t, "cookie_policy opendatasoft {\nname city\n}\nreverse_proxy "+
+		portal.Address)
 	w.Get("/", "Cookie: sessionid=1; django_language=fr; cookies_preferences=1")
 	hung := httptest.NewServer(http.NotFoundHandler())
 	defer hung.Close()
@@ -41,17 +45,27 @@ func TestCommand(t *testing.T) {
 			`\n_ga +set +unlisted +1 +0 +1 +0 +0 +session +\S+Z +localhost\n`,
 			`\nlong +set +unlisted +1 +0 +1 +0 +0 +1h0m0s +`,
 			`\nsessionid +set +necessary +1 +1 +0 +0 +0 +session +\S+Z +localhost\nsessionid +read +necessary +1 `}},
-		{"one gateway twice", command{addresses: addresses{w.Admin, again}, policy: "city"}, []string{"inventory"}, 0, "", []string{`\n_ga +set +unlisted +2 +0 +2 +0 +0 +session`}},
-		{"JSON", command{addresses: addresses{w.Admin}, json: true}, []string{"inventory"}, 0, "", []string{`^\{\n\t"policy": "city",`, `"name": "_ga",`}},
-		{"drift", command{addresses: addresses{w.Admin}}, []string{"drift"}, 1, "the portal and the policy differ; findings: 3", []string{
-			`\nFINDING +COOKIE +DETAIL\n`, `\nnever_read +csrftoken +set, and never sent back by a browser\nunlisted +_ga +met on set, at localhost\nunlisted +long `}},
-		{"drift of one gateway twice", command{addresses: addresses{w.Admin, again}}, []string{"drift"}, 1, "findings: 3", nil},
-		{"drift in JSON", command{addresses: addresses{w.Admin}, json: true}, []string{"drift"}, 1, "findings: 3", []string{`"kind": "never_read"`}},
+		{"one gateway twice", command{addresses: addresses{w.Admin, again}, policy: "city"},
+			[]string{"inventory"}, 0, "", []string{`\n_ga +set +unlisted +2 +0 +2 +0 +0 +session`}},
+		{"JSON", command{addresses: addresses{w.Admin}, json: true}, []string{"inventory"}, 0, "",
+			[]string{`^\{\n\t"policy": "city",`, `"name": "_ga",`}},
+		{"drift", command{addresses: addresses{w.Admin}}, []string{"drift"}, 1,
+			"the portal and the policy differ; findings: 3", []string{
+				`\nFINDING +COOKIE +DETAIL\n`,
+				`\nnever_read +csrftoken +set, and never sent back by a browser\nunlisted +_ga +met on set, at localhost\nunlisted +long `}},
+		{"drift of one gateway twice", command{addresses: addresses{w.Admin, again}},
+			[]string{"drift"}, 1, "findings: 3", nil},
+		{"drift in JSON", command{addresses: addresses{w.Admin}, json: true}, []string{"drift"}, 1,
+			"findings: 3", []string{`"kind": "never_read"`}},
 		{"nobody there", command{addresses: addresses{nobody}}, []string{"drift"}, 2, nobody, nil},
-		{"one of two not there", command{addresses: addresses{w.Admin, nobody}}, []string{"inventory"}, 2, nobody, nil},
-		{"no gateway of this kind", command{addresses: addresses{hung.Listener.Addr().String()}}, []string{"inventory"}, 2, "404", nil},
-		{"no such policy", command{addresses: addresses{w.Admin}, policy: "town"}, []string{"drift"}, 2, "no policy of this name is in force", nil},
-		{"a name that is none", command{addresses: addresses{w.Admin}, policy: "../config"}, []string{"drift"}, 2, "404", nil},
+		{"one of two not there", command{addresses: addresses{w.Admin, nobody}},
+			[]string{"inventory"}, 2, nobody, nil},
+		{"no gateway of this kind", command{addresses: addresses{hung.Listener.Addr().String()}},
+			[]string{"inventory"}, 2, "404", nil},
+		{"no such policy", command{addresses: addresses{w.Admin}, policy: "town"},
+			[]string{"drift"}, 2, "no policy of this name is in force", nil},
+		{"a name that is none", command{addresses: addresses{w.Admin}, policy: "../config"},
+			[]string{"drift"}, 2, "404", nil},
 		{"no address", command{addresses: addresses{"::::"}}, []string{"drift"}, 2, "::::", nil},
 		{"no word", command{}, nil, 2, "say what to show", nil},
 		{"another word", command{}, []string{"policies"}, 2, "say what to show", nil},
@@ -59,7 +73,8 @@ func TestCommand(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		status, err := c.c.run(c.args, &out)
-		if status != c.status || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+		if status != c.status || (err == nil) != (c.err == "") ||
+			err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %d, %v, want %d, %s", c.what, status, err, c.status, c.err)
 		}
 		for _, says := range c.says {
@@ -76,21 +91,26 @@ func TestCommand(t *testing.T) {
 	}
 
 	w.Get("/", "Cookie: csrftoken=1")
-	w.Load(w.SiteWith("cookie_policy opendatasoft {\nname city\nallow necessary _ga long\n}\nreverse_proxy "+portal.Address) +
-		fmt.Sprintf("http://localhost:%d {\ncookie_policy opendatasoft {\nname town\n}\n}", portaltest.FreePort(t)))
+	w.Load(w.SiteWith("cookie_policy opendatasoft {\nname city\nallow necessary _ga long\n}\n"+
+		"reverse_proxy "+portal.Address) +
+		fmt.Sprintf("http://localhost:%d {\ncookie_policy opendatasoft {\nname town\n}\n}",
+			portaltest.FreePort(t)))
 	w.Get("/", "Cookie: _ga=1; long=1")
 	var out bytes.Buffer
 	one := command{addresses: addresses{w.Admin}}
-	if status, err := one.run([]string{"drift"}, &out); status != exitNotAsked || !strings.Contains(err.Error(), "2 policies (city, town)") {
+	if status, err := one.run([]string{"drift"}, &out); status != exitNotAsked ||
+		!strings.Contains(err.Error(), "2 policies (city, town)") {
 		t.Errorf("%d, %v", status, err)
 	}
 	one.policy = "city"
-	if status, err := one.run([]string{"drift"}, &out); status != exitNoDrift || err != nil || !strings.Contains(out.String(), "The portal and the policy do not differ.") {
+	if status, err := one.run([]string{"drift"}, &out); status != exitNoDrift || err != nil ||
+		!strings.Contains(out.String(), "The portal and the policy do not differ.") {
 		t.Errorf("%d, %v, %s", status, err, out.String())
 	}
 }
 
-// A gateway whose admin endpoint is a socket in the file system is asked as Caddy's own commands ask it.
+// A gateway whose admin endpoint is a socket in the file system is asked as Caddy's own commands
+// ask it.
 func TestCommandOverUnixSocket(t *testing.T) {
 	dir, err := os.MkdirTemp("", "admin") // a socket's path has to be short
 	if err != nil {
@@ -102,41 +122,59 @@ func TestCommandOverUnixSocket(t *testing.T) {
 	w.Load(w.SiteWith("cookie_policy opendatasoft {\nname city\n}\nrespond ok"))
 	var out bytes.Buffer
 	c := command{addresses: addresses{w.Admin}}
-	if status, err := c.run([]string{"inventory"}, &out); status != exitNoDrift || err != nil || !strings.HasPrefix(out.String(), "Policy city,") {
+	if status, err := c.run([]string{"inventory"}, &out); status != exitNoDrift || err != nil ||
+		!strings.HasPrefix(out.String(), "Policy city,") {
 		t.Errorf("%d, %v, %s", status, err, out.String())
 	}
 }
 
-// What several gateways say becomes one answer: something is missing only where all of them miss it.
+// What several gateways say becomes one answer: something is missing only where all of them miss
+// it.
 func TestCommandMerging(t *testing.T) {
 	noon := time.Date(2026, time.January, 15, 12, 0, 0, 0, time.UTC)
 	finding := func(kind, cookie, detail string) enforcer.Finding {
 		return enforcer.Finding{Kind: kind, Cookie: cookie, Detail: detail}
 	}
 	a := enforcer.Drift{Digest: "a", Since: noon, Findings: []enforcer.Finding{
-		finding(enforcer.FindingNeverSeen, "x", "not met since noon"), finding(enforcer.FindingNeverSeen, "y", "not met since noon"), finding(enforcer.FindingWeaker, "z", "sent without Secure"),
-		finding(enforcer.FindingWeaker, "z", "sent without HttpOnly"), finding(enforcer.FindingNeverRead, "r", ""), finding(enforcer.FindingNeverSeen, "s", "")}}
+		finding(enforcer.FindingNeverSeen, "x", "not met since noon"),
+		finding(enforcer.FindingNeverSeen, "y", "not met since noon"),
+		finding(enforcer.FindingWeaker, "z", "sent without Secure"),
+		finding(enforcer.FindingWeaker, "z", "sent without HttpOnly"),
+		finding(enforcer.FindingNeverRead, "r", ""), finding(enforcer.FindingNeverSeen, "s", "")}}
 	b := enforcer.Drift{Digest: "a", Since: noon.Add(time.Hour), Findings: []enforcer.Finding{
-		finding(enforcer.FindingNeverSeen, "x", "not met since one"), finding(enforcer.FindingWeaker, "z", "sent without Secure"), finding(enforcer.FindingUnlisted, "u", ""),
+		finding(enforcer.FindingNeverSeen, "x", "not met since one"),
+		finding(enforcer.FindingWeaker, "z", "sent without Secure"),
+		finding(enforcer.FindingUnlisted, "u", ""),
 		finding(enforcer.FindingNeverSeen, "r", ""), finding(enforcer.FindingNeverRead, "s", "")}}
 	merged := enforcer.MergeDrifts([]enforcer.Drift{a, b})
 	var got []string
 	for _, f := range merged.Findings {
 		got = append(got, f.Kind+" "+f.Cookie+" "+f.Detail)
 	}
-	want(t, "drift", strings.Join(got, "\n"), "never_read r \nnever_read s \nnever_seen x not met since noon\nunlisted u \nweaker z sent without Secure\nweaker z sent without HttpOnly")
+	want(t, "drift", strings.Join(got, "\n"),
+		"never_read r \nnever_read s \nnever_seen x not met since noon\nunlisted u \n"+
+			"weaker z sent without Secure\nweaker z sent without HttpOnly")
 	if !merged.Since.Equal(b.Since) || merged.Digest != "a" {
 		t.Errorf("got %+v", merged)
 	}
 
 	report := enforcer.MergeReports([]enforcer.Report{
-		{Digest: "a", Since: noon, Overflow: 1, Cookies: []enforcer.Item{{Name: "b", Channel: "set", First: noon, Last: noon, Count: 2, Verdicts: map[string]uint64{"refused": 2}, Hosts: []string{"x"}, Lifetime: 5}}},
+		{Digest: "a", Since: noon, Overflow: 1,
+			Cookies: []enforcer.Item{{Name: "b", Channel: "set", First: noon, Last: noon, Count: 2,
+				Verdicts: map[string]uint64{"refused": 2}, Hosts: []string{"x"}, Lifetime: 5}}},
 		{Digest: "b", Since: noon.Add(time.Hour), Overflow: 2, Cookies: []enforcer.Item{
 			{Name: "a", Channel: "set"}, {Name: "b", Channel: "read"},
-			{Name: "b", Channel: "set", First: noon.Add(-time.Hour), Last: noon.Add(time.Hour), Count: 3, Verdicts: map[string]uint64{"refused": 1, "deletion": 2}, Hosts: []string{"x", "y"}, Lifetime: 3, Session: true}}},
+			{Name: "b", Channel: "set", First: noon.Add(-time.Hour), Last: noon.Add(time.Hour),
+				Count: 3, Verdicts: map[string]uint64{"refused": 1, "deletion": 2},
+				Hosts: []string{"x", "y"}, Lifetime: 3, Session: true}}},
 	})
-	want(t, "inventory", fmt.Sprintf("%s %s %d %+v", report.Digest, report.Since.Format("15:04"), report.Overflow, report.Cookies[1]),
-		fmt.Sprintf("different 13:00 3 %+v", enforcer.Item{Name: "b", Channel: "set", First: noon.Add(-time.Hour), Last: noon.Add(time.Hour), Count: 5,
-			Verdicts: map[string]uint64{"refused": 3, "deletion": 2}, Hosts: []string{"x", "y"}, Lifetime: 5, Session: true}))
-	want(t, "the order", report.Cookies[0].Name+report.Cookies[1].Channel+report.Cookies[2].Channel, "asetread")
+	want(t, "inventory", fmt.Sprintf("%s %s %d %+v", report.Digest, report.Since.Format("15:04"),
+		report.Overflow, report.Cookies[1]),
+		fmt.Sprintf("different 13:00 3 %+v",
+			enforcer.Item{Name: "b", Channel: "set", First: noon.Add(-time.Hour),
+				Last: noon.Add(time.Hour), Count: 5,
+				Verdicts: map[string]uint64{"refused": 3, "deletion": 2}, Hosts: []string{"x", "y"},
+				Lifetime: 5, Session: true}))
+	want(t, "the order", report.Cookies[0].Name+report.Cookies[1].Channel+report.Cookies[2].Channel,
+		"asetread")
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// Each of several early hints carries the cookies that the policy lets through, those of the portal and those that Caddy sets beside them, and
-// so does the final header: what was taken out of a hint is back in the header map by then.
+// Each of several early hints carries the cookies that the policy lets through, those of the portal
+// and those that Caddy sets beside them, and so does the final header: what was taken out of a hint
+// is back in the header map by then.
 func TestHandlerEarlyHints(t *testing.T) {
 	directives := portaltest.StartHints(t)
 	for log, withLog := range map[string]string{"": "", ", logged": caddytest.DiscardLogs} {
@@ -26,17 +27,21 @@ func TestHandlerEarlyHints(t *testing.T) {
 	}
 }
 
-// A visitor who waits for 100 Continue gets it, with the cookies that the policy lets through, and then the body arrives at the portal.
+// A visitor who waits for 100 Continue gets it, with the cookies that the policy lets through, and
+// then the body arrives at the portal.
 func TestHandlerContinue(t *testing.T) {
 	portal := portaltest.StartSocket(t, func(conn net.Conn, _ *bufio.Reader, request *http.Request) {
-		io.WriteString(conn, "HTTP/1.1 100 Continue\r\nSet-Cookie: "+google+"\r\nSet-Cookie: "+session+"\r\n\r\n")
+		io.WriteString(conn, "HTTP/1.1 100 Continue\r\nSet-Cookie: "+google+"\r\nSet-Cookie: "+
+			session+"\r\n\r\n")
 		body, _ := io.ReadAll(request.Body)
-		io.WriteString(conn, portaltest.Response("200 OK", []string{google, csrf}, "received "+string(body)))
+		io.WriteString(conn, portaltest.Response("200 OK", []string{google, csrf},
+			"received "+string(body)))
 	})
 	gateway := caddytest.Start(t, "cookie_policy opendatasoft\nreverse_proxy "+portal)
 	for protocol, client := range portaltest.Protocols(t) {
 		client.ExpectContinueTimeout = time.Minute
-		got := gateway.Ask(t, client, http.MethodPost, "/", http.Header{"Expect": {"100-continue"}}, strings.NewReader("a form"))
+		got := gateway.Ask(t, client, http.MethodPost, "/", http.Header{"Expect": {"100-continue"}},
+			strings.NewReader("a form"))
 		carried := false
 		for _, hint := range got.Hints {
 			lines := hint.Header["Set-Cookie"]
@@ -48,7 +53,8 @@ func TestHandlerContinue(t *testing.T) {
 		if !carried {
 			t.Errorf("%s: the portal's 100 is not among %v", protocol, got.Hints)
 		}
-		if got.Status != 200 || got.Body != "received a form" || !slices.Equal(got.Header["Set-Cookie"], []string{csrf}) {
+		if got.Status != 200 || got.Body != "received a form" ||
+			!slices.Equal(got.Header["Set-Cookie"], []string{csrf}) {
 			t.Errorf("%s: the answer is %+v", protocol, got)
 		}
 	}
@@ -63,7 +69,8 @@ func TestHandlerSwitchingProtocolsOverHTTP2(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	})
-	got := caddytest.Start(t, "route {\ncookie_policy opendatasoft\ntest_handler\n}").Ask(t, portaltest.Protocols(t)["HTTP/2"], http.MethodGet, "/", nil, nil)
+	got := caddytest.Start(t, "route {\ncookie_policy opendatasoft\ntest_handler\n}").Ask(t,
+		portaltest.Protocols(t)["HTTP/2"], http.MethodGet, "/", nil, nil)
 	if !slices.Equal(got.Header["Set-Cookie"], []string{csrf}) {
 		t.Errorf("got %q", got.Header["Set-Cookie"])
 	}

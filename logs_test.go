@@ -21,9 +21,12 @@ func want(t *testing.T, what string, got, want any) {
 	}
 }
 
-// The first meeting with a cookie that no rule names is told once, on whichever channel, and not again after a reload.
+// The first meeting with a cookie that no rule names is told once, on whichever channel, and not
+// again after a reload.
 func TestLogUnlistedCookiesOnce(t *testing.T) {
-	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{"tracker=s3cr3t; Domain=.city.example; path=/a; Secure; token=s3cr3t", "both=1", session, "s3cr3t"}, "hello"))
+	portal := portaltest.StartPortal(t,
+		portaltest.Response("200 OK", []string{"tracker=s3cr3t; Domain=.city.example; path=/a; " +
+			"Secure; token=s3cr3t", "both=1", session, "s3cr3t"}, "hello"))
 	site := "cookie_policy opendatasoft {\nname city\n%s\n}\nreverse_proxy " + portal.Address
 	w := caddytest.StartInstance(t, fmt.Sprintf(site, ""))
 	for range 3 {
@@ -33,7 +36,9 @@ func TestLogUnlistedCookiesOnce(t *testing.T) {
 	w.Get("/", "Cookie: both=1; sent=1; sessionid=1; s3cr3t")
 	w.Reload(fmt.Sprintf(site, "unlisted pass"))
 	w.Get("/", "Cookie: both=1; sent=1; sessionid=1; s3cr3t")
-	want(t, "the warnings", caddytest.Pick(w.Log("all.log", handlerLog, "met a cookie that the policy does not name"), "level", "policy", "cookie", "channel", "attributes", "host"),
+	want(t, "the warnings", caddytest.Pick(w.Log("all.log", handlerLog,
+		"met a cookie that the policy does not name"), "level", "policy", "cookie", "channel",
+		"attributes", "host"),
 		`warn|city|both|read||localhost
 warn|city|sent|read||localhost
 warn|city|(nameless)|read||localhost

@@ -17,7 +17,8 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// linesOver asks a gateway in every way there is, and returns the Set-Cookie lines by the way's name.
+// linesOver asks a gateway in every way there is, and returns the Set-Cookie lines by the way's
+// name.
 func linesOver(t testing.TB, g portaltest.Gateway, cookie string) map[string][]string {
 	t.Helper()
 	lines := map[string][]string{"clear HTTP/1.1": g.Get(t, cookie).SetCookies()}
@@ -39,7 +40,8 @@ func TestMending(t *testing.T) {
 			gateway := caddytest.Start(t, strings.ReplaceAll(c.Caddyfile, "PORTAL", portal.Address))
 			for protocol, got := range linesOver(t, gateway, c.Note("Cookie")) {
 				want := c.Notes("want")
-				if clear := c.Notes("want over HTTP"); strings.HasPrefix(protocol, "clear") && clear != nil {
+				if clear := c.Notes("want over HTTP"); strings.HasPrefix(protocol, "clear") &&
+					clear != nil {
 					want = clear
 				}
 				if !slices.Equal(got, want) {
@@ -55,8 +57,12 @@ func TestMendingExpires(t *testing.T) {
 	const most = 24 * time.Hour
 	now := time.Now()
 	short := "a=1; Expires=" + now.Add(most-time.Hour).UTC().Format(http.TimeFormat) + "; Path=/"
-	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{"a=1; expires=\"Fri, 31-Dec-2099 23:59:59 GMT\"; Path=/", "a=1; Expires=Fri, 31-Dec-2099 23:59:59 GMT; Path=/", short, "a=1; Expires=1/31/2099; Path=/"}, ""))
-	gateway := caddytest.Start(t, "cookie_policy {\nallow necessary a {\nmax_age 1d\n}\n}\nreverse_proxy "+portal.Address)
+	portal := portaltest.StartPortal(t,
+		portaltest.Response("200 OK", []string{"a=1; expires=\"Fri, 31-Dec-2099 23:59:59 " +
+			"GMT\"; Path=/", "a=1; Expires=Fri, 31-Dec-2099 23:59:59 GMT; Path=/", short,
+			"a=1; Expires=1/31/2099; Path=/"}, ""))
+	gateway := caddytest.Start(t, "cookie_policy {\nallow necessary a {\nmax_age 1d\n}\n}\n"+
+		"reverse_proxy "+portal.Address)
 	for protocol, got := range linesOver(t, gateway, "") {
 		if len(got) != 4 || got[2] != short || got[3] != "a=1; Path=/" {
 			t.Fatalf("%s: got %q", protocol, got)
@@ -64,27 +70,36 @@ func TestMendingExpires(t *testing.T) {
 		for i, attribute := range []string{"expires", "Expires"} {
 			date, before := strings.CutPrefix(strings.TrimSuffix(got[i], "; Path=/"), "a=1; "+attribute+"=")
 			cut, err := http.ParseTime(date)
-			if err != nil || !before || cut.Before(now.Add(most-time.Minute)) || cut.After(time.Now().Add(most)) {
+			if err != nil || !before || cut.Before(now.Add(most-time.Minute)) ||
+				cut.After(time.Now().Add(most)) {
 				t.Errorf("%s: got %q, want a date in a day", protocol, got[i])
 			}
 		}
 	}
 }
 
-// A header that is filtered more than once is mended once: by hints, by a writer around the gateway that holds the header back, and at the end.
+// A header that is filtered more than once is mended once: by hints, by a writer around the gateway
+// that holds the header back, and at the end.
 func TestMendingTwice(t *testing.T) {
 	const sent = "sessionid=1; Domain=portal.example.org; Max-Age=7200"
 	const want = "sessionid=1; Domain=city.example; Max-Age=3600; SameSite=Strict; Secure; HttpOnly"
-	policy := "cookie_policy {\nallow necessary sessionid {\ndomain portal.example.org\nmax_age 1h\nsecure\nhttp_only\nsame_site strict\n}\nrewrite_domain portal.example.org city.example\nrewrite_domain city.example elsewhere.example\n}\n"
-	hints := portaltest.StartPortal(t, "HTTP/1.1 103 Early Hints\r\nSet-Cookie: "+sent+"\r\n\r\n"+portaltest.Response("200 OK", []string{sent}, "hello"))
+	policy := "cookie_policy {\nallow necessary sessionid {\ndomain portal.example.org\nmax_age 1h\n" +
+		"secure\nhttp_only\nsame_site strict\n}\nrewrite_domain portal.example.org city.example\n" +
+		"rewrite_domain city.example elsewhere.example\n}\n"
+	hints := portaltest.StartPortal(t, "HTTP/1.1 103 Early Hints\r\nSet-Cookie: "+sent+"\r\n\r\n"+
+		portaltest.Response("200 OK", []string{sent}, "hello"))
 	for name, directives := range map[string]string{
-		"hints of the portal":    policy + "reverse_proxy " + hints.Address,
-		"within encode":          "route {\nencode {\ngzip\nminimum_length 1\n}\n" + policy + "test_handler\n}",
-		"within templates":       "route {\ntemplates\n" + policy + "test_handler\n}",
-		"hints of a handler":     "route {\n" + policy + "test_handler\n}",
-		"an error of a handler":  "route {\n" + policy + "header Set-Cookie `" + sent + "`\nerror 500\n}",
-		"deferred by a handler":  policy + "header >Set-Cookie `" + sent + "`\nrespond hello",
-		"a policy within itself": "route {\n" + policy + strings.NewReplacer("domain portal.example.org", "path /", "rewrite_domain portal.example.org city.example\n", "", "rewrite_domain city.example elsewhere.example\n", "").Replace(policy) + "test_handler\n}",
+		"hints of the portal": policy + "reverse_proxy " + hints.Address,
+		"within encode": "route {\nencode {\ngzip\nminimum_length 1\n}\n" + policy +
+			"test_handler\n}",
+		"within templates":      "route {\ntemplates\n" + policy + "test_handler\n}",
+		"hints of a handler":    "route {\n" + policy + "test_handler\n}",
+		"an error of a handler": "route {\n" + policy + "header Set-Cookie `" + sent + "`\nerror 500\n}",
+		"deferred by a handler": policy + "header >Set-Cookie `" + sent + "`\nrespond hello",
+		"a policy within itself": "route {\n" + policy +
+			strings.NewReplacer("domain portal.example.org", "path /",
+				"rewrite_domain portal.example.org city.example\n", "",
+				"rewrite_domain city.example elsewhere.example\n", "").Replace(policy) + "test_handler\n}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
@@ -111,9 +126,12 @@ func TestMendingTwice(t *testing.T) {
 	}
 }
 
-// A Domain that no browser takes from the host that the visitor typed is told in the log: once, and without the value.
+// A Domain that no browser takes from the host that the visitor typed is told in the log: once, and
+// without the value.
 func TestMendingUnusableDomain(t *testing.T) {
-	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{"sessionid=s3cr3t; Domain=portal.example.org", "csrftoken=s3cr3t; Domain=localhost"}, ""))
+	portal := portaltest.StartPortal(t,
+		portaltest.Response("200 OK", []string{"sessionid=s3cr3t; Domain=portal.example.org",
+			"csrftoken=s3cr3t; Domain=localhost"}, ""))
 	for policy, want := range map[string]int{
 		"":                                 1,
 		"rewrite_domain other.example.org": 1,
@@ -124,7 +142,9 @@ func TestMendingUnusableDomain(t *testing.T) {
 	} {
 		g := portaltest.Gateway(portaltest.FreePort(t))
 		log := filepath.Join(t.TempDir(), "caddy.log")
-		caddytest.Load(t, "log {\noutput file "+log+"\n}", fmt.Sprintf("http://localhost:%d {\ncookie_policy opendatasoft {\n%s\n}\nreverse_proxy %s\n}", g, policy, portal.Address))
+		caddytest.Load(t, "log {\noutput file "+log+"\n}",
+			fmt.Sprintf("http://localhost:%d {\ncookie_policy opendatasoft {\n%s\n}\n"+
+				"reverse_proxy %s\n}", g, policy, portal.Address))
 		g.Get(t, "")
 		g.Get(t, "")
 		if err := caddy.Stop(); err != nil { // which writes the log's last lines
@@ -137,7 +157,9 @@ func TestMendingUnusableDomain(t *testing.T) {
 		if got := strings.Count(string(text), "no browser accepts a cookie of the portal"); got != want {
 			t.Errorf("%s: told %d times, want %d:\n%s", policy, got, want, text)
 		}
-		if want > 0 && (!strings.Contains(string(text), `"cookie":"sessionid"`) || !strings.Contains(string(text), `"host":"localhost`)) || strings.Contains(string(text), "s3cr3t") {
+		if want > 0 && (!strings.Contains(string(text), `"cookie":"sessionid"`) ||
+			!strings.Contains(string(text), `"host":"localhost`)) ||
+			strings.Contains(string(text), "s3cr3t") {
 			t.Errorf("%s: the log is\n%s", policy, text)
 		}
 	}

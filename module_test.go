@@ -20,8 +20,8 @@ const (
 	grantsMatomo                     = portaltest.GrantsMatomo
 )
 
-// What the policy lets through reaches the visitor byte for byte and in order, and nothing else does: whatever the lines look like, whatever
-// the status, and whatever the visitor stored.
+// What the policy lets through reaches the visitor byte for byte and in order, and nothing else
+// does: whatever the lines look like, whatever the status, and whatever the visitor stored.
 func TestHandlerSetCookie(t *testing.T) {
 	for _, c := range readCases(t, "set_cookie") {
 		t.Run(c.Name, func(t *testing.T) {
@@ -48,8 +48,11 @@ func readCases(t *testing.T, name string) []portaltest.Case {
 
 // Five portals publish the policy; one gateway enforces it for all of them, under five names.
 func TestHandlerFivePolicies(t *testing.T) {
-	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{session, matomo, language, google, csrf, choices, unlisted}, ""))
-	sites := []string{"dashboard.paris", "opendata.paris.fr", "cityai.my.opendatasoft.com", "desidedatum-partners.opendatasoft.com", "data.city.example"}
+	portal := portaltest.StartPortal(t,
+		portaltest.Response("200 OK", []string{session, matomo, language, google, csrf, choices,
+			unlisted}, ""))
+	sites := []string{"dashboard.paris", "opendata.paris.fr", "cityai.my.opendatasoft.com",
+		"desidedatum-partners.opendatasoft.com", "data.city.example"}
 	port := portaltest.FreePort(t)
 	caddyfile := "(portal) {\ncookie_policy opendatasoft\nreverse_proxy " + portal.Address + "\n}\n"
 	for _, site := range sites {
@@ -57,7 +60,8 @@ func TestHandlerFivePolicies(t *testing.T) {
 	}
 	caddytest.Load(t, caddytest.DiscardLogs, caddyfile)
 	for _, site := range sites {
-		answer := portaltest.Gateway(port).Send(t, "GET / HTTP/1.1\r\nHost: "+site+"\r\nConnection: close\r\n\r\n")
+		answer := portaltest.Gateway(port).Send(t,
+			"GET / HTTP/1.1\r\nHost: "+site+"\r\nConnection: close\r\n\r\n")
 		if got := answer.SetCookies(); !slices.Equal(got, []string{session, language, csrf, choices}) {
 			t.Errorf("%s: got %q", site, got)
 		}

@@ -17,8 +17,9 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// A reload under load loses no request, and the new policy is in force afterwards. A connection that Caddy's old socket had not yet accepted when
-// it closed is reset before anything was answered; that is Caddy's way with or without this module, and every client tries again then.
+// A reload under load loses no request, and the new policy is in force afterwards. A connection
+// that Caddy's old socket had not yet accepted when it closed is reset before anything was
+// answered; that is Caddy's way with or without this module, and every client tries again then.
 func TestReloadUnderLoad(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{session, google}, "hello"))
 	site := "reverse_proxy " + portal.Address
@@ -33,7 +34,8 @@ func TestReloadUnderLoad(t *testing.T) {
 					return
 				default:
 				}
-				answer, err := gateway.TryAgain("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+				answer, err := gateway.TryAgain("GET / HTTP/1.1\r\nHost: localhost\r\n" +
+					"Connection: close\r\n\r\n")
 				if err != nil || !strings.HasSuffix(answer.Raw, "hello") {
 					t.Errorf("a request was lost: %q, %v", answer.Raw, err)
 					return
@@ -94,7 +96,8 @@ func TestReloadManyTimes(t *testing.T) {
 		}
 	}
 	visit := func() {
-		if _, err := w.TryAgain("GET / HTTP/1.1\r\nHost: localhost\r\nCookie: _ga=1\r\nConnection: close\r\n\r\n"); err != nil {
+		if _, err := w.TryAgain("GET / HTTP/1.1\r\nHost: localhost\r\nCookie: _ga=1\r\n" +
+			"Connection: close\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,7 +118,8 @@ func TestReloadManyTimes(t *testing.T) {
 		t.Fatal("the policy is gone")
 	}
 	var refused uint64
-	p.observer.Verdicts(func(channel enforcer.Channel, _ enforcer.Category, verdict enforcer.Verdict, n uint64) {
+	p.observer.Verdicts(func(channel enforcer.Channel, _ enforcer.Category,
+		verdict enforcer.Verdict, n uint64) {
 		if channel == enforcer.ChannelSet && verdict == enforcer.VerdictRefused {
 			refused += n
 		}

@@ -17,17 +17,23 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// A policy that only reports changes no byte on either wire, over all paths and channels; and what it counts is what an enforcing one counts.
+// A policy that only reports changes no byte on either wire, over all paths and channels; and what
+// it counts is what an enforcing one counts.
 func TestReportModeChangesNoByte(t *testing.T) {
-	const policy = "cookie_policy opendatasoft matomo {\nname city\nmode %s\nallow third_party _ga {\nconsent ga\n}\n" +
-		"allow necessary mended {\nmax_age 1h\nsecure\nhttp_only\nsame_site strict\n}\nallow necessary csrftoken {\nlifetime 1h\n}\nlifetimes enforce\n" +
+	const policy = "cookie_policy opendatasoft matomo {\nname city\nmode %s\n" +
+		"allow third_party _ga {\nconsent ga\n}\n" +
+		"allow necessary mended {\nmax_age 1h\nsecure\nhttp_only\nsame_site strict\n}\n" +
+		"allow necessary csrftoken {\nlifetime 1h\n}\nlifetimes enforce\n" +
 		"rewrite_domain portal.example localhost\nsignal gpc statistical\n" +
 		"preference cookies_preferences {\ntimestamp timestamp\nmax_age 183d\npersist\n}\n}\n"
-	cookies := []string{session, matomo, csrf + "; Max-Age=9999999", google, unlisted, "mended=1; Max-Age=86400", "moved=1; Domain=portal.example", "sessionid=2; Domain=.portal.example",
+	cookies := []string{session, matomo, csrf + "; Max-Age=9999999", google, unlisted,
+		"mended=1; Max-Age=86400", "moved=1; Domain=portal.example", "sessionid=2; Domain=.portal.example",
 		"s3cr3t", "_gid=; Max-Age=0", strings.Repeat("n", 5000) + "=1", "\xff=1"}
-	page := strings.Replace(portaltest.Response("200 OK", cookies, "hello"), "text/plain", "text/html\r\nCache-Control: public, s-maxage=60\r\nSurrogate-Control: max-age=5\r\n"+
-		"Vary: Accept\r\nset-COOKIE: _ga=1\r\nSet-Cookie2: a=b", 1)
-	choice := fmt.Sprintf(`cookies_preferences={"matomo":false,"timestamp":%d}`, time.Now().Add(-time.Hour).Unix())
+	page := strings.Replace(portaltest.Response("200 OK", cookies, "hello"), "text/plain",
+		"text/html\r\nCache-Control: public, s-maxage=60\r\nSurrogate-Control: max-age=5\r\n"+
+			"Vary: Accept\r\nset-COOKIE: _ga=1\r\nSet-Cookie2: a=b", 1)
+	choice := fmt.Sprintf(`cookies_preferences={"matomo":false,"timestamp":%d}`,
+		time.Now().Add(-time.Hour).Unix())
 	for _, c := range []struct {
 		what     string
 		around   string // directives; POLICY and PORTAL are put in
@@ -35,31 +41,64 @@ func TestReportModeChangesNoByte(t *testing.T) {
 		request  []string
 	}{
 		{"a page", "POLICY reverse_proxy PORTAL", page, nil},
-		{"a page for one who refused", "POLICY reverse_proxy PORTAL", page, []string{"Cookie: sessionid=1; _pk_id.1=2; _ga=3;; stray=1; s3cr3t; " + choice, "Sec-Fetch-Mode: navigate"}},
-		{"a page for one who granted", "POLICY reverse_proxy PORTAL", page, []string{"Cookie: " + grantsMatomo + "; _pk_id.1=2", "Cookie: =x;  a=b ;", "Sec-Gpc: 1"}},
-		{"a page for one who objects", "POLICY reverse_proxy PORTAL", page, []string{"Sec-Gpc: 1", "Cookie: _pk_id.1=2"}},
-		{"a choice that is sent again", "POLICY reverse_proxy PORTAL", portaltest.Response("200 OK", nil, "hello"), []string{"Cookie: " + choice, "Sec-Fetch-Mode: navigate"}},
-		{"a choice that the response writes", "POLICY reverse_proxy PORTAL", portaltest.Response("200 OK", []string{matomo, grantsMatomo}, "hello"), []string{"Cookie: _pk_id.1=2"}},
-		{"a redirect", "POLICY reverse_proxy PORTAL", strings.Replace(portaltest.Response("302 Found", cookies, ""), "text/plain", "text/plain\r\nLocation: /x\r\nContent-Length: 0", 1), nil},
-		{"no change", "POLICY reverse_proxy PORTAL", portaltest.Response("304 Not Modified", cookies, ""), nil},
-		{"an error of the portal", "POLICY reverse_proxy PORTAL", portaltest.Response("500 Internal Server Error", cookies, "oops"), nil},
-		{"early hints", "POLICY header +Set-Cookie `" + google + "`\nreverse_proxy PORTAL", "HTTP/1.1 103 Early Hints\r\nSet-Cookie: " + google + "\r\nSet-Cookie: " + session + "\r\n\r\n" + page, nil},
-		{"trailers", "POLICY reverse_proxy PORTAL", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\nTrailer: Set-Cookie\r\nTransfer-Encoding: chunked\r\nSet-Cookie: " + session +
-			"\r\n\r\n5\r\nhello\r\n0\r\nSet-Cookie: " + google + "\r\n\r\n", nil},
-		// Bodies of unknown length have a type of their own: whether Go finds one out for them is a matter of time.
-		{"a body in chunks", "POLICY reverse_proxy PORTAL", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\nSet-Cookie: " + google + "\r\n\r\n5\r\nhello\r\n5\r\nthere\r\n0\r\n\r\n", nil},
-		{"a body until the end", "POLICY reverse_proxy PORTAL", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\nSet-Cookie: " + google + "\r\n\r\nhello", nil},
-		{"another protocol", "POLICY reverse_proxy PORTAL", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\nSet-Cookie: " + google + "\r\nSet-Cookie: " + session + "\r\n\r\nhello",
+		{"a page for one who refused", "POLICY reverse_proxy PORTAL", page,
+			[]string{"Cookie: sessionid=1; _pk_id.1=2; _ga=3;; stray=1; s3cr3t; " + choice,
+				"Sec-Fetch-Mode: navigate"}},
+		{"a page for one who granted", "POLICY reverse_proxy PORTAL", page,
+			[]string{"Cookie: " + grantsMatomo + "; _pk_id.1=2", "Cookie: =x;  a=b ;", "Sec-Gpc: 1"}},
+		{"a page for one who objects", "POLICY reverse_proxy PORTAL", page,
+			[]string{"Sec-Gpc: 1", "Cookie: _pk_id.1=2"}},
+		{"a choice that is sent again", "POLICY reverse_proxy PORTAL",
+			portaltest.Response("200 OK", nil, "hello"),
+			[]string{"Cookie: " + choice, "Sec-Fetch-Mode: navigate"}},
+		{"a choice that the response writes", "POLICY reverse_proxy PORTAL",
+			portaltest.Response("200 OK", []string{matomo, grantsMatomo}, "hello"),
+			[]string{"Cookie: _pk_id.1=2"}},
+		{"a redirect", "POLICY reverse_proxy PORTAL",
+			strings.Replace(portaltest.Response("302 Found", cookies, ""), "text/plain",
+				"text/plain\r\nLocation: /x\r\nContent-Length: 0", 1), nil},
+		{"no change", "POLICY reverse_proxy PORTAL",
+			portaltest.Response("304 Not Modified", cookies, ""), nil},
+		{"an error of the portal", "POLICY reverse_proxy PORTAL",
+			portaltest.Response("500 Internal Server Error", cookies, "oops"), nil},
+		{"early hints", "POLICY header +Set-Cookie `" + google + "`\nreverse_proxy PORTAL",
+			"HTTP/1.1 103 Early Hints\r\nSet-Cookie: " + google + "\r\nSet-Cookie: " + session +
+				"\r\n\r\n" + page, nil},
+		{"trailers", "POLICY reverse_proxy PORTAL",
+			"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\n" +
+				"Trailer: Set-Cookie\r\nTransfer-Encoding: chunked\r\nSet-Cookie: " + session +
+				"\r\n\r\n5\r\nhello\r\n0\r\nSet-Cookie: " + google + "\r\n\r\n", nil},
+		// Bodies of unknown length have a type of their own: whether Go finds one out for them is a
+		// matter of time.
+		{"a body in chunks", "POLICY reverse_proxy PORTAL",
+			"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\n" +
+				"Transfer-Encoding: chunked\r\nSet-Cookie: " + google +
+				"\r\n\r\n5\r\nhello\r\n5\r\nthere\r\n0\r\n\r\n", nil},
+		{"a body until the end", "POLICY reverse_proxy PORTAL",
+			"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\nSet-Cookie: " +
+				google + "\r\n\r\nhello", nil},
+		{"another protocol", "POLICY reverse_proxy PORTAL",
+			"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n" +
+				"Set-Cookie: " + google + "\r\nSet-Cookie: " + session + "\r\n\r\nhello",
 			[]string{"Connection: Upgrade", "Upgrade: chat", "Cookie: _ga=1"}},
-		{"encode", "POLICY encode gzip\nreverse_proxy PORTAL", portaltest.Response("200 OK", cookies, strings.Repeat("hello ", 500)), []string{"Accept-Encoding: gzip"}},
-		{"header", "POLICY header {\n+Set-Cookie `" + google + "`\n+Set-Cookie `" + session + "`\ndefer\n}\nrespond hello", "", []string{"Cookie: _ga=1"}},
-		{"a placeholder", "POLICY vars consent {http.cookie_policy.consent.matomo}\nreverse_proxy PORTAL", page, nil},
+		{"encode", "POLICY encode gzip\nreverse_proxy PORTAL",
+			portaltest.Response("200 OK", cookies, strings.Repeat("hello ", 500)),
+			[]string{"Accept-Encoding: gzip"}},
+		{"header", "POLICY header {\n+Set-Cookie `" + google + "`\n+Set-Cookie `" + session +
+			"`\ndefer\n}\nrespond hello", "", []string{"Cookie: _ga=1"}},
+		{"a placeholder", "POLICY vars consent {http.cookie_policy.consent.matomo}\n" +
+			"reverse_proxy PORTAL", page, nil},
 		{"lb_policy cookie", "POLICY reverse_proxy PORTAL {\nlb_policy cookie lb secret\n}", page, nil},
-		{"handle_response", "POLICY reverse_proxy PORTAL {\nhandle_response {\ncopy_response_headers\nrespond bye\n}\n}", portaltest.Response("200 OK", cookies, ""), nil},
-		{"an error", "POLICY header +Set-Cookie `" + google + "`\nerror 503", "", []string{"Cookie: _ga=1"}},
-		{"an error route", "POLICY header +Set-Cookie `" + google + "`\nerror 503\nhandle_errors {\nPOLICY header +Set-Cookie `" + matomo + "`\nrespond oops 503\n}", "", []string{"Cookie: _ga=1"}},
+		{"handle_response", "POLICY reverse_proxy PORTAL {\nhandle_response {\n" +
+			"copy_response_headers\nrespond bye\n}\n}", portaltest.Response("200 OK", cookies, ""), nil},
+		{"an error", "POLICY header +Set-Cookie `" + google + "`\nerror 503", "",
+			[]string{"Cookie: _ga=1"}},
+		{"an error route", "POLICY header +Set-Cookie `" + google +
+			"`\nerror 503\nhandle_errors {\nPOLICY header +Set-Cookie `" + matomo +
+			"`\nrespond oops 503\n}", "", []string{"Cookie: _ga=1"}},
 		{"what a handler may do", "route {\nPOLICY test_handler\n}", "", []string{"Cookie: _ga=1"}},
-		{"no portal", "POLICY header +Set-Cookie `" + google + "`\nreverse_proxy 127.0.0.1:1", "", []string{"Cookie: _ga=1"}},
+		{"no portal", "POLICY header +Set-Cookie `" + google + "`\nreverse_proxy 127.0.0.1:1", "",
+			[]string{"Cookie: _ga=1"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			caddytest.SetHandler(t, func(w http.ResponseWriter, r *http.Request) error {
@@ -82,12 +121,14 @@ func TestReportModeChangesNoByte(t *testing.T) {
 				site.Reload(strings.NewReplacer("POLICY ", p, "PORTAL", portal.Address).Replace(c.around))
 				answer := site.Get("/", c.request...)
 				requests := strings.ReplaceAll(strings.Join(portal.Requests(), "\n"), portal.Address, "")
-				wires[mode] = requests + "\n-----\n" + regexp.MustCompile(`Date: .*\r\n`).ReplaceAllString(answer.Raw, "")
+				wires[mode] = requests + "\n-----\n" +
+					regexp.MustCompile(`Date: .*\r\n`).ReplaceAllString(answer.Raw, "")
 				// Another port is another balancer's cookie.
 				wires[mode] = regexp.MustCompile(`lb=\w+`).ReplaceAllString(wires[mode], "lb=")
 				counted := site.Verdicts("city")
 				// A connection that was handed over ends before its handler does.
-				for begun := time.Now(); mode != "" && len(counted) == 0 && time.Since(begun) < 10*time.Second; {
+				for begun := time.Now(); mode != "" && len(counted) == 0 &&
+					time.Since(begun) < 10*time.Second; {
 					counted = site.Verdicts("city")
 				}
 				numbers[mode] = fmt.Sprint(counted)
@@ -99,8 +140,10 @@ func TestReportModeChangesNoByte(t *testing.T) {
 				t.Error(difference(wires[enforcer.ModeReport], wires[""]))
 			}
 			twice := c.what == "an error route" // where two policies judge one after the other, an enforcing one leaves nothing to the second
-			if !twice && numbers[enforcer.ModeReport] != numbers[enforcer.ModeEnforce] || numbers[enforcer.ModeReport] == "map[]" {
-				t.Errorf("counted\n%s, enforcing\n%s", numbers[enforcer.ModeReport], numbers[enforcer.ModeEnforce])
+			if !twice && numbers[enforcer.ModeReport] != numbers[enforcer.ModeEnforce] ||
+				numbers[enforcer.ModeReport] == "map[]" {
+				t.Errorf("counted\n%s, enforcing\n%s", numbers[enforcer.ModeReport],
+					numbers[enforcer.ModeEnforce])
 			}
 			if wires[enforcer.ModeEnforce] == wires[""] {
 				t.Errorf("nothing was there to change:\n%q", wires[""])
@@ -109,14 +152,21 @@ func TestReportModeChangesNoByte(t *testing.T) {
 	}
 }
 
-// All that a policy that only reports would do can be read from its log, its numbers and its inventory.
+// All that a policy that only reports would do can be read from its log, its numbers and its
+// inventory.
 func TestReportModeTellsAll(t *testing.T) {
-	page := strings.Replace(portaltest.Response("200 OK", []string{session, matomo, google, "_gid=; Max-Age=0"}, "hello"), "text/plain", "text/html", 1)
-	w := caddytest.StartInstance(t, "cookie_policy opendatasoft matomo {\nname city\nmode report\n}\nreverse_proxy "+portaltest.StartPortal(t, page).Address)
+	page := strings.Replace(portaltest.Response("200 OK",
+		[]string{session, matomo, google, "_gid=; Max-Age=0"}, "hello"), "text/plain", "text/html", 1)
+	w := caddytest.StartInstance(t,
+		"cookie_policy opendatasoft matomo {\nname city\nmode report\n}\nreverse_proxy "+
+			portaltest.StartPortal(t, page).Address)
 	w.Get("/", "Cookie: sessionid=1; _pk_id.1=2; stray=3")
-	want(t, "verdicts", w.Verdicts("city"), map[string]string{"set/necessary/let_through": "1", "set/statistical/refused": "1", "set/unlisted/refused": "1",
-		"set/unlisted/deletion": "1", "read/necessary/let_through": "1", "read/statistical/refused": "1", "read/unlisted/refused": "1", "expire/statistical/expired": "1"})
-	want(t, "the log", caddytest.Pick(w.Log("all.log", handlerLog, "verdict"), "level", "policy", "cookie", "channel", "verdict", "rule"),
+	want(t, "verdicts", w.Verdicts("city"), map[string]string{"set/necessary/let_through": "1",
+		"set/statistical/refused": "1", "set/unlisted/refused": "1",
+		"set/unlisted/deletion": "1", "read/necessary/let_through": "1",
+		"read/statistical/refused": "1", "read/unlisted/refused": "1", "expire/statistical/expired": "1"})
+	want(t, "the log", caddytest.Pick(w.Log("all.log", handlerLog, "verdict"), "level", "policy",
+		"cookie", "channel", "verdict", "rule"),
 		`debug|city|sessionid|read|let_through|necessary sessionid
 debug|city|_pk_id.1|read|refused|statistical _pk_id*
 debug|city|stray|read|refused|
@@ -127,13 +177,17 @@ debug|city|_gid|set|deletion|
 debug|city|_pk_id.1|expire|expired|statistical _pk_id*
 `)
 	got := inventory(t, w, "city")
-	want(t, "the inventory", slices.Sorted(maps.Keys(got)), []string{"read _pk_id.1", "read sessionid", "read stray", "set _ga", "set _gid", "set _pk_id.1.1fff", "set sessionid"})
+	want(t, "the inventory", slices.Sorted(maps.Keys(got)),
+		[]string{"read _pk_id.1", "read sessionid", "read stray", "set _ga", "set _gid",
+			"set _pk_id.1.1fff", "set sessionid"})
 	want(t, "a removal", got["read _pk_id.1"].Verdicts, map[string]uint64{"expired": 1, "refused": 1})
-	want(t, "the mode", caddytest.Pick(w.Log("all.log", appLog, "cookie policy in force"), "mode"), "report\n")
+	want(t, "the mode", caddytest.Pick(w.Log("all.log", appLog, "cookie policy in force"), "mode"),
+		"report\n")
 }
 
-// A policy that only reports removes no cookie, and counts the removals that an enforcing one makes: once for each name,
-// with pages only, and not where the portal sets or deletes the cookie itself.
+// A policy that only reports removes no cookie, and counts the removals that an enforcing one
+// makes: once for each name, with pages only, and not where the portal sets or deletes the cookie
+// itself.
 func TestReportModeExpire(t *testing.T) {
 	removal := "_ga=; Path=/" + expired
 	for _, c := range []struct {
@@ -142,21 +196,28 @@ func TestReportModeExpire(t *testing.T) {
 		set, enforced  []string
 		expired        string
 	}{
-		{"a page", portaltest.Page("Set-Cookie: " + session), []string{navigate}, []string{session}, []string{session, removal}, "1"},
+		{"a page", portaltest.Page("Set-Cookie: " + session), []string{navigate}, []string{session},
+			[]string{session, removal}, "1"},
 		{"a page for a script", portaltest.Page(), []string{"Sec-Fetch-Mode: cors"}, nil, nil, ""},
 		{"no page", portaltest.Response("200 OK", nil, "x"), nil, nil, nil, ""},
-		{"a page that deletes it", portaltest.Page("Set-Cookie: _ga=; Max-Age=0"), []string{navigate}, []string{"_ga=; Max-Age=0"}, []string{"_ga=; Max-Age=0"}, ""},
-		{"a page that sets it in vain", portaltest.Page("Set-Cookie: " + google), []string{navigate}, []string{google}, []string{removal}, "1"},
+		{"a page that deletes it", portaltest.Page("Set-Cookie: _ga=; Max-Age=0"),
+			[]string{navigate}, []string{"_ga=; Max-Age=0"}, []string{"_ga=; Max-Age=0"}, ""},
+		{"a page that sets it in vain", portaltest.Page("Set-Cookie: " + google),
+			[]string{navigate}, []string{google}, []string{removal}, "1"},
 	} {
 		for mode, set := range map[string][]string{"report": c.set, "enforce": c.enforced} {
 			t.Run(c.what+", "+mode, func(t *testing.T) {
 				portal := portaltest.StartPortal(t, c.response)
-				w := caddytest.StartInstance(t, "cookie_policy opendatasoft google_analytics {\nname city\nmode "+mode+"\n}\nreverse_proxy "+portal.Address)
-				if got := w.Get("/", append(c.lines, "Cookie: _ga=1; _ga=2")...).SetCookies(); !slices.Equal(got, set) {
+				w := caddytest.StartInstance(t,
+					"cookie_policy opendatasoft google_analytics {\nname city\nmode "+mode+
+						"\n}\nreverse_proxy "+portal.Address)
+				if got := w.Get("/", append(c.lines,
+					"Cookie: _ga=1; _ga=2")...).SetCookies(); !slices.Equal(got, set) {
 					t.Errorf("got %q, want %q", got, set)
 				}
 				if got := w.Verdicts("city")["expire/statistical/expired"]; got != c.expired {
-					t.Errorf("counted are %q removals, want %q, among %v", got, c.expired, w.Verdicts("city"))
+					t.Errorf("counted are %q removals, want %q, among %v", got, c.expired,
+						w.Verdicts("city"))
 				}
 				if sent := portal.Cookies(t); (len(sent) > 0) != (mode == "report") {
 					t.Errorf("the portal got %q", sent)
@@ -173,6 +234,7 @@ func difference(with, without string) string {
 		at++
 	}
 	around := func(wire string) string { return wire[max(0, at-100):min(len(wire), at+100)] }
-	return fmt.Sprintf("at byte %d there is, with the module:\n%q\nwithout:\n%q\nAll that there is with the module:\n%q\nwithout:\n%q",
+	return fmt.Sprintf("at byte %d there is, with the module:\n%q\nwithout:\n%q\n"+
+		"All that there is with the module:\n%q\nwithout:\n%q",
 		at, around(with), around(without), with, without)
 }

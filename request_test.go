@@ -16,7 +16,8 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// The portal gets the cookies that the policy lets through for this visitor, byte for byte and in order.
+// The portal gets the cookies that the policy lets through for this visitor, byte for byte and in
+// order.
 func TestHandlerRequestCookies(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Page())
 	refused := "cookies_preferences=%7B%22matomo%22%3Afalse%7D"
@@ -27,23 +28,35 @@ func TestHandlerRequestCookies(t *testing.T) {
 		"opendatasoft matomo": {
 			{"nothing", nil, nil},
 			{"necessary ones", []string{"sessionid=1; csrftoken=2"}, []string{"sessionid=1; csrftoken=2"}},
-			{"without a choice", []string{"sessionid=1; _pk_id.1.1fff=2; csrftoken=3"}, []string{"sessionid=1; csrftoken=3"}},
-			{"granted", []string{"_pk_id.1.1fff=2; " + grantsMatomo}, []string{"_pk_id.1.1fff=2; " + grantsMatomo}},
+			{"without a choice", []string{"sessionid=1; _pk_id.1.1fff=2; csrftoken=3"},
+				[]string{"sessionid=1; csrftoken=3"}},
+			{"granted", []string{"_pk_id.1.1fff=2; " + grantsMatomo},
+				[]string{"_pk_id.1.1fff=2; " + grantsMatomo}},
 			{"refused", []string{"_pk_id.1.1fff=2; " + refused}, []string{refused}},
-			{"granted and refused", []string{"_pk_id.1.1fff=2; " + refused + "; " + grantsMatomo}, []string{refused + "; " + grantsMatomo}},
-			{"a choice that cannot be read stays in place", []string{`_pk_id.1.1fff=2; cookies_preferences={"matomo":true`}, []string{`cookies_preferences={"matomo":true`}},
+			{"granted and refused", []string{"_pk_id.1.1fff=2; " + refused + "; " + grantsMatomo},
+				[]string{refused + "; " + grantsMatomo}},
+			{"a choice that cannot be read stays in place",
+				[]string{`_pk_id.1.1fff=2; cookies_preferences={"matomo":true`},
+				[]string{`cookies_preferences={"matomo":true`}},
 			{"nothing left", []string{"_pk_id.1.1fff=2; _ga=3; campaign=4"}, nil},
-			{"several lines", []string{"sessionid=1; _ga=2", "_ga=3", "csrftoken=4"}, []string{"sessionid=1", "csrftoken=4"}},
-			{"bytes of any kind", []string{"_ga=1;\tsessionid = \"a, b\" =\xff\xe9;csrftoken={\"x\":1};_ga=2"}, []string{"sessionid = \"a, b\" =\xff\xe9;csrftoken={\"x\":1}"}},
-			{"duplicates and pairs without a name", []string{"sessionid=1; sessionid; =sessionid; _ga=2; sessionid=3"}, []string{"sessionid=1; sessionid=3"}},
+			{"several lines", []string{"sessionid=1; _ga=2", "_ga=3", "csrftoken=4"},
+				[]string{"sessionid=1", "csrftoken=4"}},
+			{"bytes of any kind", []string{"_ga=1;\tsessionid = \"a, b\" " +
+				"=\xff\xe9;csrftoken={\"x\":1};_ga=2"},
+				[]string{"sessionid = \"a, b\" =\xff\xe9;csrftoken={\"x\":1}"}},
+			{"duplicates and pairs without a name",
+				[]string{"sessionid=1; sessionid; =sessionid; _ga=2; sessionid=3"},
+				[]string{"sessionid=1; sessionid=3"}},
 		},
 		"opendatasoft {\nallow third_party _ga\nunlisted pass\n}": {
-			{"unlisted ones pass, refused ones do not", []string{"campaign=1; _ga=2; _pk_id.1.1fff=3"}, []string{"campaign=1; _pk_id.1.1fff=3"}},
+			{"unlisted ones pass, refused ones do not",
+				[]string{"campaign=1; _ga=2; _pk_id.1.1fff=3"}, []string{"campaign=1; _pk_id.1.1fff=3"}},
 		},
 		"opendatasoft {\npreset matomo {\nanonymous\n}\n}": {
 			{"anonymous, without a choice", []string{"_pk_id.1.1fff=1"}, []string{"_pk_id.1.1fff=1"}},
 			{"anonymous, and refused", []string{"_pk_id.1.1fff=1; " + refused}, []string{refused}},
-			{"anonymous, and the choice cannot be read", []string{"_pk_id.1.1fff=1; cookies_preferences=x"}, []string{"cookies_preferences=x"}},
+			{"anonymous, and the choice cannot be read",
+				[]string{"_pk_id.1.1fff=1; cookies_preferences=x"}, []string{"cookies_preferences=x"}},
 		},
 	} {
 		gateway := caddytest.Start(t, "cookie_policy "+policy+"\nreverse_proxy "+portal.Address)
@@ -60,9 +73,11 @@ func TestHandlerRequestCookies(t *testing.T) {
 				if len(c.send) != 1 || strings.Contains(c.send[0], "\t") {
 					return // HTTP/2 has one line only, and trims
 				}
-				gateway.Ask(t, portaltest.Protocols(t)["HTTP/2"], http.MethodGet, "/", http.Header{"Cookie": c.send}, nil)
+				gateway.Ask(t, portaltest.Protocols(t)["HTTP/2"], http.MethodGet, "/",
+					http.Header{"Cookie": c.send}, nil)
 				// Each pair is a field of its own there, and whoever joins them writes `; `.
-				if got, want := portal.Cookies(t), strings.Join(c.want, ""); strings.Join(got, "; ") != want {
+				if got, want := portal.Cookies(t), strings.Join(c.want, ""); strings.Join(got,
+					"; ") != want {
 					t.Errorf("over HTTP/2: got %q, want %q", got, want)
 				}
 			})
@@ -70,21 +85,29 @@ func TestHandlerRequestCookies(t *testing.T) {
 	}
 }
 
-// The header is changed in place: whoever runs inside the policy or in an error route sees the stripped one.
+// The header is changed in place: whoever runs inside the policy or in an error route sees the
+// stripped one.
 func TestHandlerRequestHeaderIsChangedInPlace(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Page())
-	const shown = "[{http.request.header.Cookie}] [{http.request.cookie._ga}] [{http.request.cookie.sessionid}]"
+	const shown = "[{http.request.header.Cookie}] [{http.request.cookie._ga}] " +
+		"[{http.request.cookie.sessionid}]"
 	const want = "[sessionid=2] [] [2]"
 	for what, directives := range map[string]string{
-		"respond":        "cookie_policy opendatasoft\nrespond `" + shown + "`",
-		"header":         "cookie_policy opendatasoft\nheader X-Seen `" + shown + "`\nreverse_proxy " + portal.Address,
-		"header_up":      "cookie_policy opendatasoft\nheader X-Seen {http.request.header.X-Seen}\nrequest_header X-Seen `" + shown + "`\nreverse_proxy " + portal.Address,
-		"an error route": "cookie_policy opendatasoft\nerror 500\nhandle_errors {\nrespond `" + shown + "`\n}",
-		"an error route with a policy of its own": "cookie_policy opendatasoft\nerror 500\nhandle_errors {\ncookie_policy opendatasoft\nrespond `" + shown + "`\n}",
-		"a matcher":    "cookie_policy opendatasoft\n@tracked header Cookie *_ga*\nrespond @tracked tracked\nrespond `" + shown + "`",
-		"handle":       "cookie_policy opendatasoft\nhandle {\nrespond `" + shown + "`\n}",
-		"vars":         "cookie_policy opendatasoft\nvars seen `" + shown + "`\nrespond {vars.seen}",
-		"map":          "cookie_policy opendatasoft\nmap {http.request.cookie._ga} {ga} {\n`` none\ndefault some\n}\nrespond `{ga}`",
+		"respond": "cookie_policy opendatasoft\nrespond `" + shown + "`",
+		"header": "cookie_policy opendatasoft\nheader X-Seen `" + shown +
+			"`\nreverse_proxy " + portal.Address,
+		"header_up": "cookie_policy opendatasoft\nheader X-Seen {http.request.header.X-Seen}\n" +
+			"request_header X-Seen `" + shown + "`\nreverse_proxy " + portal.Address,
+		"an error route": "cookie_policy opendatasoft\nerror 500\nhandle_errors {\nrespond `" +
+			shown + "`\n}",
+		"an error route with a policy of its own": "cookie_policy opendatasoft\nerror 500\n" +
+			"handle_errors {\ncookie_policy opendatasoft\nrespond `" + shown + "`\n}",
+		"a matcher": "cookie_policy opendatasoft\n@tracked header Cookie *_ga*\n" +
+			"respond @tracked tracked\nrespond `" + shown + "`",
+		"handle": "cookie_policy opendatasoft\nhandle {\nrespond `" + shown + "`\n}",
+		"vars":   "cookie_policy opendatasoft\nvars seen `" + shown + "`\nrespond {vars.seen}",
+		"map": "cookie_policy opendatasoft\nmap {http.request.cookie._ga} {ga} {\n`` none\n" +
+			"default some\n}\nrespond `{ga}`",
 		"a rewrite":    "cookie_policy opendatasoft\nrewrite /{http.request.cookie._ga}x\nrespond {uri}",
 		"a Go handler": "route {\ncookie_policy opendatasoft\ntest_handler\n}",
 	} {
@@ -92,10 +115,12 @@ func TestHandlerRequestHeaderIsChangedInPlace(t *testing.T) {
 			caddytest.SetHandler(t, func(w http.ResponseWriter, r *http.Request) error {
 				ga, _ := r.Cookie("_ga")
 				session, _ := r.Cookie("sessionid")
-				fmt.Fprintf(w, "[%s] [%v] [%s]", strings.Join(r.Header["Cookie"], ";"), map[bool]string{true: ""}[ga == nil], session.Value)
+				fmt.Fprintf(w, "[%s] [%v] [%s]", strings.Join(r.Header["Cookie"], ";"),
+					map[bool]string{true: ""}[ga == nil], session.Value)
 				return nil
 			})
-			got := caddytest.Start(t, directives).Fetch(t, false, "localhost", "/", "Cookie: _ga=1; sessionid=2", "X-Seen: x")
+			got := caddytest.Start(t, directives).Fetch(t, false, "localhost", "/",
+				"Cookie: _ga=1; sessionid=2", "X-Seen: x")
 			seen, want := got.Body(), want
 			switch what {
 			case "header":
@@ -118,8 +143,10 @@ func TestHandlerRequestHeaderIsChangedInPlace(t *testing.T) {
 func TestHandlerAccessLogKeepsTheOriginal(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Page("Set-Cookie: "+session, "Set-Cookie: "+google))
 	file := filepath.Join(t.TempDir(), "access.log")
-	gateway := caddytest.Start(t, "log {\noutput file "+file+"\n}\ncookie_policy opendatasoft\nreverse_proxy "+portal.Address)
-	gateway.Fetch(t, false, "localhost", "/", navigate, "Cookie: _ga=s3cr3t-visitor; sessionid=s3cr3t-session")
+	gateway := caddytest.Start(t, "log {\noutput file "+file+
+		"\n}\ncookie_policy opendatasoft\nreverse_proxy "+portal.Address)
+	gateway.Fetch(t, false, "localhost", "/", navigate,
+		"Cookie: _ga=s3cr3t-visitor; sessionid=s3cr3t-session")
 	if err := caddy.Stop(); err != nil { // it writes once the answer is out
 		t.Fatal(err)
 	}
@@ -134,7 +161,8 @@ func TestHandlerAccessLogKeepsTheOriginal(t *testing.T) {
 	if err := json.Unmarshal(text, &entry); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
-	if got := entry.Request.Headers["Cookie"]; !slices.Equal(got, []string{"REDACTED"}) || strings.Contains(string(text), "s3cr3t") {
+	if got := entry.Request.Headers["Cookie"]; !slices.Equal(got, []string{"REDACTED"}) ||
+		strings.Contains(string(text), "s3cr3t") {
 		t.Errorf("the log has the request's cookies %q:\n%s", got, text)
 	}
 }

@@ -18,13 +18,16 @@ import (
 
 // Every final status is filtered, with a body and without.
 func TestHandlerEveryStatus(t *testing.T) {
-	statuses := []string{"200 OK", "201 Created", "204 No Content", "206 Partial Content", "301 Moved Permanently", "302 Found", "303 See Other",
-		"304 Not Modified", "307 Temporary Redirect", "308 Permanent Redirect", "401 Unauthorized", "404 Not Found", "418 I'm a teapot",
+	statuses := []string{"200 OK", "201 Created", "204 No Content", "206 Partial Content",
+		"301 Moved Permanently", "302 Found", "303 See Other",
+		"304 Not Modified", "307 Temporary Redirect", "308 Permanent Redirect", "401 Unauthorized",
+		"404 Not Found", "418 I'm a teapot",
 		"500 Internal Server Error", "503 Service Unavailable", "600 Beyond", "999 Beyond"}
 	for _, status := range statuses {
 		t.Run(status, func(t *testing.T) {
 			portal := portaltest.StartPortal(t, portaltest.Response(status, []string{google, session}, ""))
-			answer := caddytest.Start(t, "cookie_policy opendatasoft\nreverse_proxy "+portal.Address).Get(t, "")
+			answer := caddytest.Start(t, "cookie_policy opendatasoft\nreverse_proxy "+
+				portal.Address).Get(t, "")
 			if !strings.HasPrefix(answer.Raw, "HTTP/1.1 "+status[:3]) {
 				t.Errorf("the status is %.20q", answer.Raw)
 			}
@@ -49,13 +52,27 @@ func TestHandlerEveryStatusAndMethod(t *testing.T) {
 func TestHandlerEveryWayToSendAHeader(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
 		"sets headers and writes nothing": func(http.ResponseWriter, *http.Request) {},
-		"writes a body first":             func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") },
-		"writes a status first":           func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) },
-		"flushes first":                   func(w http.ResponseWriter, _ *http.Request) { http.NewResponseController(w).Flush() },
-		"flushes first, the old way":      func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush() },
-		"copies from a reader first":      func(w http.ResponseWriter, _ *http.Request) { io.Copy(w, strings.NewReader("hello")) },
-		"sends a file":                    func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "module.go") },
-		"sends early hints":               func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusEarlyHints) },
+		"writes a body first": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "hello")
+		},
+		"writes a status first": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTeapot)
+		},
+		"flushes first": func(w http.ResponseWriter, _ *http.Request) {
+			http.NewResponseController(w).Flush()
+		},
+		"flushes first, the old way": func(w http.ResponseWriter, _ *http.Request) {
+			w.(http.Flusher).Flush()
+		},
+		"copies from a reader first": func(w http.ResponseWriter, _ *http.Request) {
+			io.Copy(w, strings.NewReader("hello"))
+		},
+		"sends a file": func(w http.ResponseWriter, r *http.Request) {
+			http.ServeFile(w, r, "module.go")
+		},
+		"sends early hints": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusEarlyHints)
+		},
 	} {
 		for protocol, client := range portaltest.Protocols(t) {
 			t.Run(name+" over "+protocol, func(t *testing.T) {
@@ -81,8 +98,8 @@ func TestHandlerEveryWayToSendAHeader(t *testing.T) {
 	}
 }
 
-// A cookie that a handler sets after the status is not for the visitor, and if somebody around the policy holds the header back until there is a
-// body, it does not get through either.
+// A cookie that a handler sets after the status is not for the visitor, and if somebody around the
+// policy holds the header back until there is a body, it does not get through either.
 func TestHandlerCookiesAfterTheStatus(t *testing.T) {
 	for outer, directive := range map[string]string{
 		"alone":                    "",
@@ -100,7 +117,11 @@ func TestHandlerCookiesAfterTheStatus(t *testing.T) {
 				set()
 				w.(io.ReaderFrom).ReadFrom(strings.NewReader("hello"))
 			},
-			"an empty, then a body": func(w http.ResponseWriter, set func()) { w.Write(nil); set(); io.WriteString(w, "hello") },
+			"an empty, then a body": func(w http.ResponseWriter, set func()) {
+				w.Write(nil)
+				set()
+				io.WriteString(w, "hello")
+			},
 			"an empty copy, then a body": func(w http.ResponseWriter, set func()) {
 				w.(io.ReaderFrom).ReadFrom(strings.NewReader(""))
 				set()
@@ -111,7 +132,11 @@ func TestHandlerCookiesAfterTheStatus(t *testing.T) {
 				set()
 				io.WriteString(w, "hello")
 			},
-			"a body, in between": func(w http.ResponseWriter, set func()) { io.WriteString(w, "hello"); set(); io.WriteString(w, "hello") },
+			"a body, in between": func(w http.ResponseWriter, set func()) {
+				io.WriteString(w, "hello")
+				set()
+				io.WriteString(w, "hello")
+			},
 		} {
 			caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
 				w.Header().Set("Content-Type", "text/plain")
@@ -124,7 +149,8 @@ func TestHandlerCookiesAfterTheStatus(t *testing.T) {
 				return nil
 			})
 			for protocol, client := range portaltest.Protocols(t) {
-				got := gateway.Ask(t, client, http.MethodGet, "/", http.Header{"Accept-Encoding": {"gzip"}}, nil)
+				got := gateway.Ask(t, client, http.MethodGet, "/",
+					http.Header{"Accept-Encoding": {"gzip"}}, nil)
 				if !slices.Equal(got.Header["Set-Cookie"], []string{session}) {
 					t.Errorf("%s, %s, over %s: got %q", outer, what, protocol, got.Header["Set-Cookie"])
 				}
@@ -145,16 +171,19 @@ func TestHandlerReadFrom(t *testing.T) {
 		for protocol, client := range portaltest.Protocols(t) {
 			got := gateway.Ask(t, client, http.MethodGet, "/", nil, nil)
 			if !slices.Equal(got.Header["Set-Cookie"], []string{session}) || len(got.Body) != 50_000 {
-				t.Errorf("%q, %s: got %q and %d bytes", around, protocol, got.Header["Set-Cookie"], len(got.Body))
+				t.Errorf("%q, %s: got %q and %d bytes", around, protocol, got.Header["Set-Cookie"],
+					len(got.Body))
 			}
 		}
 	}
 }
 
-// Cookies are found under every spelling of the key, in the header and as a trailer, and Set-Cookie2 never gets through.
+// Cookies are found under every spelling of the key, in the header and as a trailer, and
+// Set-Cookie2 never gets through.
 func TestHandlerKeysThatAreNotCanonical(t *testing.T) {
 	gateway := caddytest.Start(t, "route {\ncookie_policy opendatasoft\ntest_handler\n}")
-	for _, key := range []string{"Set-Cookie", "set-cookie", "SET-COOKIE", "sEt-cOOkIE", "Set-Cookie ", " Set-Cookie", "\tset-cookie\t",
+	for _, key := range []string{"Set-Cookie", "set-cookie", "SET-COOKIE", "sEt-cOOkIE",
+		"Set-Cookie ", " Set-Cookie", "\tset-cookie\t",
 		"Set-Cookie2", "set-cookie2", "SET-COOKIE2 "} {
 		for _, prefix := range []string{"", http.TrailerPrefix} {
 			caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
@@ -166,7 +195,8 @@ func TestHandlerKeysThatAreNotCanonical(t *testing.T) {
 				return nil
 			})
 			want := []string{session}
-			if trimmed := strings.TrimSpace(key); strings.HasSuffix(trimmed, "2") || trimmed != key { // the server does not write the latter
+			// the server does not write the latter
+			if trimmed := strings.TrimSpace(key); strings.HasSuffix(trimmed, "2") || trimmed != key {
 				want = nil
 			}
 			for protocol, client := range portaltest.Protocols(t) {
@@ -178,7 +208,8 @@ func TestHandlerKeysThatAreNotCanonical(t *testing.T) {
 				if !slices.Equal(where["Set-Cookie"], want) || len(where["Set-Cookie2"]) > 0 {
 					t.Errorf("%q over %s: got %q, want %q", prefix+key, protocol, where, want)
 				}
-				if got.Body != "hello" || got.Header.Get("X-Other") != google || got.Trailer.Get("X-Checksum") != "5d41" {
+				if got.Body != "hello" || got.Header.Get("X-Other") != google ||
+					got.Trailer.Get("X-Checksum") != "5d41" {
 					t.Errorf("%q over %s: the rest is %+v", prefix+key, protocol, got)
 				}
 			}
@@ -186,7 +217,8 @@ func TestHandlerKeysThatAreNotCanonical(t *testing.T) {
 	}
 }
 
-// A handler gets from http.ResponseController, io.ReaderFrom and the older interfaces what it would get without the policy.
+// A handler gets from http.ResponseController, io.ReaderFrom and the older interfaces what it would
+// get without the policy.
 func TestHandlerInterfaces(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
@@ -199,8 +231,10 @@ func TestHandlerInterfaces(t *testing.T) {
 		caddytest.SetHandler(t, func(w http.ResponseWriter, r *http.Request) error {
 			control := http.NewResponseController(w)
 			w.Header()["Set-Cookie"] = []string{google, session}
-			did = append(did, fmt.Sprint("read deadline: ", control.SetReadDeadline(time.Now().Add(time.Minute))))
-			did = append(did, fmt.Sprint("write deadline: ", control.SetWriteDeadline(time.Now().Add(time.Minute))))
+			did = append(did, fmt.Sprint("read deadline: ",
+				control.SetReadDeadline(time.Now().Add(time.Minute))))
+			did = append(did, fmt.Sprint("write deadline: ",
+				control.SetWriteDeadline(time.Now().Add(time.Minute))))
 			did = append(did, fmt.Sprint("full duplex: ", control.EnableFullDuplex()))
 			if r.ProtoMajor == 2 {
 				_, _, err := control.Hijack()
@@ -226,11 +260,13 @@ func TestHandlerInterfaces(t *testing.T) {
 		if !slices.Equal(did, want) {
 			t.Errorf("%s: got %q, and without the policy %q", protocol, did, want)
 		}
-		if !slices.Equal(got.Header["Set-Cookie"], []string{session}) || !slices.Equal(bare.Header["Set-Cookie"], []string{google, session}) {
+		if !slices.Equal(got.Header["Set-Cookie"], []string{session}) ||
+			!slices.Equal(bare.Header["Set-Cookie"], []string{google, session}) {
 			t.Errorf("%s: got %q, and without the policy %q", protocol, got.Header, bare.Header)
 		}
 		if got.Body != string(content) || bare.Body != string(content) {
-			t.Errorf("%s: of %d bytes arrived %d, and without the policy %d", protocol, len(content), len(got.Body), len(bare.Body))
+			t.Errorf("%s: of %d bytes arrived %d, and without the policy %d", protocol,
+				len(content), len(got.Body), len(bare.Body))
 		}
 	}
 }

@@ -21,18 +21,25 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// Nothing of what the gateway writes holds a value; and nothing that this module writes holds an address, a path or a query string either.
+// Nothing of what the gateway writes holds a value; and nothing that this module writes holds an
+// address, a path or a query string either.
 func TestEvidenceHoldsNoValue(t *testing.T) {
 	secrets := []string{}
 	secret := func() string {
 		secrets = append(secrets, fmt.Sprintf("s3cr3t%03d", len(secrets)))
 		return secrets[len(secrets)-1]
 	}
-	lines := []string{"sessionid=" + secret() + "; Path=/", "_ga=" + secret(), "_pk_id.1=" + secret() + "; Max-Age=60", "stray=" + secret() + "; token=" + secret() + "; Secure=" + secret() + "; HttpOnly=" + secret() + "; Path=/t0k3n",
-		secret(), "=" + secret(), "a\tb=" + secret(), "gone=" + secret() + "; Max-Age=0", `quoted="` + secret() + `"`, "far=" + secret() + "; Domain=elsewhere.example",
-		"cookies_preferences=" + secret(), " " + secret() + " ; Path=/", "sessionid=" + secret() + "; " + secret(), "utf=\xff" + secret()}
-	cookies := []string{"sessionid=" + secret(), "_ga=" + secret(), "_pk_id.1=" + secret(), "stray=" + secret(), secret(), "=" + secret(), "client=" + secret(), `"` + secret() + `"`,
-		"cookies_preferences=%7B%22matomo%22%3Afalse%2C%22visitor%22%3A%22" + secret() + "%22%7D", "cookies_preferences=" + secret()}
+	lines := []string{"sessionid=" + secret() + "; Path=/", "_ga=" + secret(),
+		"_pk_id.1=" + secret() + "; Max-Age=60", "stray=" + secret() + "; token=" + secret() +
+			"; Secure=" + secret() + "; HttpOnly=" + secret() + "; Path=/t0k3n",
+		secret(), "=" + secret(), "a\tb=" + secret(), "gone=" + secret() + "; Max-Age=0",
+		`quoted="` + secret() + `"`, "far=" + secret() + "; Domain=elsewhere.example",
+		"cookies_preferences=" + secret(), " " + secret() + " ; Path=/",
+		"sessionid=" + secret() + "; " + secret(), "utf=\xff" + secret()}
+	cookies := []string{"sessionid=" + secret(), "_ga=" + secret(), "_pk_id.1=" + secret(),
+		"stray=" + secret(), secret(), "=" + secret(), "client=" + secret(), `"` + secret() + `"`,
+		"cookies_preferences=%7B%22matomo%22%3Afalse%2C%22visitor%22%3A%22" + secret() + "%22%7D",
+		"cookies_preferences=" + secret()}
 	private := []string{"203.0.113.77", "127.0.0.1", "2001:db8", "/pr1vate", "qu3ry"}
 	portal := portaltest.StartHandler(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Set-Cookie"] = lines
@@ -42,12 +49,18 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 		w.Write([]byte("hello"))
 	})
 	w := caddytest.NewInstance(t)
-	for _, options := range []string{"", "mode report", "unlisted pass", "allow necessary * {\nmax_age 1h\n}", "rewrite_domain portal.example\nallow necessary far", "allow statistical st* {\ndomain x.example\n}"} {
-		w.Reload("cookie_policy opendatasoft matomo {\nname city\n" + options + "\n}\nmap {http.cookie_policy.consent.nobody} {x} {\ndefault y\n}\nheader X-Consent {x}\n" +
-			"handle_errors {\ncookie_policy opendatasoft\nrespond oops\n}\n@broken path *broken\nerror @broken 500\nreverse_proxy " + portal)
-		for _, path := range []string{"/pr1vate/page?qu3ry=1", "/pr1vate/asset?qu3ry=1", "/pr1vate/broken?qu3ry"} {
+	for _, options := range []string{"", "mode report", "unlisted pass",
+		"allow necessary * {\nmax_age 1h\n}", "rewrite_domain portal.example\nallow necessary far",
+		"allow statistical st* {\ndomain x.example\n}"} {
+		w.Reload("cookie_policy opendatasoft matomo {\nname city\n" + options +
+			"\n}\nmap {http.cookie_policy.consent.nobody} {x} {\ndefault y\n}\nheader X-Consent {x}\n" +
+			"handle_errors {\ncookie_policy opendatasoft\nrespond oops\n}\n@broken path *broken\n" +
+			"error @broken 500\nreverse_proxy " + portal)
+		for _, path := range []string{"/pr1vate/page?qu3ry=1", "/pr1vate/asset?qu3ry=1",
+			"/pr1vate/broken?qu3ry"} {
 			for _, client := range []string{"203.0.113.77", "2001:db8::7"} {
-				answer := w.Get(path, "Cookie: "+strings.Join(cookies, "; "), "X-Forwarded-For: "+client, "Referer: http://localhost/pr1vate?qu3ry")
+				answer := w.Get(path, "Cookie: "+strings.Join(cookies, "; "),
+					"X-Forwarded-For: "+client, "Referer: http://localhost/pr1vate?qu3ry")
 				if answer.Raw == "" {
 					t.Error("no answer")
 				}
@@ -55,7 +68,9 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 		}
 	}
 	told := map[string]string{}
-	for _, path := range []string{"/metrics", "/cookie-policy/policies", "/cookie-policy/city/inventory", "/cookie-policy/city/inventory?format=csv", "/cookie-policy/city/drift"} {
+	for _, path := range []string{"/metrics", "/cookie-policy/policies",
+		"/cookie-policy/city/inventory", "/cookie-policy/city/inventory?format=csv",
+		"/cookie-policy/city/drift"} {
 		_, _, told[path] = w.Ask(http.MethodGet, path)
 	}
 	for _, asked := range []string{"inventory", "drift"} {
@@ -77,7 +92,8 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 		whole := "the whole " + file // Caddy's own access log has addresses and paths
 		for line := range strings.Lines(string(b)) {
 			told[whole] += line
-			if strings.Contains(line, `"logger":"http.handlers.cookie_policy`) || strings.Contains(line, `"logger":"cookie_policy`) {
+			if strings.Contains(line, `"logger":"http.handlers.cookie_policy`) ||
+				strings.Contains(line, `"logger":"cookie_policy`) {
 				told[file] += line
 			}
 		}
@@ -88,7 +104,8 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 			t.Errorf("%s is empty", what)
 		}
 		forbidden := slices.Clone(secrets)
-		if !strings.HasPrefix(what, "the whole") && what != "/metrics" { // Caddy's own metrics have its admin paths
+		// Caddy's own metrics have its admin paths
+		if !strings.HasPrefix(what, "the whole") && what != "/metrics" {
 			forbidden = append(forbidden, private...)
 		}
 		for _, word := range append(forbidden, "s3cr3t") {
@@ -108,14 +125,19 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 }
 
 // hostileNames are names that a client or a portal may choose to do harm where they are shown.
-var hostileNames = []string{"\u009b31mred", "\u202egnp.exe", "<script>alert(1)</script>", "@SUM(1+1)", "+cmd|'/C calc'!A0", "-2+3", "'x", `"quoted","cells"`, "\xff\xfe", "x\ty", "{{x}}", "%0a%0d",
-	`back\slash`, "\uff1dwide", "nul\u2028line", strings.Repeat("x", 10_000), "caddy_cookie_policy_verdicts_total{}", "🍪"}
+var hostileNames = []string{"\u009b31mred", "\u202egnp.exe", "<script>alert(1)</script>",
+	"@SUM(1+1)", "+cmd|'/C calc'!A0", "-2+3", "'x", `"quoted","cells"`, "\xff\xfe", "x\ty", "{{x}}",
+	"%0a%0d",
+	`back\slash`, "\uff1dwide", "nul\u2028line", strings.Repeat("x", 10_000),
+	"caddy_cookie_policy_verdicts_total{}", "🍪"}
 
-// Names that mean harm come out harmless everywhere: in logs, JSON, CSV and tables. They are never a label.
+// Names that mean harm come out harmless everywhere: in logs, JSON, CSV and tables. They are never
+// a label.
 func TestEvidenceOfHostileNames(t *testing.T) {
 	portal := portaltest.StartHandler(t, func(w http.ResponseWriter, _ *http.Request) {
 		for _, name := range hostileNames {
-			w.Header().Add("Set-Cookie", name+"=1; Domain="+name+"; Path=/"+name+"; SameSite="+name+"; Max-Age="+name)
+			w.Header().Add("Set-Cookie", name+"=1; Domain="+name+"; Path=/"+name+"; SameSite="+name+
+				"; Max-Age="+name)
 		}
 		w.Header().Add("Set-Cookie", "=HYPERLINK(1)")
 	})
@@ -124,7 +146,8 @@ func TestEvidenceOfHostileNames(t *testing.T) {
 		w.Get("/", "Cookie: "+name+"=1; =HYPERLINK(1)")
 	}
 	answers := map[string]string{}
-	for _, path := range []string{"/cookie-policy/city/inventory", "/cookie-policy/city/inventory?format=csv", "/cookie-policy/city/drift", "/metrics"} {
+	for _, path := range []string{"/cookie-policy/city/inventory",
+		"/cookie-policy/city/inventory?format=csv", "/cookie-policy/city/drift", "/metrics"} {
 		_, _, answers[path] = w.Ask(http.MethodGet, path)
 	}
 	for _, asked := range []string{"inventory", "drift"} {

@@ -13,18 +13,22 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// The 101 of a WebSocket carries the cookies that the policy lets through, and afterwards bytes flow both ways, untouched and at once.
+// The 101 of a WebSocket carries the cookies that the policy lets through, and afterwards bytes
+// flow both ways, untouched and at once.
 func TestHandlerWebSocket(t *testing.T) {
 	portal := portaltest.StartWebSocket(t)
 	for path, directives := range map[string]string{
-		"proxied":                 "cookie_policy opendatasoft\nreverse_proxy " + portal,
-		"proxied, logged":         caddytest.DiscardLogs + "cookie_policy opendatasoft\nreverse_proxy " + portal,
+		"proxied": "cookie_policy opendatasoft\nreverse_proxy " + portal,
+		"proxied, logged": caddytest.DiscardLogs +
+			"cookie_policy opendatasoft\nreverse_proxy " + portal,
 		"proxied, through encode": "cookie_policy opendatasoft\nencode gzip\nreverse_proxy " + portal,
 		"by a handler":            "route {\ncookie_policy opendatasoft\ntest_handler\n}",
-		"by a handler, logged":    caddytest.DiscardLogs + "route {\ncookie_policy opendatasoft\ntest_handler\n}",
+		"by a handler, logged": caddytest.DiscardLogs +
+			"route {\ncookie_policy opendatasoft\ntest_handler\n}",
 	} {
 		caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
-			maps.Copy(w.Header(), http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, "Set-Cookie": {google, session}, "set-cookie": {unlisted}})
+			maps.Copy(w.Header(), http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"},
+				"Set-Cookie": {google, session}, "set-cookie": {unlisted}})
 			w.WriteHeader(http.StatusSwitchingProtocols)
 			conn, buffered, err := http.NewResponseController(w).Hijack()
 			if err != nil {
@@ -36,7 +40,9 @@ func TestHandlerWebSocket(t *testing.T) {
 		})
 		gateway := caddytest.Start(t, directives)
 		conn, in := gateway.Dial(t)
-		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"+
+			"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 		got, err := http.ReadResponse(in, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
@@ -61,7 +67,8 @@ func TestHandlerServerSentEvents(t *testing.T) {
 		gateway := caddytest.Start(t, directives+"reverse_proxy "+events.Address)
 		for protocol, client := range portaltest.Protocols(t) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			request := gateway.Request(t, ctx, http.MethodGet, "/", http.Header{"Accept-Encoding": {"identity"}}, nil)
+			request := gateway.Request(t, ctx, http.MethodGet, "/",
+				http.Header{"Accept-Encoding": {"identity"}}, nil)
 			events.Check(t, path+", "+protocol, client, request)
 			cancel()
 		}

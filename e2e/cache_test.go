@@ -18,11 +18,13 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
-// Two visitors with different choices, whose requests go through a shared cache in any order: in front of the gateway, and between the gateway
-// and the portal. Nobody gets what was meant for the other, and what carries no cookie comes from the cache.
+// Two visitors with different choices, whose requests go through a shared cache in any order: in
+// front of the gateway, and between the gateway and the portal. Nobody gets what was meant for the
+// other, and what carries no cookie comes from the cache.
 //
-// In front, the caches are told to keep responses that set cookies, which neither does unless told. All that stands between the two visitors then
-// is what the gateway says of its responses; without it they do get each other's cookies, and that is seen here too.
+// In front, the caches are told to keep responses that set cookies, which neither does unless told.
+// All that stands between the two visitors then is what the gateway says of its responses; without
+// it they do get each other's cookies, and that is seen here too.
 func TestSharedCaches(t *testing.T) {
 	for _, cache := range []struct {
 		name  string
@@ -72,8 +74,9 @@ var cacheVisitors = []cacheVisitor{
 	{"bob", `cookies_preferences={"matomo":false}`, "refused"},
 }
 
-// startVisitedPortal runs a portal that calls all its pages good for every cache, and gives each visitor cookies that name the visitor and are
-// never given again. It returns the portal's host and port.
+// startVisitedPortal runs a portal that calls all its pages good for every cache, and gives each
+// visitor cookies that name the visitor and are never given again. It returns the portal's host and
+// port.
 func startVisitedPortal(t *testing.T) string {
 	var given atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -95,7 +98,8 @@ func startVisitedPortal(t *testing.T) string {
 	return server.Listener.Addr().String()
 }
 
-// startGatewayOfCaches runs a gateway before a backend, and returns its host and port. Its answers to /choice/ show what the visitor chose.
+// startGatewayOfCaches runs a gateway before a backend, and returns its host and port. Its answers
+// to /choice/ show what the visitor chose.
 func startGatewayOfCaches(t *testing.T, backend, sharedCache string) string {
 	address := fmt.Sprintf("127.0.0.1:%d", portaltest.FreePort(t))
 	startGateway(t, "http://"+address+"/ready", fmt.Sprintf(`http://%s {
@@ -144,13 +148,14 @@ http {
 	}
 }
 `, address, backend, ignore))
-	start(t, exec.Command(need(t, "nginx", "/usr/sbin/nginx"), "-p", dir, "-c", "nginx.conf", "-e", "stderr"))
+	start(t, exec.Command(need(t, "nginx", "/usr/sbin/nginx"), "-p", dir, "-c", "nginx.conf", "-e",
+		"stderr"))
 	waitFor(t, "http://"+address+"/ready")
 	return address
 }
 
-// startVarnish runs a cache before a backend, and returns its host and port. It looks up pages for requests with cookies too, which Varnish does
-// not unless told.
+// startVarnish runs a cache before a backend, and returns its host and port. It looks up pages for
+// requests with cookies too, which Varnish does not unless told.
 func startVarnish(t *testing.T, backend string, keepsCookies bool) string {
 	dir, address := t.TempDir(), fmt.Sprintf("127.0.0.1:%d", portaltest.FreePort(t))
 	keep := ""
@@ -168,7 +173,8 @@ sub vcl_deliver {
 	if (obj.hits > 0) { set resp.http.X-Cache = "HIT"; }
 }
 `, host, port, keep))
-	start(t, exec.Command(need(t, "varnishd", "/usr/sbin/varnishd"), "-F", "-j", "none", "-n", filepath.Join(dir, "work"), "-a", address, "-f", file, "-s", "malloc,16m",
+	start(t, exec.Command(need(t, "varnishd", "/usr/sbin/varnishd"), "-F", "-j", "none", "-n",
+		filepath.Join(dir, "work"), "-a", address, "-f", file, "-s", "malloc,16m",
 		"-p", "thread_pools=1", "-p", "thread_pool_min=10", "-p", "vsl_space=1m"))
 	waitFor(t, "http://"+address+"/ready")
 	return address
@@ -183,8 +189,8 @@ func writeFile(t *testing.T, dir, name, text string) (path string) {
 	return path
 }
 
-// askInAnyOrder has each visitor ask for each page three times, in the order that a seed gives, and returns all that went wrong. The pages of one
-// seed are not those of another.
+// askInAnyOrder has each visitor ask for each page three times, in the order that a seed gives, and
+// returns all that went wrong. The pages of one seed are not those of another.
 func askInAnyOrder(t *testing.T, address string, seed uint64, inFront bool) (wrong []string) {
 	type request struct {
 		visitor cacheVisitor
@@ -198,7 +204,9 @@ func askInAnyOrder(t *testing.T, address string, seed uint64, inFront bool) (wro
 			}
 		}
 	}
-	rand.New(rand.NewPCG(seed, 5)).Shuffle(len(requests), func(i, j int) { requests[i], requests[j] = requests[j], requests[i] })
+	rand.New(rand.NewPCG(seed, 5)).Shuffle(len(requests), func(i, j int) {
+		requests[i], requests[j] = requests[j], requests[i]
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	seen := map[string]bool{} // what the cache has by now, and the cookies that somebody has got
@@ -219,7 +227,8 @@ func askInAnyOrder(t *testing.T, address string, seed uint64, inFront bool) (wro
 			t.Fatalf("%s: %d %q, %v", path, resp.StatusCode, body, err)
 		}
 		tell := func(format string, args ...any) {
-			wrong = append(wrong, fmt.Sprintf("%s, asked for by %s (request %d): %s", path, r.visitor.name, i+1, fmt.Sprintf(format, args...)))
+			wrong = append(wrong, fmt.Sprintf("%s, asked for by %s (request %d): %s", path,
+				r.visitor.name, i+1, fmt.Sprintf(format, args...)))
 		}
 
 		var names []string
@@ -248,7 +257,8 @@ func askInAnyOrder(t *testing.T, address string, seed uint64, inFront bool) (wro
 			tell("is told that Matomo is %s, and it is %s", shown, r.visitor.matomo)
 		}
 
-		// A page without cookies is a hit the second time, to whomever; one that depends on the choice, to whom it came before.
+		// A page without cookies is a hit the second time, to whomever; one that depends on the
+		// choice, to whom it came before.
 		hit := strings.HasPrefix(resp.Header.Get("X-Cache"), "HIT")
 		stored := path
 		if inFront && r.page == "choice" {

@@ -25,13 +25,14 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
-var update = flag.Bool("update", false, "record what Chromium does in enforcer/testdata, where the tests of that package read it")
+var update = flag.Bool("update", false,
+	"record what Chromium does in enforcer/testdata, where the tests of that package read it")
 
 // The four cookies of the published policy.
 var published = []string{"sessionid", "csrftoken", "django_language", "cookies_preferences"}
 
-// setCookieVector is a line of enforcer/testdata/setcookie.jsonl. In its strings each character stands for one byte, so that JSON can hold
-// bytes that are no UTF-8.
+// setCookieVector is a line of enforcer/testdata/setcookie.jsonl. In its strings each character
+// stands for one byte, so that JSON can hold bytes that are no UTF-8.
 type setCookieVector struct {
 	ID      string   `json:"id"`
 	Note    string   `json:"note"`
@@ -75,7 +76,8 @@ func (v *setCookieVector) throughCaddy() []cookie {
 	return v.Stored
 }
 
-// gates are the addresses of the portal: by itself, behind Caddy, and behind Caddy with the published policy; each for HTTP and for HTTPS.
+// gates are the addresses of the portal: by itself, behind Caddy, and behind Caddy with the
+// published policy; each for HTTP and for HTTPS.
 type gates [3]struct{ http, https string }
 
 const (
@@ -85,7 +87,8 @@ const (
 )
 
 // startGates runs a portal and a Caddy before it.
-func startGates(t *testing.T, hosts []string, respond func(path string) (portaltest.SiteAnswer, bool)) (*portaltest.Site, gates) {
+func startGates(t *testing.T, hosts []string, respond func(path string) (portaltest.SiteAnswer,
+	bool)) (*portaltest.Site, gates) {
 	t.Helper()
 	certificate, certFile, keyFile := portaltest.NewCertificate(t, hosts...)
 	portal := portaltest.StartSite(t, certificate, respond)
@@ -97,8 +100,10 @@ func startGates(t *testing.T, hosts []string, respond func(path string) (portalt
 			continue
 		}
 		g[i].http, g[i].https = fmt.Sprint(portaltest.FreePort(t)), fmt.Sprint(portaltest.FreePort(t))
-		for address, certificate := range map[string]string{"http://:" + g[i].http: "", "https://:" + g[i].https: "tls " + certFile + " " + keyFile} {
-			fmt.Fprintf(&caddyfile, "%s {\n\tbind 127.0.0.1\n\t%s\n\t%s\n\treverse_proxy %s\n}\n", address, certificate, policy, portal.Address)
+		for address, certificate := range map[string]string{"http://:" + g[i].http: "",
+			"https://:" + g[i].https: "tls " + certFile + " " + keyFile} {
+			fmt.Fprintf(&caddyfile, "%s {\n\tbind 127.0.0.1\n\t%s\n\t%s\n\treverse_proxy %s\n}\n",
+				address, certificate, policy, portal.Address)
 		}
 	}
 	startGateway(t, "http://127.0.0.1:"+g[policed].http, caddyfile.String())
@@ -128,14 +133,16 @@ func startChromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.C
 		chromedp.Flag("disable-features", "HttpsUpgrades,site-per-process,Translate,BlinkGenPropertyTrees"),
 		chromedp.WSURLReadTimeout(60*time.Second),
 	)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // the test's own context ends before its cleanups
+	ctx, cancel := context.WithTimeout(context.Background(),
+		5*time.Minute) // the test's own context ends before its cleanups
 	t.Cleanup(cancel)
 	ctx, _ = chromedp.NewExecAllocator(ctx, append(options, more...)...)
 	ctx, _ = chromedp.NewContext(ctx)
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("starting Chromium: %v", err)
 	}
-	// Cleanups run last to first: the browser is asked to close before the directory of its profile goes.
+	// Cleanups run last to first: the browser is asked to close before the directory of its profile
+	// goes.
 	t.Cleanup(func() {
 		if err := chromedp.Cancel(ctx); err != nil {
 			t.Logf("closing Chromium: %v", err)
@@ -155,8 +162,8 @@ func newProfile(t *testing.T, browser context.Context) context.Context {
 	return ctx
 }
 
-// visit goes to a page that is no page (204), which is much faster, and returns when its header has been read: by then its cookies are stored.
-// An answer that the browser refuses is fine.
+// visit goes to a page that is no page (204), which is much faster, and returns when its header has
+// been read: by then its cookies are stored. An answer that the browser refuses is fine.
 func visit(ctx context.Context, url string) error {
 	return chromedp.Run(ctx, chromedp.ActionFunc(func(ctx context.Context) error {
 		_, _, _, _, err := devtools.Navigate(url).Do(ctx)
@@ -170,7 +177,8 @@ func jar(ctx context.Context) (cookies []cookie, err error) {
 	got, err := storage.GetCookies().WithBrowserContextID(c.BrowserContextID).Do(cdp.WithExecutor(ctx, c.Browser))
 	for _, n := range got {
 		cookies = append(cookies, cookie{
-			Name: written(n.Name), Value: written(n.Value), Domain: written(n.Domain), Path: written(n.Path), Session: n.Session, Secure: n.Secure, HTTPOnly: n.HTTPOnly,
+			Name: written(n.Name), Value: written(n.Value), Domain: written(n.Domain),
+			Path: written(n.Path), Session: n.Session, Secure: n.Secure, HTTPOnly: n.HTTPOnly,
 			SameSite: string(n.SameSite), Partitioned: n.PartitionKey != nil,
 		})
 	}
@@ -190,7 +198,8 @@ func of(cookies []cookie, site string) []cookie {
 	return picked
 }
 
-// restore puts into a jar what the browser sends of a site's only cookie: the DevTools protocol leaves out of names and values what is no UTF-8.
+// restore puts into a jar what the browser sends of a site's only cookie: the DevTools protocol
+// leaves out of names and values what is no UTF-8.
 func restore(site, all []cookie, sent []string) {
 	if len(site) != 1 || len(sent) != 1 || strings.Contains(sent[0], ";") {
 		return
@@ -201,8 +210,9 @@ func restore(site, all []cookie, sent []string) {
 	}
 }
 
-// TestChromiumStoresWhatThePolicyLetsThrough shows every vector to Chromium three times. What it stores where the policy is enforced is what it
-// stores where it is not, but for the cookies that the policy does not name.
+// TestChromiumStoresWhatThePolicyLetsThrough shows every vector to Chromium three times. What it
+// stores where the policy is enforced is what it stores where it is not, but for the cookies that
+// the policy does not name.
 func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
 	file := filepath.Join("..", "enforcer", "testdata", "setcookie.jsonl")
 	vectors := readVectors[setCookieVector](t, file)
@@ -243,10 +253,12 @@ func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
 		profile := newProfile(t, browser)
 		runs.Go(func() {
 			err := func() (err error) {
-				// Cookies know no ports: what the browser has before comes from the portal itself in all three runs.
+				// Cookies know no ports: what the browser has before comes from the portal itself
+				// in all three runs.
 				for _, v := range vectors {
 					if v.Before != nil {
-						if err := visit(profile, gates.url(direct, v.HTTPS, v.host(), "/a/"+v.ID+"/before")); err != nil {
+						if err := visit(profile, gates.url(direct, v.HTTPS, v.host(),
+							"/a/"+v.ID+"/before")); err != nil {
 							return fmt.Errorf("%s, before: %w", v.ID, err)
 						}
 					}
@@ -255,7 +267,8 @@ func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
 					return err
 				}
 				for _, v := range vectors {
-					if err := visit(profile, gates.url(gate, v.HTTPS, v.host(), "/a/"+v.ID+"/set")); err != nil {
+					if err := visit(profile, gates.url(gate, v.HTTPS, v.host(),
+						"/a/"+v.ID+"/set")); err != nil {
 						return fmt.Errorf("%s: %w", v.ID, err)
 					}
 				}
@@ -300,16 +313,20 @@ func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
 			t.Errorf("%s (%s): Chromium has\n\t%+v\nrecorded is\n\t%+v", v.ID, v.Note, jars[direct], stored)
 		}
 		if !*update && !slices.Equal(through, jars[plain]) {
-			t.Errorf("%s (%s): through Caddy Chromium has\n\t%+v\nrecorded is\n\t%+v", v.ID, v.Note, jars[plain], through)
+			t.Errorf("%s (%s): through Caddy Chromium has\n\t%+v\nrecorded is\n\t%+v", v.ID, v.Note,
+				jars[plain], through)
 		}
 		had := of(before[plain], v.site())
-		if !slices.Equal(had, of(before[policed], v.site())) || !slices.Equal(had, of(before[direct], v.site())) {
+		if !slices.Equal(had, of(before[policed], v.site())) ||
+			!slices.Equal(had, of(before[direct], v.site())) {
 			t.Errorf("%s (%s): the three runs do not begin with the same cookies", v.ID, v.Note)
 		}
 		if want, doubted := v.expected(had, jars[plain]); !slices.Equal(jars[policed], want) {
-			t.Errorf("%s (%s): under the policy Chromium has\n\t%+v\nand should have\n\t%+v", v.ID, v.Note, jars[policed], want)
+			t.Errorf("%s (%s): under the policy Chromium has\n\t%+v\nand should have\n\t%+v", v.ID,
+				v.Note, jars[policed], want)
 		} else if doubted != (v.Doubt != "") {
-			t.Errorf("%s (%s): a deletion that Chromium acts on is refused: %t; the reason given is %q", v.ID, v.Note, doubted, v.Doubt)
+			t.Errorf("%s (%s): a deletion that Chromium acts on is refused: %t; the reason "+
+				"given is %q", v.ID, v.Note, doubted, v.Doubt)
 		}
 	}
 	if *update && !t.Failed() {
@@ -317,9 +334,10 @@ func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
 	}
 }
 
-// expected is what Chromium has to have under the policy, given what it had before and what it has without the policy: the cookies that the
-// policy names, and of the others none that is new. One that it had stays as it was, unless a deletion of it is let through; doubted says that
-// Chromium would have acted on one that is not.
+// expected is what Chromium has to have under the policy, given what it had before and what it has
+// without the policy: the cookies that the policy names, and of the others none that is new. One
+// that it had stays as it was, unless a deletion of it is let through; doubted says that Chromium
+// would have acted on one that is not.
 func (v *setCookieVector) expected(had, plain []cookie) (want []cookie, doubted bool) {
 	want = []cookie{}
 	for _, c := range plain {
@@ -352,7 +370,8 @@ func (v *setCookieVector) deletesUnlisted() bool {
 	return false
 }
 
-// cookieVector is a line of enforcer/testdata/cookie.jsonl. In its strings, but for the scripts, each character stands for one byte.
+// cookieVector is a line of enforcer/testdata/cookie.jsonl. In its strings, but for the scripts,
+// each character stands for one byte.
 type cookieVector struct {
 	ID     string   `json:"id"`
 	Note   string   `json:"note"`
@@ -366,8 +385,9 @@ type cookieVector struct {
 
 func (v *cookieVector) host() string { return "www." + v.ID + ".test" }
 
-// TestChromiumSendsWhatIsReadAsCookies puts cookies into Chromium by header and by script, and records the bytes that it sends: to the portal
-// over HTTP/1.1, and through Caddy over HTTP/2, where browsers send a line for each cookie.
+// TestChromiumSendsWhatIsReadAsCookies puts cookies into Chromium by header and by script, and
+// records the bytes that it sends: to the portal over HTTP/1.1, and through Caddy over HTTP/2,
+// where browsers send a line for each cookie.
 func TestChromiumSendsWhatIsReadAsCookies(t *testing.T) {
 	file := filepath.Join("..", "enforcer", "testdata", "cookie.jsonl")
 	vectors := readVectors[cookieVector](t, file)
@@ -415,7 +435,8 @@ func TestChromiumSendsWhatIsReadAsCookies(t *testing.T) {
 			t.Fatalf("%s: %v", v.ID, err)
 		}
 		if len(v.Script) > 0 {
-			actions := chromedp.Tasks{chromedp.Navigate(gates.url(direct, false, v.host(), "/a/"+v.ID+"/page"))}
+			actions := chromedp.Tasks{chromedp.Navigate(gates.url(direct, false, v.host(),
+				"/a/"+v.ID+"/page"))}
 			for _, written := range v.Script {
 				quoted, err := json.Marshal(written)
 				if err != nil {
@@ -433,7 +454,8 @@ func TestChromiumSendsWhatIsReadAsCookies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := cookieVector{ID: v.ID, Note: v.Note, Lines: v.Lines, Script: v.Script, Jar: of(all, v.ID+".test"), Sent: sent, Caddy: read(plain), Policy: read(policed)}
+		got := cookieVector{ID: v.ID, Note: v.Note, Lines: v.Lines, Script: v.Script,
+			Jar: of(all, v.ID+".test"), Sent: sent, Caddy: read(plain), Policy: read(policed)}
 		if slices.Equal(got.Caddy, got.Sent) {
 			got.Caddy = nil
 		}

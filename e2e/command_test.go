@@ -17,8 +17,8 @@ import (
 // gatewayOfCommand is a gateway as the command sees it.
 type gatewayOfCommand struct{ admin, url string }
 
-// startGatewayOfCommand validates a config with a policy in it, runs it, and returns its addresses. The site sets what the
-// published policy names, and a tracker where the query asks for it.
+// startGatewayOfCommand validates a config with a policy in it, runs it, and returns its addresses.
+// The site sets what the published policy names, and a tracker where the query asks for it.
 func startGatewayOfCommand(t *testing.T, options, more string) gatewayOfCommand {
 	t.Helper()
 	admin, site := portaltest.FreePort(t), portaltest.FreePort(t)
@@ -102,27 +102,30 @@ func run(t *testing.T, args ...string) (status int, out string) {
 // expect runs `caddy cookie-policy`.
 func expect(t *testing.T, want int, says string, args ...string) {
 	t.Helper()
-	if got, out := run(t, append([]string{"cookie-policy"}, args...)...); got != want || !strings.Contains(out, says) {
+	if got, out := run(t, append([]string{"cookie-policy"}, args...)...); got != want ||
+		!strings.Contains(out, says) {
 		t.Errorf("%v: exit status %d, want %d and %q\n%s", args, got, want, says, out)
 	}
 }
 
-// `caddy cookie-policy` as an operator types it: two gateways in front of one portal, one answer, and the exit status that
-// a scheduler looks at.
+// `caddy cookie-policy` as an operator types it: two gateways in front of one portal, one answer,
+// and the exit status that a scheduler looks at.
 func TestCommand(t *testing.T) {
 	one, other := startGatewayOfCommand(t, "", ""), startGatewayOfCommand(t, "", "")
 	nobody := fmt.Sprintf("127.0.0.1:%d", portaltest.FreePort(t))
 	both := []string{"--address", one.admin, "--address", other.admin}
 	one.visit(t, "")
 	expect(t, 0, "sessionid", append([]string{"inventory"}, both...)...)
-	expect(t, 0, "The portal and the policy do not differ.", append([]string{"drift"}, both...)...) // what one of them met is met
+	expect(t, 0, "The portal and the policy do not differ.",
+		append([]string{"drift"}, both...)...) // what one of them met is met
 	expect(t, 0, `"findings": []`, append([]string{"drift", "--json", "--policy", "city"}, both...)...)
 	other.visit(t, "?tracked=1")
 	expect(t, 0, "do not differ", "drift", "--address", one.admin)
 	expect(t, 1, "_ga", append([]string{"drift"}, both...)...)
 	expect(t, 1, "the portal and the policy differ; findings: 1", "drift", "--address", other.admin)
 	expect(t, 2, "connect", "drift", "--address", one.admin, "--address", nobody)
-	expect(t, 2, "no policy of this name is in force", "inventory", "--policy", "town", "--address", one.admin)
+	expect(t, 2, "no policy of this name is in force", "inventory", "--policy", "town", "--address",
+		one.admin)
 	expect(t, 2, "say what to show: inventory or drift")
 	expect(t, 2, "say what to show: inventory or drift", "drfit", "--address", one.admin)
 	expect(t, 2, "say what to show: inventory or drift", "drift", "inventory", "--address", one.admin)
@@ -145,16 +148,20 @@ func TestCommandFlags(t *testing.T) {
 	} {
 		for _, asked := range []string{"inventory", "drift"} {
 			status, out := run(t, append([]string{"cookie-policy", asked}, c.args...)...)
-			if status == 0 || !strings.Contains(out, c.says) || strings.Contains(out, "sessionid") || strings.Contains(out, "differ") {
-				t.Errorf("%s %v: exit status %d, want %q and no answer\n%s", asked, c.args, status, c.says, out)
+			if status == 0 || !strings.Contains(out, c.says) ||
+				strings.Contains(out, "sessionid") || strings.Contains(out, "differ") {
+				t.Errorf("%s %v: exit status %d, want %q and no answer\n%s", asked, c.args, status,
+					c.says, out)
 			}
 		}
 	}
 }
 
-// Gateways that do not have the same policies: one has two of them, and another mode. What they share is merged by its name.
+// Gateways that do not have the same policies: one has two of them, and another mode. What they
+// share is merged by its name.
 func TestCommandOfDifferentGateways(t *testing.T) {
-	town := fmt.Sprintf("http://127.0.0.1:%d {\n\tcookie_policy matomo {\n\t\tname town\n\t}\n}", portaltest.FreePort(t))
+	town := fmt.Sprintf("http://127.0.0.1:%d {\n\tcookie_policy matomo {\n\t\tname town\n\t}\n}",
+		portaltest.FreePort(t))
 	one, other := startGatewayOfCommand(t, "", ""), startGatewayOfCommand(t, "mode report", town)
 	one.visit(t, "?tracked=1")
 	other.visit(t, "?tracked=1")
@@ -168,13 +175,16 @@ func TestCommandOfDifferentGateways(t *testing.T) {
 			t.Errorf("%s: exit status %d, want 2, %q and no answer\n%s", asked, status, says, out)
 		}
 	}
-	expect(t, 2, "no policy of this name is in force", append([]string{"inventory", "--policy", "town"}, both...)...)
+	expect(t, 2, "no policy of this name is in force",
+		append([]string{"inventory", "--policy", "town"}, both...)...)
 	expect(t, 0, "Policy town, digest ", "inventory", "--policy", "town", "--address", other.admin)
 	expect(t, 1, "findings: 1", "drift", "--policy", "town", "--address", other.admin)
-	expect(t, 0, "Policy city, digest different, observed since ", append([]string{"inventory", "--policy", "city"}, both...)...)
+	expect(t, 0, "Policy city, digest different, observed since ",
+		append([]string{"inventory", "--policy", "city"}, both...)...)
 	expect(t, 1, "findings: 1", append([]string{"drift", "--policy", "city"}, both...)...)
 
-	status, out := run(t, append([]string{"cookie-policy", "inventory", "--json", "--policy", "city"}, both...)...)
+	status, out := run(t, append([]string{"cookie-policy", "inventory", "--json", "--policy",
+		"city"}, both...)...)
 	var merged struct {
 		Digest  string
 		Cookies []struct {
@@ -183,7 +193,8 @@ func TestCommandOfDifferentGateways(t *testing.T) {
 			Verdicts      map[string]int
 		}
 	}
-	if err := json.Unmarshal([]byte(out), &merged); err != nil || status != 0 || merged.Digest != "different" {
+	if err := json.Unmarshal([]byte(out), &merged); err != nil || status != 0 ||
+		merged.Digest != "different" {
 		t.Fatalf("exit status %d, %v\n%s", status, err, out)
 	}
 	counts := map[string]string{}
@@ -198,22 +209,31 @@ func TestCommandOfDifferentGateways(t *testing.T) {
 	}
 }
 
-// `caddy validate` says of a policy all that is wrong with it, and where: in a Caddyfile by line, in JSON by path.
+// `caddy validate` says of a policy all that is wrong with it, and where: in a Caddyfile by line,
+// in JSON by path.
 func TestCommandValidate(t *testing.T) {
 	for name, c := range map[string]struct {
 		adapter, config string
 		status          int
 		says            []string
 	}{
-		"a policy": {"caddyfile", ":8080 {\n\tcookie_policy opendatasoft matomo\n\trespond ok\n}\n", 0, []string{"Valid configuration"}},
-		"a policy with faults": {"caddyfile", ":8080 {\n\tcookie_policy opendatasoft {\n\t\tallow vital a\n\t\tname a/b\n\t}\n}\n", 1,
+		"a policy": {"caddyfile", ":8080 {\n\tcookie_policy opendatasoft matomo\n\trespond ok\n}\n",
+			0, []string{"Valid configuration"}},
+		"a policy with faults": {"caddyfile",
+			":8080 {\n\tcookie_policy opendatasoft {\n\t\tallow vital a\n\t\tname a/b\n\t}\n}\n", 1,
 			[]string{`config:3: \"vital\": no such category`, `config:4: \"a/b\": a name cannot hold`}},
-		"a policy without a rule": {"caddyfile", ":8080 {\n\tcookie_policy\n}\n", 1, []string{"this policy lets no cookie through"}},
-		"two policies of one name": {"caddyfile", "http://:8080 {\n\tcookie_policy opendatasoft {\n\t\tname city\n\t}\n}\n" +
-			"http://:8081 {\n\tcookie_policy opendatasoft {\n\t\tname city\n\t\tmode report\n\t}\n}\n", 1, []string{"two different policies have this name"}},
-		"rules that wait for a preference": {"caddyfile", ":8080 {\n\tcookie_policy matomo\n}\n", 0, []string{"the policy names no preference to read it from", "Valid configuration"}},
-		"a policy in JSON":                 {"", jsonWith(`"presets": ["opendatasoft"]`), 0, []string{"Valid configuration"}},
-		"faults in JSON":                   {"", jsonWith(`"presets": ["opendatasoft"], "unlisted": "maybe"`), 1, []string{`unlisted: \"maybe\": no such unlisted`}},
+		"a policy without a rule": {"caddyfile", ":8080 {\n\tcookie_policy\n}\n", 1,
+			[]string{"this policy lets no cookie through"}},
+		"two policies of one name": {"caddyfile",
+			"http://:8080 {\n\tcookie_policy opendatasoft {\n\t\tname city\n\t}\n}\n" +
+				"http://:8081 {\n\tcookie_policy opendatasoft {\n\t\tname city\n\t\tmode report\n" +
+				"\t}\n}\n", 1, []string{"two different policies have this name"}},
+		"rules that wait for a preference": {"caddyfile", ":8080 {\n\tcookie_policy matomo\n}\n", 0,
+			[]string{"the policy names no preference to read it from", "Valid configuration"}},
+		"a policy in JSON": {"", jsonWith(`"presets": ["opendatasoft"]`), 0,
+			[]string{"Valid configuration"}},
+		"faults in JSON": {"", jsonWith(`"presets": ["opendatasoft"], "unlisted": "maybe"`), 1,
+			[]string{`unlisted: \"maybe\": no such unlisted`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := writeFile(t, t.TempDir(), "config", c.config)
@@ -232,5 +252,6 @@ func TestCommandValidate(t *testing.T) {
 
 // jsonWith is a config with a policy, given its fields.
 func jsonWith(fields string) string {
-	return `{"apps": {"http": {"servers": {"s": {"listen": [":8080"], "routes": [{"handle": [{"handler": "cookie_policy", ` + fields + `}]}]}}}}}`
+	return `{"apps": {"http": {"servers": {"s": {"listen": [":8080"], "routes": [{"handle": ` +
+		`[{"handler": "cookie_policy", ` + fields + `}]}]}}}}}`
 }

@@ -17,8 +17,9 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
-// A WebSocket over HTTP/2 and HTTP/3 begins with a CONNECT, whose 200 carries the cookies of the portal's 101 that the policy lets through.
-// Afterwards bytes flow both ways, untouched and at once.
+// A WebSocket over HTTP/2 and HTTP/3 begins with a CONNECT, whose 200 carries the cookies of the
+// portal's 101 that the policy lets through. Afterwards bytes flow both ways, untouched and at
+// once.
 func TestExtendedConnect(t *testing.T) {
 	portal := portaltest.StartWebSocket(t)
 	addresses := map[string]string{}
@@ -38,7 +39,8 @@ func TestExtendedConnect(t *testing.T) {
 	// Go's server offers it over HTTP/2 only to those who ask.
 	startSites(t, caddy, "", sites, urls, "GODEBUG=http2xconnect=1")
 	for name, address := range addresses {
-		for protocol, connect := range map[string]func(testing.TB, context.Context, string) (*http.Response, io.Writer){"HTTP/2": connectHTTP2, "HTTP/3": connectHTTP3} {
+		for protocol, connect := range map[string]func(testing.TB, context.Context,
+			string) (*http.Response, io.Writer){"HTTP/2": connectHTTP2, "HTTP/3": connectHTTP3} {
 			t.Run(name+", "+protocol, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()

@@ -44,18 +44,23 @@ func (b *browsing) open(path string) (text string) {
 // script runs a script on the page at hand, and waits for what it promises.
 func (b *browsing) script(script string, result any) {
 	b.Helper()
-	b.run(chromedp.Evaluate(script, result, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	b.run(chromedp.Evaluate(script, result,
+		func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
 }
 
-// choose stores a choice as the portal's banner does: by script, as percent-encoded JSON with the time in milliseconds. What a script wrote has
-// reached the jar once the script has read its cookies again.
+// choose stores a choice as the portal's banner does: by script, as percent-encoded JSON with the
+// time in milliseconds. What a script wrote has reached the jar once the script has read its
+// cookies again.
 func (b *browsing) choose(choices string, days int) {
 	b.Helper()
-	b.script(fmt.Sprintf("document.cookie = 'cookies_preferences=' + encodeURIComponent(JSON.stringify(Object.assign(%s, {timestamp: %d}))) + '; path=/; max-age=15811200'; document.cookie",
+	b.script(fmt.Sprintf("document.cookie = 'cookies_preferences=' + "+
+		"encodeURIComponent(JSON.stringify(Object.assign(%s, {timestamp: %d}))) + '; path=/; "+
+		"max-age=15811200'; document.cookie",
 		choices, time.Now().AddDate(0, 0, -days).UnixMilli()), nil)
 }
 
-// jar returns the names of all cookies that the browser has for the site, those of its domains included.
+// jar returns the names of all cookies that the browser has for the site, those of its domains
+// included.
 func (b *browsing) jar() []string {
 	b.Helper()
 	all, err := jar(b.profile)
@@ -69,7 +74,8 @@ func (b *browsing) jar() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// received returns the names of the cookies that Django received with a navigation or, by script, with an API call.
+// received returns the names of the cookies that Django received with a navigation or, by script,
+// with an API call.
 func (b *browsing) received(byScript bool) []string {
 	b.Helper()
 	var text string
@@ -101,21 +107,26 @@ func startConsentGateway(t *testing.T, host, certFile, keyFile, policy, portal s
 	t.Helper()
 	plain, secure := portaltest.FreePort(t), portaltest.FreePort(t)
 	var caddyfile strings.Builder
-	for address, certificate := range map[string]string{fmt.Sprintf("http://:%d", plain): "", fmt.Sprintf("https://:%d", secure): "tls " + certFile + " " + keyFile} {
-		fmt.Fprintf(&caddyfile, "%s {\n\tbind 127.0.0.1\n\t%s\n\t%s\n\treverse_proxy %s\n}\n", address, certificate, policy, portal)
+	for address, certificate := range map[string]string{fmt.Sprintf("http://:%d", plain): "",
+		fmt.Sprintf("https://:%d", secure): "tls " + certFile + " " + keyFile} {
+		fmt.Fprintf(&caddyfile, "%s {\n\tbind 127.0.0.1\n\t%s\n\t%s\n\treverse_proxy %s\n}\n",
+			address, certificate, policy, portal)
 	}
 	startGateway(t, fmt.Sprintf("http://127.0.0.1:%d/", plain), caddyfile.String())
 	return sites{fmt.Sprintf("http://%s:%d", host, plain), fmt.Sprintf("https://%s:%d", host, secure)}
 }
 
-// A visitor's choice, from the first visit to the withdrawal, in real Chromium at a real Django portal: what the portal receives, and what is in
-// the browser's jar. Django knows itself as localhost.
+// A visitor's choice, from the first visit to the withdrawal, in real Chromium at a real Django
+// portal: what the portal receives, and what is in the browser's jar. Django knows itself as
+// localhost.
 func TestConsentInChromium(t *testing.T) {
 	const host = "data.portal.test"
 	_, certFile, keyFile := portaltest.NewCertificate(t, host)
 	django := startDjango(t) + " {\n\t\theader_up Host localhost\n\t}"
 	byChoice := startConsentGateway(t, host, certFile, keyFile, "cookie_policy opendatasoft matomo", django)
-	anonymous := startConsentGateway(t, host, certFile, keyFile, "cookie_policy opendatasoft {\n\t\tpreset matomo {\n\t\t\tanonymous\n\t\t}\n\t\tsignal gpc statistical\n\t}", django)
+	anonymous := startConsentGateway(t, host, certFile, keyFile,
+		"cookie_policy opendatasoft {\n\t\tpreset matomo {\n\t\t\tanonymous\n\t\t}\n"+
+			"\t\tsignal gpc statistical\n\t}", django)
 	chromium := startChromium(t)
 
 	const (
@@ -123,7 +134,8 @@ func TestConsentInChromium(t *testing.T) {
 		chosen    = "cookies_preferences csrftoken django_language"
 		trackers  = "_pk_id.1.abcd _pk_ses.1.abcd "
 	)
-	for scheme, origins := range map[string][2]string{"HTTP": {byChoice.http, anonymous.http}, "HTTPS": {byChoice.https, anonymous.https}} {
+	for scheme, origins := range map[string][2]string{"HTTP": {byChoice.http, anonymous.http},
+		"HTTPS": {byChoice.https, anonymous.https}} {
 		t.Run("a choice, over "+scheme, func(t *testing.T) {
 			b := &browsing{t, newProfile(t, chromium), origins[0]}
 
@@ -142,7 +154,8 @@ func TestConsentInChromium(t *testing.T) {
 			}
 			b.want("the jar, pages later", b.jar(), trackers+chosen)
 
-			// From the very next request on the portal does not read them. An API call removes nothing, a page does.
+			// From the very next request on the portal does not read them. An API call removes
+			// nothing, a page does.
 			b.choose("{matomo: false, ga: true}", 0)
 			b.want("cookies of an API call after the withdrawal", b.received(true), chosen)
 			b.want("the jar before the next page", b.jar(), trackers+chosen)
@@ -152,7 +165,8 @@ func TestConsentInChromium(t *testing.T) {
 			b.want("the jar after a page with trackers", b.jar(), chosen)
 			b.want("cookies at the portal after the withdrawal", b.received(false), chosen)
 
-			// A choice counts for six months. After seven it is asked for again, and nothing is granted; it stays where it is.
+			// A choice counts for six months. After seven it is asked for again, and nothing is
+			// granted; it stays where it is.
 			b.choose("{matomo: true}", 0)
 			b.open("/trackers/")
 			b.want("the jar after another grant", b.jar(), trackers+chosen)
@@ -168,7 +182,8 @@ func TestConsentInChromium(t *testing.T) {
 			silent.open("/subscribe/")
 			silent.open("/trackers/")
 			silent.want("the jar of who does not object", silent.jar(), trackers+necessary)
-			silent.want("cookies at the portal of who does not object", silent.received(false), trackers+necessary)
+			silent.want("cookies at the portal of who does not object", silent.received(false),
+				trackers+necessary)
 
 			// The same visitor switches Global Privacy Control on.
 			silent.run(network.Enable(), network.SetExtraHTTPHeaders(network.Headers{"Sec-GPC": "1"}))
@@ -182,18 +197,22 @@ func TestConsentInChromium(t *testing.T) {
 			silent.choose("{matomo: true}", 0)
 			silent.open("/trackers/")
 			silent.want("the jar of who objects, but to Matomo", silent.jar(), trackers+chosen)
-			silent.want("cookies at the portal of who objects, but to Matomo", silent.received(false), trackers+chosen)
+			silent.want("cookies at the portal of who objects, but to Matomo",
+				silent.received(false), trackers+chosen)
 		})
 	}
 }
 
-// Every kind of cookie that a tracker may have left is gone after the next page, and what is the portal's own or the visitor's stays.
+// Every kind of cookie that a tracker may have left is gone after the next page, and what is the
+// portal's own or the visitor's stays.
 func TestChromiumForgetsRefusedCookies(t *testing.T) {
 	const host, elsewhere = "data.portal.test", "embedder.example.test"
 	certificate, certFile, keyFile := portaltest.NewCertificate(t, host, elsewhere)
 	const html = "<!doctype html><title>portal</title>"
 	planted := map[string][]string{
-		"own": {"sessionid=1; Path=/; HttpOnly", "csrftoken=2; Path=/; SameSite=Lax", "django_language=fr; Path=/; Max-Age=1000", "cookies_preferences={}; Path=/; Max-Age=1000", "campaign=spring; Path=/"},
+		"own": {"sessionid=1; Path=/; HttpOnly", "csrftoken=2; Path=/; SameSite=Lax",
+			"django_language=fr; Path=/; Max-Age=1000",
+			"cookies_preferences={}; Path=/; Max-Age=1000", "campaign=spring; Path=/"},
 	}
 	portal := portaltest.StartSite(t, certificate, func(path string) (a portaltest.SiteAnswer, ok bool) {
 		if path == "/favicon.ico" { // no page: over HTTP only its type tells
@@ -206,12 +225,14 @@ func TestChromiumForgetsRefusedCookies(t *testing.T) {
 		return a, true
 	})
 	gateway := startConsentGateway(t, host, certFile, keyFile,
-		"cookie_policy opendatasoft {\n\t\tallow third_party tracker *-tracker {\n\t\t\tdomain portal.test\n\t\t\tpath / /app\n\t\t}\n\t}", portal.Address)
+		"cookie_policy opendatasoft {\n\t\tallow third_party tracker *-tracker {\n"+
+			"\t\t\tdomain portal.test\n\t\t\tpath / /app\n\t\t}\n\t}", portal.Address)
 	profile := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(profile, "Default"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(profile, "Default", "Preferences"), []byte(`{"profile":{"cookie_controls_mode":0}}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(profile, "Default", "Preferences"),
+		[]byte(`{"profile":{"cookie_controls_mode":0}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	chromium := startChromium(t, chromedp.UserDataDir(profile))
@@ -229,19 +250,26 @@ func TestChromiumForgetsRefusedCookies(t *testing.T) {
 		{what: "that scripts cannot reach", line: "tracker=1; Path=/; HttpOnly"},
 		{what: "of the host as a domain", line: "tracker=1; Path=/; Domain=data.portal.test; HttpOnly"},
 		{what: "of the domain above", line: "tracker=1; Path=/; Domain=.portal.test"},
-		{what: "at a path that the rule names", line: "tracker=1; Path=/app; Domain=portal.test", path: "/app/x"},
+		{what: "at a path that the rule names", line: "tracker=1; Path=/app; Domain=portal.test",
+			path: "/app/x"},
 		{what: "of this site alone", line: "tracker=1; Path=/; SameSite=Strict"},
 		{what: "with a value in quotes", line: `tracker="a, b c"; Path=/`},
 		{what: "by script", script: "tracker=1; path=/; max-age=1000"},
-		{what: "by script, of the domain above", script: "tracker=1; path=/; domain=portal.test; max-age=1000"},
+		{what: "by script, of the domain above",
+			script: "tracker=1; path=/; domain=portal.test; max-age=1000"},
 		{what: "by script, of the host as a domain", script: "tracker=1; path=/; domain=data.portal.test"},
 		{what: "for HTTPS", line: "tracker=1; Path=/; Secure", onlyHTTPS: true},
 		{what: "for frames", line: "tracker=1; Path=/; Secure; SameSite=None", onlyHTTPS: true},
-		{what: "of a partition", line: "tracker=1; Path=/; Secure; SameSite=None; Partitioned", onlyHTTPS: true},
-		{what: "of a partition, of the domain above", line: "tracker=1; Path=/; Domain=portal.test; Secure; SameSite=None; Partitioned", onlyHTTPS: true},
-		{what: "__Secure-", line: "__Secure-tracker=1; Path=/; Domain=portal.test; Secure", onlyHTTPS: true},
+		{what: "of a partition", line: "tracker=1; Path=/; Secure; SameSite=None; Partitioned",
+			onlyHTTPS: true},
+		{what: "of a partition, of the domain above",
+			line:      "tracker=1; Path=/; Domain=portal.test; Secure; SameSite=None; Partitioned",
+			onlyHTTPS: true},
+		{what: "__Secure-", line: "__Secure-tracker=1; Path=/; Domain=portal.test; Secure",
+			onlyHTTPS: true},
 		{what: "__Host-", line: "__Host-tracker=1; Path=/; Secure", onlyHTTPS: true},
-		{what: "__Host-, of a partition", line: "__Host-tracker=1; Path=/; Secure; Partitioned", onlyHTTPS: true},
+		{what: "__Host-, of a partition", line: "__Host-tracker=1; Path=/; Secure; Partitioned",
+			onlyHTTPS: true},
 		{what: "__Http-", line: "__Http-tracker=1; Path=/; Secure; HttpOnly", onlyHTTPS: true},
 		{what: "__Host-Http-", line: "__Host-Http-tracker=1; Path=/; Secure; HttpOnly", onlyHTTPS: true},
 	}
@@ -316,10 +344,12 @@ func TestChromiumForgetsRefusedCookies(t *testing.T) {
 		})
 	}
 	t.Run("a frame on another site", func(t *testing.T) {
-		b := &browsing{t, chromium, gateway.https} // a profile of its own is a private window's, in which frames of other sites get no cookies
+		b := &browsing{t, chromium,
+			gateway.https} // a profile of its own is a private window's, in which frames of other sites get no cookies
 		b.run(chromedp.Navigate("https://" + net.JoinHostPort(elsewhere, portal.Port()) + "/"))
 		frame := func(url string) {
-			b.script(fmt.Sprintf("new Promise(done => { const f = document.createElement('iframe'); f.onload = () => done(true); f.src = %q; document.body.append(f) })", url), nil)
+			b.script(fmt.Sprintf("new Promise(done => { const f = document.createElement('iframe'); "+
+				"f.onload = () => done(true); f.src = %q; document.body.append(f) })", url), nil)
 		}
 		for i, v := range variants {
 			line, ok := framed(v.line)

@@ -33,17 +33,20 @@ func startDjango(t *testing.T) string {
 	return addr
 }
 
-// gatewayBefore starts a gateway with a policy in front of upstream, and returns its address as a visitor types it. It is an HTTPS one,
-// as every portal's is: there Django compares the Referer of a form with the Host that it sees. Caddy hands the visitor's Host to an upstream
-// that is reached over plain HTTP.
+// gatewayBefore starts a gateway with a policy in front of upstream, and returns its address as a
+// visitor types it. It is an HTTPS one, as every portal's is: there Django compares the Referer of
+// a form with the Host that it sees. Caddy hands the visitor's Host to an upstream that is reached
+// over plain HTTP.
 func gatewayBefore(t *testing.T, upstream, policy string) string {
 	t.Helper()
 	gateway := fmt.Sprintf("https://localhost:%d", portaltest.FreePort(t))
-	startGateway(t, gateway, fmt.Sprintf("%s {\n\tbind 127.0.0.1\n\t%s\n\treverse_proxy %s\n}\n", gateway, policy, upstream))
+	startGateway(t, gateway, fmt.Sprintf("%s {\n\tbind 127.0.0.1\n\t%s\n\treverse_proxy %s\n}\n",
+		gateway, policy, upstream))
 	return gateway
 }
 
-// visitor is someone with a browser: it keeps cookies, and shows every redirect instead of following it.
+// visitor is someone with a browser: it keeps cookies, and shows every redirect instead of
+// following it.
 type visitor struct {
 	*testing.T
 	client http.Client
@@ -76,7 +79,8 @@ type page struct {
 
 func (v *visitor) do(method, path string, form url.Values) page {
 	v.Helper()
-	req, err := http.NewRequestWithContext(v.Context(), method, v.portal+path, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(v.Context(), method, v.portal+path,
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		v.Fatal(err)
 	}
@@ -121,7 +125,8 @@ func (v *visitor) submit(path, action string, fields ...string) page {
 // login signs the visitor in, by way of the admin.
 func (v *visitor) login() page {
 	v.Helper()
-	p := v.submit("/admin/login/", "/admin/login/", "username", "editor", "password", "correct horse", "next", "/admin/")
+	p := v.submit("/admin/login/", "/admin/login/", "username", "editor", "password",
+		"correct horse", "next", "/admin/")
 	if p.status != http.StatusFound || p.location != "/admin/" {
 		v.Fatalf("the login answers %d to %q: %s", p.status, p.location, p.body)
 	}
@@ -164,7 +169,8 @@ func (v *visitor) choose(preference string) {
 	if err != nil {
 		v.Fatal(err)
 	}
-	v.client.Jar.SetCookies(u, []*http.Cookie{{Name: "cookies_preferences", Value: url.QueryEscape(preference), Path: "/"}})
+	v.client.Jar.SetCookies(u, []*http.Cookie{{Name: "cookies_preferences",
+		Value: url.QueryEscape(preference), Path: "/"}})
 }
 
 // wantSet checks which cookies a page sets, by their names and in their order.
@@ -180,7 +186,8 @@ func (p page) wantSet(t testing.TB, names ...string) {
 	}
 }
 
-// A visitor of a portal with the published policy logs in, changes the language, sends a form and logs out, and notices no gateway.
+// A visitor of a portal with the published policy logs in, changes the language, sends a form and
+// logs out, and notices no gateway.
 func TestDjangoVisit(t *testing.T) {
 	v := newVisitor(t, gatewayBefore(t, startDjango(t), "cookie_policy opendatasoft matomo"))
 
@@ -190,33 +197,39 @@ func TestDjangoVisit(t *testing.T) {
 	p.wantSet(t, "csrftoken", "sessionid")
 	session := v.cookie("sessionid")
 	if session == "" || v.cookie("csrftoken") == anonymous {
-		t.Errorf("the browser stored the session %q, and the CSRF token of the login: %v", session, v.cookie("csrftoken") != anonymous)
+		t.Errorf("the browser stored the session %q, and the CSRF token of the login: %v", session,
+			v.cookie("csrftoken") != anonymous)
 	}
-	if p := v.get("/admin/"); p.status != http.StatusOK || !strings.Contains(p.body, "Site administration") {
+	if p := v.get("/admin/"); p.status != http.StatusOK ||
+		!strings.Contains(p.body, "Site administration") {
 		t.Errorf("the admin answers %d: %s", p.status, p.body)
 	}
 
 	p = v.submit("/subscribe/", "/i18n/setlang/", "language", "fr", "next", "/")
 	p.wantSet(t, "django_language", "sessionid") // Django 3.2 keeps the language in both
 	if p.status != http.StatusFound || v.cookie("django_language") != "fr" {
-		t.Errorf("the choice of a language answers %d, and the browser stored %q", p.status, v.cookie("django_language"))
+		t.Errorf("the choice of a language answers %d, and the browser stored %q", p.status,
+			v.cookie("django_language"))
 	}
 	if p := v.get("/admin/"); !strings.Contains(p.body, "Site d’administration") {
 		t.Errorf("the admin is not in French: %s", p.body)
 	}
 
-	if p := v.submit("/subscribe/", "/subscribe/", "dataset", "trees"); p.status != http.StatusFound || p.location != "/subscribe/" {
+	if p := v.submit("/subscribe/", "/subscribe/", "dataset",
+		"trees"); p.status != http.StatusFound || p.location != "/subscribe/" {
 		t.Errorf("the form answers %d to %q: %s", p.status, p.location, p.body)
 	}
 	// The check that was passed is a real one.
-	if p := v.do(http.MethodPost, "/subscribe/", url.Values{"dataset": {"trees"}}); p.status != http.StatusForbidden {
+	if p := v.do(http.MethodPost, "/subscribe/",
+		url.Values{"dataset": {"trees"}}); p.status != http.StatusForbidden {
 		t.Errorf("a form without a CSRF token answers %d", p.status)
 	}
 
 	k := v.known()
 	for _, name := range []string{"sessionid", "csrftoken", "django_language"} {
 		if k.Cookies[name] == "" || k.Cookies[name] != v.cookie(name) {
-			t.Errorf("the portal received %s=%q, the browser stored %q", name, k.Cookies[name], v.cookie(name))
+			t.Errorf("the portal received %s=%q, the browser stored %q", name, k.Cookies[name],
+				v.cookie(name))
 		}
 	}
 	if k.User != "editor" || k.Language != "fr" {
@@ -249,8 +262,10 @@ func TestDjangoTrackers(t *testing.T) {
 	}{
 		{"no choice", "", nil},
 		{"refused", fmt.Sprintf(everything, false, time.Now().UnixMilli()), nil},
-		{"granted", fmt.Sprintf(everything, true, time.Now().UnixMilli()), []string{"_pk_id.1.abcd", "_pk_ses.1.abcd"}},
-		{"granted seven months ago", fmt.Sprintf(everything, true, time.Now().AddDate(0, -7, 0).UnixMilli()), nil},
+		{"granted", fmt.Sprintf(everything, true, time.Now().UnixMilli()),
+			[]string{"_pk_id.1.abcd", "_pk_ses.1.abcd"}},
+		{"granted seven months ago", fmt.Sprintf(everything, true,
+			time.Now().AddDate(0, -7, 0).UnixMilli()), nil},
 		{"not readable", `{"matomo":true`, nil},
 	} {
 		t.Run(visit.name, func(t *testing.T) {
@@ -259,7 +274,8 @@ func TestDjangoTrackers(t *testing.T) {
 			}
 			p := v.get("/trackers/")
 			// The portal also sets the visitor's language there, between two trackers.
-			p.wantSet(t, slices.Insert(slices.Clone(visit.want), min(1, len(visit.want)), "django_language")...)
+			p.wantSet(t, slices.Insert(slices.Clone(visit.want), min(1, len(visit.want)),
+				"django_language")...)
 			if k := v.known(); k.User != "editor" {
 				t.Errorf("the portal takes the visitor for %q", k.User)
 			}
@@ -270,8 +286,8 @@ func TestDjangoTrackers(t *testing.T) {
 	}
 }
 
-// The published policy does not name the cookie in which Django keeps messages from one page to the next. Without it the portal works, but
-// for the message; an operator who wants it says so.
+// The published policy does not name the cookie in which Django keeps messages from one page to the
+// next. Without it the portal works, but for the message; an operator who wants it says so.
 func TestDjangoMessages(t *testing.T) {
 	django := startDjango(t)
 	for _, gateway := range []struct {
@@ -310,11 +326,14 @@ func TestDjangoMessages(t *testing.T) {
 	}
 }
 
-// The lines that a visitor receives are, byte for byte and in their order, those that Django wrote: all of them but the trackers'.
+// The lines that a visitor receives are, byte for byte and in their order, those that Django wrote:
+// all of them but the trackers'.
 func TestDjangoBytes(t *testing.T) {
 	portal, written := record(t, startDjango(t))
 	gateway := fmt.Sprintf("localhost:%d", portaltest.FreePort(t))
-	startGateway(t, "http://"+gateway, fmt.Sprintf("http://%s {\n\tbind 127.0.0.1\n\tcookie_policy opendatasoft\n\treverse_proxy %s\n}\n", gateway, portal))
+	startGateway(t, "http://"+gateway,
+		fmt.Sprintf("http://%s {\n\tbind 127.0.0.1\n\tcookie_policy opendatasoft\n"+
+			"\treverse_proxy %s\n}\n", gateway, portal))
 	visited, arrived := record(t, gateway)
 	before := len(written.setCookie()) // what was sent to see whether the gateway answers
 
@@ -334,10 +353,12 @@ func TestDjangoBytes(t *testing.T) {
 		}
 	}
 	if got := arrived.setCookie(); !slices.Equal(got, kept) {
-		t.Errorf("the visitor received\n%s\nand Django wrote, of what the policy names,\n%s", strings.Join(got, "\n"), strings.Join(kept, "\n"))
+		t.Errorf("the visitor received\n%s\nand Django wrote, of what the policy names,\n%s",
+			strings.Join(got, "\n"), strings.Join(kept, "\n"))
 	}
 	// The comparison is of something: each cookie, a value in quotes, a deletion, and trackers.
-	for _, want := range []string{"csrftoken=", "sessionid=", "django_language=fr;", `django_language="fr\054en"`, `sessionid=""`} {
+	for _, want := range []string{"csrftoken=", "sessionid=", "django_language=fr;",
+		`django_language="fr\054en"`, `sessionid=""`} {
 		if !slices.ContainsFunc(kept, func(line string) bool { return strings.HasPrefix(line, want) }) {
 			t.Errorf("Django wrote no line that begins with %s", want)
 		}
@@ -353,7 +374,8 @@ type tape struct {
 	recorded bytes.Buffer
 }
 
-// record relays TCP to an address, and keeps what comes back. The tape makes sense of visitors who do one thing after the other.
+// record relays TCP to an address, and keeps what comes back. The tape makes sense of visitors who
+// do one thing after the other.
 func record(t *testing.T, to string) (addr string, kept *tape) {
 	t.Helper()
 	kept = new(tape)

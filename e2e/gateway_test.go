@@ -1,5 +1,6 @@
-// Package e2e holds the gateway against real browsers, real portals and real caches. It has a Go module of its own, so that what it needs
-// stays out of the product's dependencies. Everything listens on loopback, and every process that a test starts it also ends.
+// Package e2e holds the gateway against real browsers, real portals and real caches. It has a Go
+// module of its own, so that what it needs stays out of the product's dependencies. Everything
+// listens on loopback, and every process that a test starts it also ends.
 package e2e
 
 import (
@@ -37,7 +38,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// need returns the path of a program, and fails the test where it is missing: a test that silently does nothing is worse than none.
+// need returns the path of a program, and fails the test where it is missing: a test that silently
+// does nothing is worse than none.
 func need(t testing.TB, names ...string) string {
 	t.Helper()
 	for _, name := range names {
@@ -49,7 +51,8 @@ func need(t testing.TB, names ...string) string {
 	return ""
 }
 
-// start runs a program until the test ends, when it is asked to stop, and killed if it does not. What it printed is shown if the test failed.
+// start runs a program until the test ends, when it is asked to stop, and killed if it does not.
+// What it printed is shown if the test failed.
 func start(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	var output bytes.Buffer
@@ -69,7 +72,8 @@ func start(t testing.TB, cmd *exec.Cmd) {
 	})
 }
 
-// startGateway runs the Caddy under test with sites, and returns when url answers, whatever it answers.
+// startGateway runs the Caddy under test with sites, and returns when url answers, whatever it
+// answers.
 func startGateway(t testing.TB, url, sites string) {
 	t.Helper()
 	startSites(t, caddy, "", sites, []string{url})
@@ -83,7 +87,8 @@ var buildHandler = sync.OnceValues(func() (string, error) {
 	}
 	dir := filepath.Dir(caddy)
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		filepath.Join(root, "cmd", "caddy", "handler.go"): filepath.Join(root, "e2e", "testdata", "handler.go"),
+		filepath.Join(root, "cmd", "caddy", "handler.go"): filepath.Join(root, "e2e", "testdata",
+			"handler.go"),
 	}})
 	if err != nil {
 		return "", err
@@ -92,7 +97,8 @@ var buildHandler = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(dir, "caddy-with-handler")
-	out, err := exec.Command("go", "build", "-C", root, "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, "./cmd/caddy").CombinedOutput()
+	out, err := exec.Command("go", "build", "-C", root, "-overlay",
+		filepath.Join(dir, "overlay.json"), "-o", binary, "./cmd/caddy").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("building the gateway: %w\n%s", err, out)
 	}
@@ -109,12 +115,14 @@ func caddyWithHandler(t testing.TB) string {
 	return binary
 }
 
-// startSites runs a Caddy with sites, and with global options beside those that every test needs, and returns its process when all urls answer.
+// startSites runs a Caddy with sites, and with global options beside those that every test needs,
+// and returns its process when all urls answer.
 func startSites(t testing.TB, binary, options, sites string, urls []string, env ...string) *os.Process {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "Caddyfile")
-	options = fmt.Sprintf("{\nadmin off\npersist_config off\nskip_install_trust\nlocal_certs\nauto_https disable_redirects\ndefault_bind 127.0.0.1\n"+
+	options = fmt.Sprintf("{\nadmin off\npersist_config off\nskip_install_trust\nlocal_certs\n"+
+		"auto_https disable_redirects\ndefault_bind 127.0.0.1\n"+
 		"grace_period 1s\nstorage file_system %s\n%s\n}\n", dir, options)
 	if err := os.WriteFile(config, []byte(options+sites), 0o600); err != nil {
 		t.Fatal(err)

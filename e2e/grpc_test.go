@@ -15,8 +15,9 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
-// gRPC passes through whole: messages both ways, one at a time; status and metadata in the trailers, or in the only header where there is no
-// message. Cookies among them are subject to the policy.
+// gRPC passes through whole: messages both ways, one at a time; status and metadata in the
+// trailers, or in the only header where there is no message. Cookies among them are subject to the
+// policy.
 func TestGRPC(t *testing.T) {
 	portal := portaltest.StartHandler(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Set-Cookie"] = []string{google, session}
@@ -31,7 +32,8 @@ func TestGRPC(t *testing.T) {
 			w.Header().Set("Grpc-Message", "no such thing")
 			return
 		}
-		trailer := http.Header{"Grpc-Status": {"0"}, "Grpc-Message": {"fine"}, "Set-Cookie": {google, csrf}, "X-Binary-Bin": {"AAEC"}}
+		trailer := http.Header{"Grpc-Status": {"0"}, "Grpc-Message": {"fine"},
+			"Set-Cookie": {google, csrf}, "X-Binary-Bin": {"AAEC"}}
 		prefix := http.TrailerPrefix
 		if r.URL.Path == "/announced" {
 			prefix = ""
@@ -55,10 +57,13 @@ func TestGRPC(t *testing.T) {
 	encrypted, clear := portaltest.FreePort(t), portaltest.FreePort(t)
 	site := "cookie_policy opendatasoft\nreverse_proxy h2c://" + portal
 	startSites(t, caddy, "servers {\nprotocols h1 h2 h2c\n}",
-		fmt.Sprintf("https://localhost:%d {\n%s\n}\nhttp://localhost:%d {\nlog {\noutput discard\n}\n%s\n}\n", encrypted, site, clear, site),
+		fmt.Sprintf("https://localhost:%d {\n%s\n}\nhttp://localhost:%d {\nlog {\noutput discard\n"+
+			"}\n%s\n}\n", encrypted, site, clear, site),
 		[]string{fmt.Sprintf("https://localhost:%d", encrypted), fmt.Sprintf("http://localhost:%d", clear)})
-	for protocol, base := range map[string]string{"h2": fmt.Sprintf("https://127.0.0.1:%d", encrypted), "h2c": fmt.Sprintf("http://127.0.0.1:%d", clear)} {
-		transport := &http.Transport{TLSClientConfig: portaltest.AnyCertificate(), Protocols: new(http.Protocols)}
+	for protocol, base := range map[string]string{"h2": fmt.Sprintf("https://127.0.0.1:%d",
+		encrypted), "h2c": fmt.Sprintf("http://127.0.0.1:%d", clear)} {
+		transport := &http.Transport{TLSClientConfig: portaltest.AnyCertificate(),
+			Protocols: new(http.Protocols)}
 		transport.Protocols.SetHTTP2(protocol == "h2")
 		transport.Protocols.SetUnencryptedHTTP2(protocol == "h2c")
 		t.Cleanup(transport.CloseIdleConnections)
@@ -72,7 +77,8 @@ func TestGRPC(t *testing.T) {
 				t.Fatal(err)
 			}
 			req.Host = "localhost"
-			req.Header = http.Header{"Content-Type": {"application/grpc"}, "Te": {"trailers"}, "Accept-Encoding": {"identity"}}
+			req.Header = http.Header{"Content-Type": {"application/grpc"}, "Te": {"trailers"},
+				"Accept-Encoding": {"identity"}}
 			resp, err := transport.RoundTrip(req)
 			if err != nil {
 				t.Fatal(err)
@@ -86,7 +92,8 @@ func TestGRPC(t *testing.T) {
 		for _, path := range []string{"/announced", "/not-announced"} {
 			t.Run(protocol+path, func(t *testing.T) {
 				resp, out := call(t, path)
-				for _, want := range []string{"one", "", strings.Repeat("large ", 100_000), "Set-Cookie: " + google} {
+				for _, want := range []string{"one", "", strings.Repeat("large ", 100_000),
+					"Set-Cookie: " + google} {
 					writeMessage(out, want)
 					if got, err := readMessage(resp.Body); err != nil || got != want {
 						t.Fatalf("got the message %.99q, want %.99q (%v)", got, want, err)
@@ -103,7 +110,9 @@ func TestGRPC(t *testing.T) {
 				if got := resp.Header["Set-Cookie"]; !slices.Equal(got, want) {
 					t.Errorf("got the cookies %q, want %q", got, want)
 				}
-				if !maps.EqualFunc(resp.Trailer, http.Header{"Grpc-Status": {"0"}, "Grpc-Message": {"fine"}, "Set-Cookie": {csrf}, "X-Binary-Bin": {"AAEC"}}, slices.Equal[[]string]) {
+				if !maps.EqualFunc(resp.Trailer,
+					http.Header{"Grpc-Status": {"0"}, "Grpc-Message": {"fine"},
+						"Set-Cookie": {csrf}, "X-Binary-Bin": {"AAEC"}}, slices.Equal[[]string]) {
 					t.Errorf("got the trailer %q", resp.Trailer)
 				}
 			})
@@ -111,7 +120,9 @@ func TestGRPC(t *testing.T) {
 		t.Run(protocol+"/only-a-header", func(t *testing.T) {
 			resp, out := call(t, "/only-a-header")
 			out.Close()
-			if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) > 0 || resp.Header.Get("Grpc-Status") != "5" || resp.Header.Get("Grpc-Message") != "no such thing" {
+			if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) > 0 ||
+				resp.Header.Get("Grpc-Status") != "5" ||
+				resp.Header.Get("Grpc-Message") != "no such thing" {
 				t.Errorf("got %q and %q (%v)", resp.Header, rest, err)
 			}
 			if got := resp.Header["Set-Cookie"]; !slices.Equal(got, []string{session}) {

@@ -16,7 +16,8 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
-// A portal that knows itself as portal.example.test, visited as data.city.test. What the operator asked for is what Chromium has in its jar.
+// A portal that knows itself as portal.example.test, visited as data.city.test. What the operator
+// asked for is what Chromium has in its jar.
 func TestHardenedCookies(t *testing.T) {
 	const day = 24 * time.Hour
 	lines := []string{
@@ -42,7 +43,9 @@ func TestHardenedCookies(t *testing.T) {
 		case "/set":
 			w.Header()["Set-Cookie"] = lines
 		case "/end":
-			w.Header()["Set-Cookie"] = []string{"moved=; Path=/; Domain=portal.example.test; Max-Age=0", "narrowed=; Path=/; Domain=old.example.test; Expires=Thu, 01 Jan 1970 00:00:00 GMT"}
+			w.Header()["Set-Cookie"] = []string{"moved=; Path=/; Domain=portal.example.test; " +
+				"Max-Age=0", "narrowed=; Path=/; Domain=old.example.test; Expires=Thu, 01 Jan 1970 " +
+				"00:00:00 GMT"}
 		}
 		w.WriteHeader(http.StatusNoContent) // no page, so that the browser has nothing to paint
 	}))
@@ -103,7 +106,8 @@ https://:%d {
 	overHTTPS := stored(t, browser, fmt.Sprintf("https://%s:%d/set", host, tls))
 	overHTTP := stored(t, browser, fmt.Sprintf("http://%s:%d/set", host, clear))
 	asSent := stored(t, browser, fmt.Sprintf("https://%s:%d/set", host, unpoliced))
-	ended := stored(t, browser, fmt.Sprintf("https://%s:%d/set", host, tls), fmt.Sprintf("https://%s:%d/end", host, tls))
+	ended := stored(t, browser, fmt.Sprintf("https://%s:%d/set", host, tls),
+		fmt.Sprintf("https://%s:%d/end", host, tls))
 
 	const none, lax, strict = network.CookieSameSiteNone, network.CookieSameSiteLax, network.CookieSameSiteStrict
 	for _, want := range []struct {
@@ -135,10 +139,12 @@ https://:%d {
 			t.Errorf("Chromium has no %s", want.name)
 			continue
 		}
-		if c.Value != "1" || c.Domain != want.domain || c.Path != "/" || c.Secure != want.secure || c.HTTPOnly != want.httpOnly || c.SameSite != want.sameSite || c.Session != (want.life == 0) {
+		if c.Value != "1" || c.Domain != want.domain || c.Path != "/" || c.Secure != want.secure ||
+			c.HTTPOnly != want.httpOnly || c.SameSite != want.sameSite || c.Session != (want.life == 0) {
 			t.Errorf("Chromium has %+v, want %+v", c, want)
 		}
-		if end := time.Unix(int64(c.Expires), 0); want.life > 0 && (end.Before(asked.Add(want.life-time.Minute)) || end.After(time.Now().Add(want.life))) {
+		if end := time.Unix(int64(c.Expires), 0); want.life > 0 &&
+			(end.Before(asked.Add(want.life-time.Minute)) || end.After(time.Now().Add(want.life))) {
 			t.Errorf("%s ends at %v, want in %v", want.name, end, want.life)
 		}
 	}
@@ -152,7 +158,8 @@ https://:%d {
 	if c := overHTTP["embedded"]; c == nil || c.Secure || c.SameSite != "" {
 		t.Errorf("over HTTP Chromium has %+v, want it without Secure and SameSite", c)
 	}
-	// Without the gateway's mending the browser takes no cookie of another domain, and lets the others live as long as it ever does.
+	// Without the gateway's mending the browser takes no cookie of another domain, and lets the
+	// others live as long as it ever does.
 	if asSent["moved"] != nil || asSent["narrowed"] != nil {
 		t.Errorf("as they were sent, Chromium takes %+v and %+v", asSent["moved"], asSent["narrowed"])
 	}

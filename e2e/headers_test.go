@@ -16,16 +16,22 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
-// A handler may send its header in any way there is, and set cookies under every spelling of the key. The HTTP/3 server
-// reads the header map late, when a body has some size or at the end: what is set until then is filtered.
+// A handler may send its header in any way there is, and set cookies under every spelling of the
+// key. The HTTP/3 server reads the header map late, when a body has some size or at the end: what
+// is set until then is filtered.
 func TestHandlerEveryWayToSendAHeader(t *testing.T) {
-	gateway := startHTTP3(t, caddyWithHandler(t), "handle /encoded {\nroute {\nencode {\ngzip\nminimum_length 1\n}\ncookie_policy opendatasoft\ntest_handler\n}\n}\n"+
-		"handle /templates {\nroute {\ntemplates\ncookie_policy opendatasoft\ntest_handler\n}\n}\nroute {\ncookie_policy opendatasoft\ntest_handler\n}")
-	clients := map[string]http.RoundTripper{"HTTP/2": portaltest.Protocols(t)["HTTP/2"], "HTTP/3": gateway.transport}
+	gateway := startHTTP3(t, caddyWithHandler(t),
+		"handle /encoded {\nroute {\nencode {\ngzip\nminimum_length 1\n}\n"+
+			"cookie_policy opendatasoft\ntest_handler\n}\n}\n"+
+			"handle /templates {\nroute {\ntemplates\ncookie_policy opendatasoft\ntest_handler\n}\n"+
+			"}\nroute {\ncookie_policy opendatasoft\ntest_handler\n}")
+	clients := map[string]http.RoundTripper{"HTTP/2": portaltest.Protocols(t)["HTTP/2"],
+		"HTTP/3": gateway.transport}
 	const (
 		first = "set Set-Cookie=" + google + "|set Set-Cookie=" + session
-		later = "set Set-Cookie=" + google + "|set set-cookie=" + unlisted + "|set SET-COOKIE=" + matomo + "|set Set-Cookie2=" + session
-		once  = "status 200|write 5"
+		later = "set Set-Cookie=" + google + "|set set-cookie=" + unlisted + "|set SET-COOKIE=" +
+			matomo + "|set Set-Cookie2=" + session
+		once = "status 200|write 5"
 	)
 	for _, c := range []struct {
 		name, steps string
@@ -41,30 +47,42 @@ func TestHandlerEveryWayToSendAHeader(t *testing.T) {
 		{"sends early hints, and then sets more", first + "|status 103|" + later + "|write 5", 5},
 		{"sets more after the status, before nothing", first + "|status 200|" + later, 0},
 		{"sets more after the status, before a small body", first + "|status 200|" + later + "|write 5", 5},
-		{"sets more after the status, before a large body", first + "|status 200|" + later + "|write 100000", 100000},
-		{"sets more after the status, before a copied body", first + "|status 200|" + later + "|copy 100000", 100000},
-		{"sets more after the status, before a flush", first + "|status 200|" + later + "|flush|write 5", 5},
+		{"sets more after the status, before a large body",
+			first + "|status 200|" + later + "|write 100000", 100000},
+		{"sets more after the status, before a copied body",
+			first + "|status 200|" + later + "|copy 100000", 100000},
+		{"sets more after the status, before a flush",
+			first + "|status 200|" + later + "|flush|write 5", 5},
 		{"sets more after a small body", first + "|" + once + "|" + later, 5},
 		{"sets more between small bodies", first + "|" + once + "|" + later + "|write 5", 10},
 		{"sets more between a small body and a flush", first + "|" + once + "|" + later + "|flush", 5},
-		{"sets more between a small and a large body", first + "|" + once + "|" + later + "|write 100000", 100005},
-		{"sets more between a small and a copied body", first + "|" + once + "|" + later + "|copy 100000", 100005},
-		{"sets more again and again", first + "|" + once + "|" + later + "|write 2000|" + later + "|write 2000|" + later + "|write 2000|" + later, 6005},
+		{"sets more between a small and a large body",
+			first + "|" + once + "|" + later + "|write 100000", 100005},
+		{"sets more between a small and a copied body",
+			first + "|" + once + "|" + later + "|copy 100000", 100005},
+		{"sets more again and again", first + "|" + once + "|" + later + "|write 2000|" + later +
+			"|write 2000|" + later + "|write 2000|" + later, 6005},
 		{"sets more after a large body", first + "|write 100000|" + later, 100000},
-		{"a key in small letters", "set set-cookie=" + google + "|set set-cookie=" + session + "|write 5", 5},
+		{"a key in small letters", "set set-cookie=" + google + "|set set-cookie=" + session +
+			"|write 5", 5},
 		{"a key in capitals", "set SET-COOKIE=" + google + "|set SET-COOKIE=" + session + "|write 5", 5},
-		{"Set-Cookie2", first + "|set Set-Cookie2=" + session + "|set set-cookie2=" + session + "|write 5", 5},
+		{"Set-Cookie2", first + "|set Set-Cookie2=" + session + "|set set-cookie2=" + session +
+			"|write 5", 5},
 		{"an error", first + "|error 404", 0},
-		{"trailers", first + "|set Trailer=Set-Cookie2|write 5|flush|set Trailer:Set-Cookie=" + google + "|set Set-Cookie2=" + session, 5},
+		{"trailers", first + "|set Trailer=Set-Cookie2|write 5|flush|set Trailer:Set-Cookie=" +
+			google + "|set Set-Cookie2=" + session, 5},
 	} {
-		query := url.Values{"do": append([]string{"set Content-Type=text/plain"}, strings.Split(c.steps, "|")...)}
+		query := url.Values{"do": append([]string{"set Content-Type=text/plain"},
+			strings.Split(c.steps, "|")...)}
 		for _, path := range []string{"/", "/encoded", "/templates"} {
 			for log, base := range gateway.urls {
 				for protocol, client := range clients {
 					what := fmt.Sprintf("%s, at %s%s over %s", c.name, path, log, protocol)
 					header := http.Header{"Accept-Encoding": {"identity"}}
-					got := portaltest.Ask(t, client, http.MethodGet, base+path+"?"+query.Encode(), header, nil)
-					if !slices.Equal(got.Header["Set-Cookie"], []string{session}) || got.Header["Set-Cookie2"] != nil {
+					got := portaltest.Ask(t, client, http.MethodGet, base+path+"?"+query.Encode(),
+						header, nil)
+					if !slices.Equal(got.Header["Set-Cookie"], []string{session}) ||
+						got.Header["Set-Cookie2"] != nil {
 						t.Errorf("%s: got %q", what, got.Header)
 					}
 					if len(got.Trailer["Set-Cookie"])+len(got.Trailer["Set-Cookie2"]) > 0 {
@@ -84,8 +102,8 @@ func TestHandlerEveryWayToSendAHeader(t *testing.T) {
 	}
 }
 
-// Over HTTP/2 and HTTP/3 a 101 is one more informational response: what is set after it is filtered too, also where nothing
-// is written any more.
+// Over HTTP/2 and HTTP/3 a 101 is one more informational response: what is set after it is filtered
+// too, also where nothing is written any more.
 func TestHandlerSwitchingProtocols(t *testing.T) {
 	gateway := startHTTP3(t, caddyWithHandler(t), "route {\ncookie_policy opendatasoft\ntest_handler\n}")
 	const (
@@ -99,25 +117,31 @@ func TestHandlerSwitchingProtocols(t *testing.T) {
 		"a large body": first + later + "|write 100000",
 		"a flush":      first + later + "|flush",
 	} {
-		query := url.Values{"do": append([]string{"set Content-Type=text/plain"}, strings.Split(steps, "|")...)}
+		query := url.Values{"do": append([]string{"set Content-Type=text/plain"},
+			strings.Split(steps, "|")...)}
 		for log, base := range gateway.urls {
 			target := base + "/?" + query.Encode()
 			for protocol, got := range map[string]portaltest.Reply{
-				"HTTP/2": portaltest.Ask(t, portaltest.Protocols(t)["HTTP/2"], http.MethodGet, target, nil, nil),
+				"HTTP/2": portaltest.Ask(t, portaltest.Protocols(t)["HTTP/2"], http.MethodGet,
+					target, nil, nil),
 				"HTTP/3": askRawHTTP3(t, target),
 			} {
-				if len(got.Hints) != 1 || got.Hints[0].Status != 101 || !slices.Equal(got.Hints[0].Header["Set-Cookie"], []string{session}) {
-					t.Errorf("%s, over %s%s: before the answer there is %+v", name, protocol, log, got.Hints)
+				if len(got.Hints) != 1 || got.Hints[0].Status != 101 ||
+					!slices.Equal(got.Hints[0].Header["Set-Cookie"], []string{session}) {
+					t.Errorf("%s, over %s%s: before the answer there is %+v", name, protocol, log,
+						got.Hints)
 				}
 				if got.Status != 200 || !slices.Equal(got.Header["Set-Cookie"], []string{csrf}) {
-					t.Errorf("%s, over %s%s: the answer is %d with %q", name, protocol, log, got.Status, got.Header)
+					t.Errorf("%s, over %s%s: the answer is %d with %q", name, protocol, log,
+						got.Status, got.Header)
 				}
 			}
 		}
 	}
 }
 
-// askRawHTTP3 reads all headers up to a final one. quic-go's own client takes a 101 for a final one.
+// askRawHTTP3 reads all headers up to a final one. quic-go's own client takes a 101 for a final
+// one.
 func askRawHTTP3(t testing.TB, target string) (r portaltest.Reply) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

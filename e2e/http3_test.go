@@ -51,8 +51,8 @@ func startHTTP3Sites(t testing.TB, binary string, directives ...string) (pairs [
 	return pairs
 }
 
-// Whatever sets a cookie, and on whatever way it takes through Caddy: over HTTP/3, too, the visitor gets the lines that the
-// policy lets through, and the same status and body as ever.
+// Whatever sets a cookie, and on whatever way it takes through Caddy: over HTTP/3, too, the visitor
+// gets the lines that the policy lets through, and the same status and body as ever.
 func TestHTTP3EveryPath(t *testing.T) {
 	paths := portaltest.Paths(t)
 	directives := make([]string, len(paths))
@@ -62,14 +62,16 @@ func TestHTTP3EveryPath(t *testing.T) {
 	for i, gateway := range startHTTP3Sites(t, caddy, directives...) {
 		for log, url := range gateway.urls {
 			header := http.Header{"Accept-Encoding": {"gzip"}}
-			paths[i].Check(t, paths[i].Name+log, portaltest.Ask(t, gateway.transport, http.MethodGet, url, header, nil))
+			paths[i].Check(t, paths[i].Name+log,
+				portaltest.Ask(t, gateway.transport, http.MethodGet, url, header, nil))
 		}
 	}
 }
 
 // Statuses with a body and without, and the answers to HEAD.
 func TestHTTP3EveryStatusAndMethod(t *testing.T) {
-	gateway := startHTTP3(t, caddy, "cookie_policy opendatasoft\nreverse_proxy "+portaltest.StartStatuses(t))
+	gateway := startHTTP3(t, caddy, "cookie_policy opendatasoft\nreverse_proxy "+
+		portaltest.StartStatuses(t))
 	for log, url := range gateway.urls {
 		portaltest.CheckStatuses(t, "HTTP/3"+log, func(method, path string) portaltest.Reply {
 			return portaltest.Ask(t, gateway.transport, method, url+path, nil, nil)
@@ -77,25 +79,30 @@ func TestHTTP3EveryStatusAndMethod(t *testing.T) {
 	}
 }
 
-// Each of several early hints carries the cookies that the policy lets through, and so does the final header.
+// Each of several early hints carries the cookies that the policy lets through, and so does the
+// final header.
 func TestHTTP3EarlyHints(t *testing.T) {
 	gateway := startHTTP3(t, caddy, portaltest.StartHints(t))
 	for log, url := range gateway.urls {
-		portaltest.CheckHints(t, "HTTP/3"+log, portaltest.Ask(t, gateway.transport, http.MethodGet, url, nil, nil))
+		portaltest.CheckHints(t, "HTTP/3"+log, portaltest.Ask(t, gateway.transport, http.MethodGet,
+			url, nil, nil))
 	}
 }
 
-// Trailers pass, announced or not, and of the cookies among them those that the policy lets through.
+// Trailers pass, announced or not, and of the cookies among them those that the policy lets
+// through.
 func TestHTTP3Trailers(t *testing.T) {
 	trailers := portaltest.Trailers()
 	directives := make([]string, len(trailers))
 	for i := range trailers {
-		directives[i] = "cookie_policy opendatasoft\nreverse_proxy " + portaltest.StartPortal(t, trailers[i].Response).Address
+		directives[i] = "cookie_policy opendatasoft\nreverse_proxy " + portaltest.StartPortal(t,
+			trailers[i].Response).Address
 	}
 	for i, gateway := range startHTTP3Sites(t, caddy, directives...) {
 		for log, url := range gateway.urls {
 			header := http.Header{"Te": {"trailers"}}
-			trailers[i].Check(t, "HTTP/3"+log, portaltest.Ask(t, gateway.transport, http.MethodGet, url, header, nil))
+			trailers[i].Check(t, "HTTP/3"+log, portaltest.Ask(t, gateway.transport, http.MethodGet,
+				url, header, nil))
 		}
 	}
 }
@@ -103,7 +110,8 @@ func TestHTTP3Trailers(t *testing.T) {
 // Server-sent events arrive one by one: the next is not sent until the one before has arrived.
 func TestHTTP3ServerSentEvents(t *testing.T) {
 	events := portaltest.StartEvents(t)
-	gateway := startHTTP3(t, caddy, "cookie_policy opendatasoft\nencode gzip\nreverse_proxy "+events.Address)
+	gateway := startHTTP3(t, caddy, "cookie_policy opendatasoft\nencode gzip\nreverse_proxy "+
+		events.Address)
 	for log, url := range gateway.urls {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -116,35 +124,44 @@ func TestHTTP3ServerSentEvents(t *testing.T) {
 	}
 }
 
-// A portal that does not speak HTTP well: over HTTP/3, too, the visitor gets what they would get without the policy, but for cookies.
+// A portal that does not speak HTTP well: over HTTP/3, too, the visitor gets what they would get
+// without the policy, but for cookies.
 func TestHTTP3Garbage(t *testing.T) {
 	var directives strings.Builder
 	paths := map[string]string{}
 	for name, response := range portaltest.Garbage() {
 		paths[name] = fmt.Sprint("/", len(paths))
 		portal := portaltest.StartPortal(t, response).Address
-		fmt.Fprintf(&directives, "handle %s/with {\ncookie_policy opendatasoft\nreverse_proxy %s\n}\nhandle %[1]s/without {\nreverse_proxy %[2]s\n}\n", paths[name], portal)
+		fmt.Fprintf(&directives, "handle %s/with {\ncookie_policy opendatasoft\nreverse_proxy %s\n"+
+			"}\nhandle %[1]s/without {\nreverse_proxy %[2]s\n}\n", paths[name], portal)
 	}
 	gateway := startHTTP3(t, caddy, directives.String())
 	for name, path := range paths {
-		got, gotErr := portaltest.TryAsk(t, gateway.transport, http.MethodGet, gateway.urls[""]+path+"/with", nil, nil)
-		bare, bareErr := portaltest.TryAsk(t, gateway.transport, http.MethodGet, gateway.urls[""]+path+"/without", nil, nil)
+		got, gotErr := portaltest.TryAsk(t, gateway.transport, http.MethodGet,
+			gateway.urls[""]+path+"/with", nil, nil)
+		bare, bareErr := portaltest.TryAsk(t, gateway.transport, http.MethodGet,
+			gateway.urls[""]+path+"/without", nil, nil)
 		if bareErr != nil {
-			// A stream that is reset may take with it what came before. What does arrive is without refused cookies all the same.
-			if kept := portaltest.Published(got.Header["Set-Cookie"]); gotErr == nil || len(kept) < len(got.Header["Set-Cookie"]) {
+			// A stream that is reset may take with it what came before. What does arrive is without
+			// refused cookies all the same.
+			if kept := portaltest.Published(got.Header["Set-Cookie"]); gotErr == nil ||
+				len(kept) < len(got.Header["Set-Cookie"]) {
 				t.Errorf("%s: got %.300v, and without the policy %v", name, got, bareErr)
 			}
 			continue
 		}
-		if gotErr != nil || got.Status != bare.Status || got.Body != bare.Body || got.Header.Get("X-Other") != bare.Header.Get("X-Other") {
-			t.Errorf("%s: got %.300v (%v), and without the policy %.300v (%v)", name, got, gotErr, bare, bareErr)
+		if gotErr != nil || got.Status != bare.Status || got.Body != bare.Body ||
+			got.Header.Get("X-Other") != bare.Header.Get("X-Other") {
+			t.Errorf("%s: got %.300v (%v), and without the policy %.300v (%v)", name, got, gotErr,
+				bare, bareErr)
 		}
 		if want := portaltest.Published(bare.Header["Set-Cookie"]); !slices.Equal(got.Header["Set-Cookie"], want) {
 			t.Errorf("%s: got %.300q, want %.300q", name, got.Header["Set-Cookie"], want)
 		}
 		for i := range min(len(got.Hints), len(bare.Hints)) {
 			if want := portaltest.Published(bare.Hints[i].Header["Set-Cookie"]); !slices.Equal(got.Hints[i].Header["Set-Cookie"], want) {
-				t.Errorf("%s: got %.300q with a hint, want %.300q", name, got.Hints[i].Header["Set-Cookie"], want)
+				t.Errorf("%s: got %.300q with a hint, want %.300q", name,
+					got.Hints[i].Header["Set-Cookie"], want)
 			}
 		}
 	}

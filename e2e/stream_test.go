@@ -19,7 +19,8 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
-// A body of 1 GiB streams through the gateway whole, and the gateway needs no more memory for it than for a small one.
+// A body of 1 GiB streams through the gateway whole, and the gateway needs no more memory for it
+// than for a small one.
 func TestLargeBody(t *testing.T) {
 	const size = 1 << 30
 	part := make([]byte, 1<<20)
@@ -47,11 +48,13 @@ func TestLargeBody(t *testing.T) {
 	encrypted, clear := portaltest.FreePort(t), portaltest.FreePort(t)
 	site := "cookie_policy opendatasoft\nreverse_proxy " + portal
 	gateway := startSites(t, caddy, "",
-		fmt.Sprintf("https://localhost:%d {\n%s\n}\nhttp://localhost:%d {\nlog {\noutput discard\n}\n%s\n}\n", encrypted, site, clear, site),
+		fmt.Sprintf("https://localhost:%d {\n%s\n}\nhttp://localhost:%d {\nlog {\noutput discard\n"+
+			"}\n%s\n}\n", encrypted, site, clear, site),
 		[]string{fmt.Sprintf("https://localhost:%d", encrypted), fmt.Sprintf("http://localhost:%d", clear)})
 
 	one := &http.Transport{DisableCompression: true}
-	two := &http.Transport{TLSClientConfig: portaltest.AnyCertificate(), ForceAttemptHTTP2: true, DisableCompression: true}
+	two := &http.Transport{TLSClientConfig: portaltest.AnyCertificate(), ForceAttemptHTTP2: true,
+		DisableCompression: true}
 	three := &http3.Transport{TLSClientConfig: portaltest.AnyCertificate(), DisableCompression: true}
 	t.Cleanup(one.CloseIdleConnections)
 	t.Cleanup(two.CloseIdleConnections)
@@ -84,13 +87,15 @@ func TestLargeBody(t *testing.T) {
 		resp.Body.Close()
 		cancel()
 		if n != size || err != nil || got.Sum32() != sum.Sum32() {
-			t.Errorf("%s: %d bytes arrived, as they were sent: %v (%v)", c.protocol, n, got.Sum32() == sum.Sum32(), err)
+			t.Errorf("%s: %d bytes arrived, as they were sent: %v (%v)", c.protocol, n,
+				got.Sum32() == sum.Sum32(), err)
 		}
 		if resp.Proto != c.protocol || !slices.Equal(resp.Header["Set-Cookie"], []string{session}) {
 			t.Errorf("%s: got %q over %s", c.protocol, resp.Header["Set-Cookie"], resp.Proto)
 		}
 		after := peak(t, gateway)
-		t.Logf("%s: %v, %d MiB more at the peak, which is %d MiB", c.protocol, time.Since(begun).Round(time.Millisecond), (after-before)>>20, after>>20)
+		t.Logf("%s: %v, %d MiB more at the peak, which is %d MiB", c.protocol,
+			time.Since(begun).Round(time.Millisecond), (after-before)>>20, after>>20)
 		if after-before > 64<<20 {
 			t.Errorf("%s: the gateway's memory grew from %d to %d bytes", c.protocol, before, after)
 		}

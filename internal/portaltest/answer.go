@@ -7,8 +7,8 @@ import (
 // Answer is a response as it stood on the wire.
 type Answer struct{ Raw string }
 
-// SetCookies returns the values of the Set-Cookie fields of the first header, whatever the case of their names and the
-// blanks around them.
+// SetCookies returns the values of the Set-Cookie fields of the first header, whatever the case of
+// their names and the blanks around them.
 func (a Answer) SetCookies() (values []string) {
 	head, _, _ := strings.Cut(a.Raw, "\r\n\r\n")
 	for line := range strings.SplitSeq(head, "\r\n") {
@@ -37,8 +37,8 @@ func (a Answer) Body() string {
 	return body
 }
 
-// Dissect parts an answer into the fields of its headers and trailers that have nothing to do with cookies, the rest, and
-// the cookies.
+// Dissect parts an answer into the fields of its headers and trailers that have nothing to do with
+// cookies, the rest, and the cookies.
 func (a Answer) Dissect() (fields []string, rest string, cookies []string) {
 	var others []string
 	for line := range strings.SplitSeq(a.Raw, "\r\n") {

@@ -14,8 +14,10 @@ type File struct{ Name, Text string }
 func ParseArchive(text string) (files []File) {
 	for line := range strings.Lines(text) {
 		trimmed := strings.TrimRight(line, "\r\n")
-		if strings.HasPrefix(trimmed, "-- ") && strings.HasSuffix(trimmed, " --") && len(trimmed) > len("--  --") {
-			files = append(files, File{Name: strings.TrimSpace(trimmed[len("-- ") : len(trimmed)-len(" --")])})
+		if strings.HasPrefix(trimmed, "-- ") && strings.HasSuffix(trimmed, " --") &&
+			len(trimmed) > len("--  --") {
+			files = append(files,
+				File{Name: strings.TrimSpace(trimmed[len("-- ") : len(trimmed)-len(" --")])})
 		} else if len(files) > 0 {
 			files[len(files)-1].Text += line
 		}
@@ -23,7 +25,8 @@ func ParseArchive(text string) (files []File) {
 	return files
 }
 
-// Case is a Caddyfile, or a part of one, and what is said of it: the comments that it begins with, such as `# status: 200`.
+// Case is a Caddyfile, or a part of one, and what is said of it: the comments that it begins with,
+// such as `# status: 200`.
 type Case struct {
 	Name, Caddyfile string
 

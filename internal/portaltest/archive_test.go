@@ -10,9 +10,11 @@ func TestParseArchive(t *testing.T) {
 		text string
 		want []File
 	}{
-		"files":                 {"comment\n-- a --\nx\ny\n-- b c --\n-- d --\nz", []File{{"a", "x\ny\n"}, {"b c", ""}, {"d", "z"}}},
-		"no file":               {"comment\n", nil},
-		"a line like a file's":  {"-- a --\n--b --\n-- c--\n--  --\n -- d --\n", []File{{"a", "--b --\n-- c--\n--  --\n -- d --\n"}}},
+		"files": {"comment\n-- a --\nx\ny\n-- b c --\n-- d --\nz",
+			[]File{{"a", "x\ny\n"}, {"b c", ""}, {"d", "z"}}},
+		"no file": {"comment\n", nil},
+		"a line like a file's": {"-- a --\n--b --\n-- c--\n--  --\n -- d --\n",
+			[]File{{"a", "--b --\n-- c--\n--  --\n -- d --\n"}}},
 		"lines that end in CR":  {"-- a --\r\nx\r\n", []File{{"a", "x\r\n"}}},
 		"blanks around a name ": {"--  a  --\nx\n", []File{{"a", "x\n"}}},
 	} {

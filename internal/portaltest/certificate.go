@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// NewCertificate makes a certificate for some hosts, signed by itself, and files of it that last as long as the test.
+// NewCertificate makes a certificate for some hosts, signed by itself, and files of it that last as
+// long as the test.
 func NewCertificate(t testing.TB, hosts ...string) (certificate tls.Certificate, certFile, keyFile string) {
 	t.Helper()
 	certificate, certFile, keyFile, err := WriteCertificate(t.TempDir(), hosts...)
@@ -24,8 +25,10 @@ func NewCertificate(t testing.TB, hosts ...string) (certificate tls.Certificate,
 	return certificate, certFile, keyFile
 }
 
-// WriteCertificate makes a certificate for some hosts, signed by itself, and writes it into a directory.
-func WriteCertificate(dir string, hosts ...string) (certificate tls.Certificate, certFile, keyFile string, err error) {
+// WriteCertificate makes a certificate for some hosts, signed by itself, and writes it into a
+// directory.
+func WriteCertificate(dir string, hosts ...string) (certificate tls.Certificate, certFile,
+	keyFile string, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return certificate, "", "", err

@@ -16,8 +16,8 @@ import (
 // patience is how long a client waits for an answer.
 const patience = 30 * time.Second
 
-// Gateway is a site of a running gateway, by its port on the loopback interface. It speaks HTTP/1.1 in the clear there, and
-// HTTPS on the next port.
+// Gateway is a site of a running gateway, by its port on the loopback interface. It speaks HTTP/1.1
+// in the clear there, and HTTPS on the next port.
 type Gateway int
 
 // HTTPSPort is the port on which the same site answers over TLS.
@@ -51,8 +51,8 @@ func (g Gateway) Try(request string) (Answer, error) {
 	return exchange(conn, request)
 }
 
-// TryAgain sends a request until a byte of an answer arrives, ten times at most. A connection that a reloading Caddy had
-// not accepted yet is reset; every client tries again then.
+// TryAgain sends a request until a byte of an answer arrives, ten times at most. A connection that
+// a reloading Caddy had not accepted yet is reset; every client tries again then.
 func (g Gateway) TryAgain(request string) (a Answer, err error) {
 	for range 10 {
 		if a, err = g.Try(request); a.Raw != "" {
@@ -62,7 +62,8 @@ func (g Gateway) TryAgain(request string) (a Answer, err error) {
 	return a, err
 }
 
-// Fetch asks for a path of a host with header lines, over TLS or in the clear, on a connection of its own.
+// Fetch asks for a path of a host with header lines, over TLS or in the clear, on a connection of
+// its own.
 func (g Gateway) Fetch(t testing.TB, https bool, host, path string, lines ...string) Answer {
 	t.Helper()
 	request := "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n"
@@ -73,7 +74,8 @@ func (g Gateway) Fetch(t testing.TB, https bool, host, path string, lines ...str
 	if !https {
 		return g.Send(t, request)
 	}
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", fmt.Sprintf("127.0.0.1:%d", g.HTTPSPort()), AnyCertificate())
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp",
+		fmt.Sprintf("127.0.0.1:%d", g.HTTPSPort()), AnyCertificate())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +109,8 @@ func (g Gateway) Dial(t testing.TB) (net.Conn, *bufio.Reader) {
 }
 
 // Request is one to the gateway, over TLS.
-func (g Gateway) Request(t testing.TB, ctx context.Context, method, path string, header http.Header, body io.Reader) *http.Request {
+func (g Gateway) Request(t testing.TB, ctx context.Context, method, path string, header http.Header,
+	body io.Reader) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, g.url(path), body)
 	if err != nil {
@@ -119,13 +122,15 @@ func (g Gateway) Request(t testing.TB, ctx context.Context, method, path string,
 }
 
 // Ask makes a request over TLS, follows no redirect, and reads all that comes back.
-func (g Gateway) Ask(t testing.TB, client http.RoundTripper, method, path string, header http.Header, body io.Reader) Reply {
+func (g Gateway) Ask(t testing.TB, client http.RoundTripper, method, path string,
+	header http.Header, body io.Reader) Reply {
 	t.Helper()
 	return Ask(t, client, method, g.url(path), header, body)
 }
 
 // TryAsk is Ask where an answer may break off, or not come.
-func (g Gateway) TryAsk(t testing.TB, client http.RoundTripper, method, path string, header http.Header, body io.Reader) (Reply, error) {
+func (g Gateway) TryAsk(t testing.TB, client http.RoundTripper, method, path string,
+	header http.Header, body io.Reader) (Reply, error) {
 	t.Helper()
 	return TryAsk(t, client, method, g.url(path), header, body)
 }

@@ -44,7 +44,8 @@ func Paths(t testing.TB) (paths []Path) {
 	}
 	authenticates := func(w http.ResponseWriter, r *http.Request) {
 		setsCookies(w, r)
-		w.Header()["Set-Cookie"] = []string{Matomo, Unlisted} // too late for this response, and for no other one
+		w.Header()["Set-Cookie"] = []string{Matomo,
+			Unlisted} // too late for this response, and for no other one
 	}
 	cases := parseCases(t, pathsArchive,
 		"PORTAL", StartHandler(t, setsCookies),

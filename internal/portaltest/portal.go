@@ -80,14 +80,17 @@ func Response(status string, setCookies []string, body string) string {
 	return b.String() + "\r\n" + body
 }
 
-// Page writes an HTTP/1.1 response of HTML with more header lines, after which the connection closes.
+// Page writes an HTTP/1.1 response of HTML with more header lines, after which the connection
+// closes.
 func Page(lines ...string) string {
 	const body = "<!doctype html>"
-	return fmt.Sprintf("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: %d\r\n%s\r\n%s",
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\nConnection: close\r\n"+
+		"Content-Type: text/html; charset=utf-8\r\nContent-Length: %d\r\n%s\r\n%s",
 		len(body), strings.Join(append(lines, ""), "\r\n"), body)
 }
 
-// StartHandler runs a portal that speaks HTTP/1.1, and HTTP/2 in the clear, and returns its host and port.
+// StartHandler runs a portal that speaks HTTP/1.1, and HTTP/2 in the clear, and returns its host
+// and port.
 func StartHandler(t testing.TB, handler http.HandlerFunc) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -115,8 +118,8 @@ func StartFastCGI(t testing.TB, handler http.HandlerFunc) string {
 	return l.Addr().String()
 }
 
-// StartSocket runs a portal that reads the head of a request on each connection, and then does what serve does. It
-// returns its host and port.
+// StartSocket runs a portal that reads the head of a request on each connection, and then does what
+// serve does. It returns its host and port.
 func StartSocket(t testing.TB, serve func(conn net.Conn, in *bufio.Reader, request *http.Request)) string {
 	t.Helper()
 	return Listen(t, func(conn net.Conn) {
@@ -127,8 +130,8 @@ func StartSocket(t testing.TB, serve func(conn net.Conn, in *bufio.Reader, reque
 	})
 }
 
-// Listen serves connections until the test ends. It closes each one when serve returns, and all of them
-// at the end.
+// Listen serves connections until the test ends. It closes each one when serve returns, and all of
+// them at the end.
 func Listen(t testing.TB, serve func(net.Conn)) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

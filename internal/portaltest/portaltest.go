@@ -1,6 +1,6 @@
-// Package portaltest holds what tests of the gateway need around it: portals whose answers go out byte for byte, clients
-// that see what came back byte for byte, and scenarios that must hold over every version of HTTP. It imports neither Caddy
-// nor the gateway; package caddytest runs them.
+// Package portaltest holds what tests of the gateway need around it: portals whose answers go out
+// byte for byte, clients that see what came back byte for byte, and scenarios that must hold over
+// every version of HTTP. It imports neither Caddy nor the gateway; package caddytest runs them.
 package portaltest
 
 import (
@@ -44,9 +44,10 @@ var given struct {
 	ports map[int]bool
 }
 
-// FreePort returns a TCP port of the loopback interface. Nobody listens on it nor on the next one, and neither is returned
-// to another caller. It is none of those that a system gives to connections and to listeners that do not ask for one: a
-// portal that starts before the gateway listens, or while it reloads, could get the gateway's.
+// FreePort returns a TCP port of the loopback interface. Nobody listens on it nor on the next one,
+// and neither is returned to another caller. It is none of those that a system gives to connections
+// and to listeners that do not ask for one: a portal that starts before the gateway listens, or
+// while it reloads, could get the gateway's.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	const lowest, highest = 10_000, 32_000

@@ -65,7 +65,8 @@ func Protocols(t testing.TB) map[string]*http.Transport {
 }
 
 // Ask makes a request to localhost at a URL, follows no redirect, and reads all that comes back.
-func Ask(t testing.TB, client http.RoundTripper, method, url string, header http.Header, body io.Reader) Reply {
+func Ask(t testing.TB, client http.RoundTripper, method, url string, header http.Header,
+	body io.Reader) Reply {
 	t.Helper()
 	r, err := TryAsk(t, client, method, url, header, body)
 	if err != nil {
@@ -75,14 +76,16 @@ func Ask(t testing.TB, client http.RoundTripper, method, url string, header http
 }
 
 // TryAsk is Ask where an answer may break off, or not come.
-func TryAsk(t testing.TB, client http.RoundTripper, method, url string, header http.Header, body io.Reader) (r Reply, err error) {
+func TryAsk(t testing.TB, client http.RoundTripper, method, url string, header http.Header,
+	body io.Reader) (r Reply, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: func(status int, header textproto.MIMEHeader) error {
-		r.Hints = append(r.Hints, Hint{status, http.Header(header)})
-		return nil
-	}})
+	ctx = httptrace.WithClientTrace(ctx,
+		&httptrace.ClientTrace{Got1xxResponse: func(status int, header textproto.MIMEHeader) error {
+			r.Hints = append(r.Hints, Hint{status, http.Header(header)})
+			return nil
+		}})
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		t.Fatal(err)

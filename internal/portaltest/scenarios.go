@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// StartStatuses runs a portal that sets cookies and answers with the status that a path names, and returns its address.
+// StartStatuses runs a portal that sets cookies and answers with the status that a path names, and
+// returns its address.
 func StartStatuses(t testing.TB) string {
 	t.Helper()
 	return StartHandler(t, func(w http.ResponseWriter, r *http.Request) {
@@ -24,7 +25,8 @@ func StartStatuses(t testing.TB) string {
 	})
 }
 
-// CheckStatuses asks for each status, by several methods, through a gateway with the published policy.
+// CheckStatuses asks for each status, by several methods, through a gateway with the published
+// policy.
 func CheckStatuses(t testing.TB, what string, ask func(method, path string) Reply) {
 	t.Helper()
 	for _, status := range []int{200, 204, 206, 301, 302, 303, 304, 307, 308, 401, 404, 500} {
@@ -34,28 +36,35 @@ func CheckStatuses(t testing.TB, what string, ask func(method, path string) Repl
 			if method == http.MethodHead || status == 204 || status == 304 {
 				body = ""
 			}
-			if got.Status != status || got.Body != body || !slices.Equal(got.Header["Set-Cookie"], []string{Session}) {
-				t.Errorf("%s: %s to %d: got %d, %q, %q", what, method, status, got.Status, got.Header["Set-Cookie"], got.Body)
+			if got.Status != status || got.Body != body ||
+				!slices.Equal(got.Header["Set-Cookie"], []string{Session}) {
+				t.Errorf("%s: %s to %d: got %d, %q, %q", what, method, status, got.Status,
+					got.Header["Set-Cookie"], got.Body)
 			}
 		}
 	}
 }
 
-// StartHints runs a portal that sends several informational responses before its answer, and returns the directives of a
-// site with the published policy, where the gateway sets cookies beside the portal's.
+// StartHints runs a portal that sends several informational responses before its answer, and
+// returns the directives of a site with the published policy, where the gateway sets cookies beside
+// the portal's.
 func StartHints(t testing.TB) (directives string) {
 	t.Helper()
-	portal := StartPortal(t, "HTTP/1.1 100 Continue\r\nSet-Cookie: "+Google+"\r\nSet-Cookie: "+CSRF+"\r\n\r\n"+
-		"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nSet-Cookie: "+Google+"\r\nSet-Cookie: "+Session+"\r\n\r\n"+
-		"HTTP/1.1 103 Early Hints\r\nLink: </b.css>\r\nset-cookie: "+Matomo+"\r\nSet-Cookie2: "+Session+"\r\n\r\n"+
+	portal := StartPortal(t, "HTTP/1.1 100 Continue\r\nSet-Cookie: "+Google+"\r\nSet-Cookie: "+CSRF+
+		"\r\n\r\n"+
+		"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nSet-Cookie: "+Google+"\r\nSet-Cookie: "+
+		Session+"\r\n\r\n"+
+		"HTTP/1.1 103 Early Hints\r\nLink: </b.css>\r\nset-cookie: "+Matomo+"\r\nSet-Cookie2: "+
+		Session+"\r\n\r\n"+
 		"HTTP/1.1 102 Processing\r\nSet-Cookie: "+CSRF+"\r\nSet-Cookie: "+Unlisted+"\r\n\r\n"+
 		Response("200 OK", []string{Matomo, Choices, Google}, "hello"))
 	return "cookie_policy opendatasoft\nencode gzip\nheader +Set-Cookie `" + Unlisted + "`\n" +
 		"header +Set-Cookie `" + Language + "`\nreverse_proxy " + portal.Address
 }
 
-// CheckHints checks what came through the site of [StartHints]: each hint carries the cookies that the policy lets
-// through, those of the portal and those that Caddy sets beside them, and so does the final header.
+// CheckHints checks what came through the site of [StartHints]: each hint carries the cookies that
+// the policy lets through, those of the portal and those that Caddy sets beside them, and so does
+// the final header.
 func CheckHints(t testing.TB, what string, got Reply) {
 	t.Helper()
 	want := []Hint{
@@ -66,11 +75,13 @@ func CheckHints(t testing.TB, what string, got Reply) {
 	}
 	if !slices.EqualFunc(got.Hints, want, func(got, want Hint) bool {
 		return got.Status == want.Status && slices.Equal(got.Header["Link"], want.Header["Link"]) &&
-			slices.Equal(got.Header["Set-Cookie"], want.Header["Set-Cookie"]) && got.Header["Set-Cookie2"] == nil
+			slices.Equal(got.Header["Set-Cookie"], want.Header["Set-Cookie"]) &&
+			got.Header["Set-Cookie2"] == nil
 	}) {
 		t.Errorf("%s: got the hints %v, want %v", what, got.Hints, want)
 	}
-	if got.Status != 200 || got.Body != "hello" || !slices.Equal(got.Header["Set-Cookie"], []string{Language, Choices}) {
+	if got.Status != 200 || got.Body != "hello" ||
+		!slices.Equal(got.Header["Set-Cookie"], []string{Language, Choices}) {
 		t.Errorf("%s: the final answer is %+v", what, got)
 	}
 }
@@ -88,7 +99,8 @@ func Trailers() []Trailer {
 		head   = "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
 		chunks = "\r\n5\r\nhello\r\n0\r\n"
 		status = "X-Checksum: 5d41\r\nGrpc-Status: 0\r\n\r\n"
-		all    = "Set-Cookie: " + Google + "\r\nset-cookie: " + Session + "\r\nSet-Cookie2: " + Session + "\r\n" +
+		all    = "Set-Cookie: " + Google + "\r\nset-cookie: " + Session + "\r\nSet-Cookie2: " +
+			Session + "\r\n" +
 			"Set-Cookie: " + Unlisted + "\r\n" + status
 		refused = "Set-Cookie: " + Google + "\r\n" + status
 		cookies = "Set-Cookie: " + Matomo + "\r\nSet-Cookie: " + CSRF + "\r\n"
@@ -102,9 +114,11 @@ func Trailers() []Trailer {
 			nil, []string{Session}},
 		{"not announced, beside a cookie", head + cookies + chunks + all,
 			[]string{CSRF}, []string{Session}},
-		{"announced, beside a refused cookie", head + "Set-Cookie: " + Matomo + "\r\nTrailer: X-Checksum, Set-Cookie\r\n" + chunks + all,
+		{"announced, beside a refused cookie",
+			head + "Set-Cookie: " + Matomo + "\r\nTrailer: X-Checksum, Set-Cookie\r\n" + chunks + all,
 			nil, []string{Session}},
-		{"announced, and only refused ones", head + "Trailer: Set-Cookie, X-Checksum, Grpc-Status\r\n" + chunks + refused,
+		{"announced, and only refused ones",
+			head + "Trailer: Set-Cookie, X-Checksum, Grpc-Status\r\n" + chunks + refused,
 			nil, nil},
 		{"not announced, and only refused ones", head + chunks + refused,
 			nil, nil},
@@ -114,16 +128,19 @@ func Trailers() []Trailer {
 // Check checks what came through a gateway with the published policy.
 func (c *Trailer) Check(t testing.TB, what string, got Reply) {
 	t.Helper()
-	if got.Body != "hello" || got.Trailer.Get("X-Checksum") != "5d41" || got.Trailer.Get("Grpc-Status") != "0" {
+	if got.Body != "hello" || got.Trailer.Get("X-Checksum") != "5d41" ||
+		got.Trailer.Get("Grpc-Status") != "0" {
 		t.Errorf("%s, %s: the rest is %+v", c.Name, what, got)
 	}
-	if !slices.Equal(got.Header["Set-Cookie"], c.header) || !slices.Equal(got.Trailer["Set-Cookie"], c.trailer) ||
+	if !slices.Equal(got.Header["Set-Cookie"], c.header) ||
+		!slices.Equal(got.Trailer["Set-Cookie"], c.trailer) ||
 		len(got.Trailer["Set-Cookie2"]) > 0 {
 		t.Errorf("%s, %s: got the header %q, the trailer %q", c.Name, what, got.Header, got.Trailer)
 	}
 }
 
-// Events is a portal of server-sent events: it does not send the next until the one before has arrived.
+// Events is a portal of server-sent events: it does not send the next until the one before has
+// arrived.
 type Events struct {
 	Address string // host and port
 
@@ -178,7 +195,8 @@ func (e *Events) Check(t testing.TB, what string, client http.RoundTripper, req 
 func StartWebSocket(t testing.TB) string {
 	t.Helper()
 	return StartSocket(t, func(conn net.Conn, in *bufio.Reader, _ *http.Request) {
-		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"+
+			"Connection: Upgrade\r\n"+
 			"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"+
 			"Set-Cookie: "+Google+"\r\nSet-Cookie: "+Session+"\r\nset-cookie: "+Unlisted+"\r\n\r\n")
 		EchoFrames(conn, in)
@@ -191,8 +209,8 @@ func EchoFrames(out io.Writer, in io.Reader) {
 	io.Copy(out, in)
 }
 
-// ExchangeFrames is the other side of [EchoFrames]. What it sends looks like a frame, and like a header: it is neither to
-// the gateway.
+// ExchangeFrames is the other side of [EchoFrames]. What it sends looks like a frame, and like a
+// header: it is neither to the gateway.
 func ExchangeFrames(t testing.TB, what string, out io.Writer, in io.Reader) {
 	t.Helper()
 	want := "\x81\x05hello"

@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// Site is a portal for browsers: it keeps connections open, speaks HTTP and HTTPS on one port, and answers each path in
-// its own way. Its header lines go out byte for byte, and it keeps the Cookie lines as they came.
+// Site is a portal for browsers: it keeps connections open, speaks HTTP and HTTPS on one port, and
+// answers each path in its own way. Its header lines go out byte for byte, and it keeps the Cookie
+// lines as they came.
 type Site struct {
 	Address string // host and port
 
@@ -27,7 +28,8 @@ type SiteAnswer struct {
 }
 
 // StartSite runs a portal until the test ends. Where respond reports false, the answer is 404.
-func StartSite(t testing.TB, certificate tls.Certificate, respond func(path string) (SiteAnswer, bool)) *Site {
+func StartSite(t testing.TB, certificate tls.Certificate,
+	respond func(path string) (SiteAnswer, bool)) *Site {
 	t.Helper()
 	s := &Site{cookies: map[string][]string{}}
 	config := &tls.Config{Certificates: []tls.Certificate{certificate}}
@@ -41,7 +43,8 @@ func (s *Site) Port() string {
 	return port
 }
 
-// Received returns the Cookie lines of the last request for a path, and forgets them. It reports whether there was one.
+// Received returns the Cookie lines of the last request for a path, and forgets them. It reports
+// whether there was one.
 func (s *Site) Received(path string) (lines []string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +88,8 @@ func (s *Site) serve(conn net.Conn, config *tls.Config, respond func(path string
 		case a.Body == "":
 			b.WriteString("HTTP/1.1 204 No Content\r\n")
 		default:
-			fmt.Fprintf(&b, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n", len(a.Body))
+			fmt.Fprintf(&b, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n",
+				len(a.Body))
 		}
 		for _, line := range a.Header {
 			b.WriteString(line + "\r\n")

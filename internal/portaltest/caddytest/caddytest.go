@@ -1,5 +1,6 @@
-// Package caddytest runs Caddy within the process of a test: sites given by their directives, instances with an admin
-// endpoint, metrics and logs, and a handler of the test's own. The gateway is compiled in where the test imports it.
+// Package caddytest runs Caddy within the process of a test: sites given by their directives,
+// instances with an admin endpoint, metrics and logs, and a handler of the test's own. The gateway
+// is compiled in where the test imports it.
 package caddytest
 
 import (
@@ -18,11 +19,12 @@ import (
 // DiscardLogs is a global option, and a directive of a site, which then has an access log.
 const DiscardLogs = "log {\noutput discard\n}\n"
 
-// storage is where Caddy keeps what it stores, and tls is a directive that names a certificate: Caddy's own would come
-// later.
+// storage is where Caddy keeps what it stores, and tls is a directive that names a certificate:
+// Caddy's own would come later.
 var storage, tls string
 
-// Main is what a package's TestMain does: it keeps Caddy's files out of the home directory, and then runs the tests.
+// Main is what a package's TestMain does: it keeps Caddy's files out of the home directory, and
+// then runs the tests.
 func Main(m *testing.M) {
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "cookie-policy")
@@ -78,11 +80,12 @@ func StartBoth(t testing.TB, policy, directives string) (with, without portaltes
 
 // sites are those of a gateway: in the clear, and over TLS.
 func sites(g portaltest.Gateway, host, directives string) string {
-	return fmt.Sprintf("http://%s:%d {\n%s\n}\nhttps://%[1]s:%[4]d {\n%[5]s\n%[3]s\n}\n", host, g, directives, g.HTTPSPort(), tls)
+	return fmt.Sprintf("http://%s:%d {\n%s\n}\nhttps://%[1]s:%[4]d {\n%[5]s\n%[3]s\n}\n", host, g,
+		directives, g.HTTPSPort(), tls)
 }
 
-// Load runs a Caddyfile with global options until the test ends or another is loaded. It listens on the loopback
-// interface only.
+// Load runs a Caddyfile with global options until the test ends or another is loaded. It listens on
+// the loopback interface only.
 func Load(t testing.TB, options, caddyfile string) {
 	t.Helper()
 	if err := TryLoad(options, caddyfile); err != nil {
@@ -113,7 +116,8 @@ func TryLoad(options, caddyfile string) error {
 
 // Adapt makes JSON of a Caddyfile.
 func Adapt(caddyfile string) ([]byte, []caddyconfig.Warning, error) {
-	return caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	return caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile),
+		map[string]any{"filename": "Caddyfile"})
 }
 
 // Validate does with JSON what `caddy validate` does with it.

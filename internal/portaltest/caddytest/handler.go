@@ -14,8 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// handler is the directive test_handler. Within the process of a test it is the function given to [SetHandler]; elsewhere
-// it does, step by step, what the request's query says.
+// handler is the directive test_handler. Within the process of a test it is the function given to
+// [SetHandler]; elsewhere it does, step by step, what the request's query says.
 type handler struct{}
 
 var function atomic.Pointer[func(http.ResponseWriter, *http.Request) error]
@@ -28,14 +28,17 @@ func SetHandler(t testing.TB, f func(http.ResponseWriter, *http.Request) error) 
 
 func init() {
 	caddy.RegisterModule(handler{})
-	httpcaddyfile.RegisterHandlerDirective("test_handler", func(httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-		return handler{}, nil
-	})
+	httpcaddyfile.RegisterHandlerDirective("test_handler",
+		func(httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+			return handler{}, nil
+		})
 }
 
 // CaddyModule returns the Caddy module information.
 func (handler) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.handlers.test_handler", New: func() caddy.Module { return new(handler) }}
+	return caddy.ModuleInfo{ID: "http.handlers.test_handler", New: func() caddy.Module {
+		return new(handler)
+	}}
 }
 
 func (handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {

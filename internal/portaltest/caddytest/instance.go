@@ -16,8 +16,8 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
-// Instance is a Caddy with an admin endpoint, metrics, and logs of all levels, of which the audit log has a file of its
-// own.
+// Instance is a Caddy with an admin endpoint, metrics, and logs of all levels, of which the audit
+// log has a file of its own.
 type Instance struct {
 	Site  portaltest.Gateway // which speaks no TLS
 	Admin string             // the address of the admin endpoint
@@ -97,8 +97,8 @@ func (i *Instance) Adapt(sites string) ([]byte, error) {
 	return config, err
 }
 
-// Get asks the site. When the answer is there, all that the gateway counts and logs of it is there: the connection closes
-// after the last handler has returned.
+// Get asks the site. When the answer is there, all that the gateway counts and logs of it is there:
+// the connection closes after the last handler has returned.
 func (i *Instance) Get(path string, lines ...string) portaltest.Answer {
 	i.t.Helper()
 	answer, err := i.Site.TryAgain("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" +
@@ -109,7 +109,8 @@ func (i *Instance) Get(path string, lines ...string) portaltest.Answer {
 	return answer
 }
 
-// Ask asks the admin endpoint. Where a reload closed the connection before anything was answered, it asks again.
+// Ask asks the admin endpoint. Where a reload closed the connection before anything was answered,
+// it asks again.
 func (i *Instance) Ask(method, path string, lines ...string) (status int, header http.Header, body string) {
 	i.t.Helper()
 	var err error
@@ -148,7 +149,8 @@ func (i *Instance) AskJSON(path string, v any) {
 
 var metric = regexp.MustCompile(`(?m)^caddy_cookie_policy_(.*) (\S+)$`)
 
-// Metrics returns the gateway's own metrics that are not zero, by series, without the prefix that all names have.
+// Metrics returns the gateway's own metrics that are not zero, by series, without the prefix that
+// all names have.
 func (i *Instance) Metrics() map[string]string {
 	i.t.Helper()
 	status, _, body := i.Ask(http.MethodGet, "/metrics")
@@ -181,7 +183,8 @@ func (i *Instance) Verdicts(policy string) map[string]string {
 // Entry is a line of a log.
 type Entry map[string]any
 
-// Log returns the lines of a log file that one logger wrote with one message. Where either is empty, it does not matter.
+// Log returns the lines of a log file that one logger wrote with one message. Where either is
+// empty, it does not matter.
 func (i *Instance) Log(file, logger, message string) (entries []Entry) {
 	i.t.Helper()
 	b, err := os.ReadFile(filepath.Join(i.Dir, file))
