@@ -93,9 +93,7 @@ func TestAuditLog(t *testing.T) {
 	third := second + "info|" + auditLog + "|policy comes into force|town\n" + "info|" + auditLog +
 		"|policy ends|city\n"
 	want(t, "another name", audit(), third)
-	if err := caddy.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	caddytest.Stop(t)
 	want(t, "after the end", audit(), third+"info|"+auditLog+"|policy ends|town\n")
 
 	// The whole policy is there as data, and the times.

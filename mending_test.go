@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
@@ -147,9 +145,7 @@ func TestMendingUnusableDomain(t *testing.T) {
 				"reverse_proxy %s\n}", g, policy, portal.Address))
 		g.Get(t, "")
 		g.Get(t, "")
-		if err := caddy.Stop(); err != nil { // which writes the log's last lines
-			t.Fatal(err)
-		}
+		caddytest.Stop(t) // which writes the log's last lines
 		text, err := os.ReadFile(log)
 		if err != nil {
 			t.Fatal(err)

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
@@ -127,9 +125,7 @@ func TestPlaceholdersAfterTheInnerPolicy(t *testing.T) {
 	for ending, want := range map[string]string{"respond ok": "refused", "error 500": "granted"} {
 		w := caddytest.StartInstance(t, fmt.Sprintf(directives, ending))
 		w.Get("/", `Cookie: mine={"k":true}; cookies_preferences={"k":false}`)
-		if err := caddy.Stop(); err != nil { // the access log is written once the answer is out
-			t.Fatal(err)
-		}
+		caddytest.Stop(t) // the access log is written once the answer is out
 		if got := caddytest.Pick(w.Log("all.log", "", "handled request"), "seen"); got != want+"\n" {
 			t.Errorf("%s: behind the inner policy the choice is %q, want %s", ending, got, want)
 		}

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
@@ -147,9 +145,7 @@ func TestHandlerAccessLogKeepsTheOriginal(t *testing.T) {
 		"\n}\ncookie_policy opendatasoft\nreverse_proxy "+portal.Address)
 	gateway.Fetch(t, false, "localhost", "/", navigate,
 		"Cookie: _ga=s3cr3t-visitor; sessionid=s3cr3t-session")
-	if err := caddy.Stop(); err != nil { // it writes once the answer is out
-		t.Fatal(err)
-	}
+	caddytest.Stop(t) // it writes once the answer is out
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -15,8 +15,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
@@ -81,9 +79,7 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 			told[fmt.Sprint(asked, asJSON)] = fmt.Sprint(out.String(), err)
 		}
 	}
-	if err := caddy.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	caddytest.Stop(t)
 	for _, file := range []string{"all.log", "audit.log"} {
 		b, err := os.ReadFile(filepath.Join(w.Dir, file))
 		if err != nil {

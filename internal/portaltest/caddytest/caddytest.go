@@ -91,16 +91,7 @@ func Load(t testing.TB, options, caddyfile string) {
 	if err := TryLoad(options, caddyfile); err != nil {
 		t.Fatalf("%v\nin this Caddyfile:\n%s", err, caddyfile)
 	}
-	stopAfter(t)
-}
-
-func stopAfter(t testing.TB) {
-	t.Helper()
-	t.Cleanup(func() {
-		if err := caddy.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { Stop(t) })
 }
 
 // TryLoad is Load where the Caddyfile may be faulty. What it starts runs on.
@@ -111,7 +102,7 @@ func TryLoad(options, caddyfile string) error {
 	if err != nil {
 		return err
 	}
-	return caddy.Load(config, true)
+	return run(config)
 }
 
 // Adapt makes JSON of a Caddyfile.

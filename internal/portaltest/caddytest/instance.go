@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
@@ -58,7 +56,7 @@ func (i *Instance) Load(sites string) {
 	if err := i.TryLoad(sites); err != nil {
 		i.t.Fatalf("%v\nin this Caddyfile:\n%s", err, sites)
 	}
-	stopAfter(i.t)
+	i.t.Cleanup(func() { Stop(i.t) })
 }
 
 // TryLoad is Load where the sites may be faulty.
@@ -67,7 +65,7 @@ func (i *Instance) TryLoad(sites string) error {
 	if err != nil {
 		return err
 	}
-	return caddy.Load(config, true)
+	return run(config)
 }
 
 // Adapt makes JSON of sites and the instance's global options.
