@@ -26,7 +26,7 @@ func inventory(t testing.TB, w *caddytest.Instance, policy string) map[string]en
 	return items
 }
 
-// The inventory tells of each cookie what was met, since when, and goes on over reloads; clients
+// The inventory lists for each cookie what was met, since when, and goes on over reloads; clients
 // cannot grow it, nor push out what the portal sets.
 func TestAdminInventory(t *testing.T) {
 	portal := portaltest.StartPortal(t,

@@ -15,8 +15,8 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// The audit log tells what was in force, from when to when, and nothing else is in it: not what was
-// only validated, nor what failed to load, however far it got.
+// The audit log records what was in force, from when to when, and nothing else is in it: not what
+// was only validated, nor what failed to load, however far it got.
 func TestAuditLog(t *testing.T) {
 	w := caddytest.StartInstance(t, "cookie_policy opendatasoft {\nname city\n}\nrespond one")
 	begun := since(t, w, "city")
@@ -79,7 +79,7 @@ func TestAuditLog(t *testing.T) {
 		}
 	}
 	if lines := w.Log("all.log", appLog, "cookie policy in force"); len(lines) != 3 {
-		t.Errorf("the log tells of %d loads", len(lines))
+		t.Errorf("the log has %d loads", len(lines))
 	}
 	w.Get("/")
 	want(t, "the running policy counts on", w.Verdicts("city"),

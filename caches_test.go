@@ -11,7 +11,7 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// What caches in front of the gateway are told.
+// The fields for caches in front of the gateway.
 func TestSharedCache(t *testing.T) {
 	const forAll = "Cache-Control: public, s-maxage=600, max-age=60\r\n" +
 		"Surrogate-Control: max-age=600\r\nCDN-Cache-Control: max-age=600\r\n" +

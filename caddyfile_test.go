@@ -50,12 +50,14 @@ func TestCaddyfileFaults(t *testing.T) {
 // In JSON the field's path stands for the line.
 func TestJSONFaults(t *testing.T) {
 	presets := enforcer.Presets()
+	names := strings.Join(presets[:len(presets)-1], ", ") + " or " + presets[len(presets)-1]
 	for _, c := range []struct{ name, config, want string }{
 		{"every fault at once, with its path",
 			`{"presets": ["nosuch", {"name": "opendatasoft", "anonymous": true}], "allow": ` +
 				`[{"category": "vital", "cookies": ["a", "a"]}], "unlisted": "maybe"}`,
-			`presets[0]: "nosuch": no such preset; want opendatasoft, ` + strings.Join(presets[1:len(presets)-1], ", ") + ` or ` + presets[len(presets)-1] + `
-presets[1].anonymous: "anonymous": the preset opendatasoft has no statistical cookies; remove it: only they can be anonymous
+			`presets[0]: "nosuch": no such preset; want ` + names + `
+presets[1].anonymous: "anonymous": the preset opendatasoft has no statistical cookies; ` +
+				`remove it: only they can be anonymous
 allow[0].category: "vital": no such category; want necessary, statistical, first_party or third_party
 allow[0].cookies[1]: "a": this name is allowed twice; keep one of the two
 unlisted: "maybe": no such unlisted; want block or pass`},

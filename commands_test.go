@@ -41,10 +41,12 @@ func TestCommand(t *testing.T) {
 	}{
 		{"a table", command{addresses: addresses{w.Admin}}, []string{"inventory"}, 0, "", []string{
 			`^Policy city, digest [0-9a-f]{64}, observed since \S+Z\n\n`,
-			`\nCOOKIE +CHANNEL +CATEGORY +COUNT +LET THROUGH +REFUSED +DELETIONS +EXPIRED +LIFETIME +LAST +HOSTS\n`,
+			`\nCOOKIE +CHANNEL +CATEGORY +COUNT +LET THROUGH +REFUSED +DELETIONS +EXPIRED +LIFETIME ` +
+				`+LAST +HOSTS\n`,
 			`\n_ga +set +unlisted +1 +0 +1 +0 +0 +session +\S+Z +localhost\n`,
 			`\nlong +set +unlisted +1 +0 +1 +0 +0 +1h0m0s +`,
-			`\nsessionid +set +necessary +1 +1 +0 +0 +0 +session +\S+Z +localhost\nsessionid +read +necessary +1 `}},
+			`\nsessionid +set +necessary +1 +1 +0 +0 +0 +session +\S+Z +localhost\n` +
+				`sessionid +read +necessary +1 `}},
 		{"one gateway twice", command{addresses: addresses{w.Admin, again}, policy: "city"},
 			[]string{"inventory"}, 0, "", []string{`\n_ga +set +unlisted +2 +0 +2 +0 +0 +session`}},
 		{"JSON", command{addresses: addresses{w.Admin}, json: true}, []string{"inventory"}, 0, "",
@@ -52,7 +54,8 @@ func TestCommand(t *testing.T) {
 		{"drift", command{addresses: addresses{w.Admin}}, []string{"drift"}, 1,
 			"the portal and the policy differ; findings: 3", []string{
 				`\nFINDING +COOKIE +DETAIL\n`,
-				`\nnever_read +csrftoken +set, and never sent back by a browser\nunlisted +_ga +met on set, at localhost\nunlisted +long `}},
+				`\nnever_read +csrftoken +set, and never sent back by a browser\n` +
+					`unlisted +_ga +met on set, at localhost\nunlisted +long `}},
 		{"drift of one gateway twice", command{addresses: addresses{w.Admin, again}},
 			[]string{"drift"}, 1, "findings: 3", nil},
 		{"drift in JSON", command{addresses: addresses{w.Admin}, json: true}, []string{"drift"}, 1,

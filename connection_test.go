@@ -14,8 +14,10 @@ import (
 // that Caddy trusts.
 func TestMendingSecure(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{"a=1"}, ""))
-	const trusting, doubting = "servers {\ntrusted_proxies static 127.0.0.1/32\n}", "servers {\n" +
-		"trusted_proxies static 192.0.2.0/24\n}"
+	const (
+		trusting = "servers {\ntrusted_proxies static 127.0.0.1/32\n}"
+		doubting = "servers {\ntrusted_proxies static 192.0.2.0/24\n}"
+	)
 	for _, c := range []struct {
 		what, options string
 		tls           bool
@@ -67,10 +69,8 @@ func TestMendingSecure(t *testing.T) {
 // What can never act is refused at load: SameSite=None where no visitor comes over HTTPS.
 func TestProvisionSameSiteNone(t *testing.T) {
 	const fault = `.same_site: "none": browsers take SameSite=None over HTTPS only, and this config ` +
-		`has neither a server ` +
-		`with TLS nor a proxy that it trusts to tell of HTTPS; serve the site over HTTPS, name the ` +
-		`proxies in front of it ` +
-		`with trusted_proxies, or remove this`
+		`has neither a server with TLS nor a proxy that it trusts to tell of HTTPS; serve the site over ` +
+		`HTTPS, name the proxies in front of it with trusted_proxies, or remove this`
 	for _, c := range readCases(t, "same_site_none") {
 		t.Run(c.Name, func(t *testing.T) {
 			options, sites := "{\n"+caddytest.Storage()+"\n", "}\n"+strings.ReplaceAll(c.Caddyfile,

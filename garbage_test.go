@@ -10,7 +10,7 @@ import (
 )
 
 // A portal that does not speak HTTP well: the visitor gets what they would get without the policy,
-// but for cookies.
+// except cookies.
 func TestHandlerGarbage(t *testing.T) {
 	for name, response := range portaltest.Garbage() {
 		t.Run(name, func(t *testing.T) {
@@ -39,7 +39,8 @@ func TestHandlerGarbage(t *testing.T) {
 			}
 			for i, header := range append([]http.Header{h2.Header, h2.Trailer}, h2.HintHeaders()...) {
 				bare := append([]http.Header{bare2.Header, bare2.Trailer}, bare2.HintHeaders()...)[i]
-				if want := portaltest.Published(bare["Set-Cookie"]); !slices.Equal(header["Set-Cookie"], want) {
+				want := portaltest.Published(bare["Set-Cookie"])
+				if !slices.Equal(header["Set-Cookie"], want) {
 					t.Errorf("HTTP/2: got the cookies %.300q, want %.300q", header["Set-Cookie"], want)
 				}
 				if header["X-Other"] == nil != (bare["X-Other"] == nil) ||

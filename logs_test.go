@@ -21,7 +21,7 @@ func want(t *testing.T, what string, got, want any) {
 	}
 }
 
-// The first meeting with a cookie that no rule names is told once, on whichever channel, and not
+// The first meeting with a cookie that no rule names is logged once, on either channel, and not
 // again after a reload.
 func TestLogUnlistedCookiesOnce(t *testing.T) {
 	portal := portaltest.StartPortal(t,

@@ -124,7 +124,7 @@ func TestMendingTwice(t *testing.T) {
 	}
 }
 
-// A Domain that no browser takes from the host that the visitor typed is told in the log: once, and
+// A Domain that no browser takes from the host that the visitor typed is logged: once, and
 // without the value.
 func TestMendingUnusableDomain(t *testing.T) {
 	portal := portaltest.StartPortal(t,
@@ -151,7 +151,7 @@ func TestMendingUnusableDomain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := strings.Count(string(text), "no browser accepts a cookie of the portal"); got != want {
-			t.Errorf("%s: told %d times, want %d:\n%s", policy, got, want, text)
+			t.Errorf("%s: logged %d times, want %d:\n%s", policy, got, want, text)
 		}
 		if want > 0 && (!strings.Contains(string(text), `"cookie":"sessionid"`) ||
 			!strings.Contains(string(text), `"host":"localhost`)) ||

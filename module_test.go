@@ -15,9 +15,10 @@ func TestMain(m *testing.M) { caddytest.Main(m) }
 
 // Cookies of the published policy, and some that it does not name.
 const (
-	session, csrf, language, choices = portaltest.Session, portaltest.CSRF, portaltest.Language, portaltest.Choices
-	matomo, google, unlisted         = portaltest.Matomo, portaltest.Google, portaltest.Unlisted
-	grantsMatomo                     = portaltest.GrantsMatomo
+	session, csrf        = portaltest.Session, portaltest.CSRF
+	language, choices    = portaltest.Language, portaltest.Choices
+	matomo, grantsMatomo = portaltest.Matomo, portaltest.GrantsMatomo
+	google, unlisted     = portaltest.Google, portaltest.Unlisted
 )
 
 // What the policy lets through reaches the visitor byte for byte and in order, and nothing else

@@ -61,15 +61,15 @@ func TestPlaceholdersUnknownKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var told []string
+	var warnings []string
 	for line := range strings.Lines(string(text)) {
 		if strings.Contains(line, "consent key") {
-			told = append(told, line)
+			warnings = append(warnings, line)
 		}
 	}
-	if len(told) != 1 || !strings.Contains(told[0], `"level":"warn"`) ||
-		!strings.Contains(told[0], `"key":"matmo"`) || !strings.Contains(told[0], `"policy":"city"`) {
-		t.Errorf("got %q", told)
+	if len(warnings) != 1 || !strings.Contains(warnings[0], `"level":"warn"`) ||
+		!strings.Contains(warnings[0], `"key":"matmo"`) || !strings.Contains(warnings[0], `"policy":"city"`) {
+		t.Errorf("got %q", warnings)
 	}
 }
 

@@ -262,7 +262,10 @@ func TestPreferenceAndSignals(t *testing.T) {
 
 // A response that writes the preference carries the newest choice, and is judged by it.
 func TestPreferenceInTheResponse(t *testing.T) {
-	const grant, refusal = "cookies_preferences=%7B%22matomo%22%3Atrue%7D; Path=/", "cookies_preferences=%7B%22matomo%22%3Afalse%7D; Path=/"
+	const (
+		grant   = grantsMatomo + "; Path=/"
+		refusal = "cookies_preferences=%7B%22matomo%22%3Afalse%7D; Path=/"
+	)
 	for _, c := range []struct {
 		cookie string
 		send   []string

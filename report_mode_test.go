@@ -129,7 +129,8 @@ func TestReportModeChangesNoByte(t *testing.T) {
 			if wires[enforcer.ModeReport] != wires[""] {
 				t.Error(difference(wires[enforcer.ModeReport], wires[""]))
 			}
-			// Where two policies judge one after the other, an enforcing one leaves nothing to the second.
+			// Where two policies judge one after the other, an enforcing one leaves nothing to the
+			// second.
 			twice := c.what == "an error route"
 			if !twice && numbers[enforcer.ModeReport] != numbers[enforcer.ModeEnforce] ||
 				numbers[enforcer.ModeReport] == "map[]" {

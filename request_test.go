@@ -73,7 +73,7 @@ func TestHandlerRequestCookies(t *testing.T) {
 				}
 				gateway.Ask(t, portaltest.Protocols(t)["HTTP/2"], http.MethodGet, "/",
 					http.Header{"Cookie": c.send}, nil)
-				// Each pair is a field of its own there, and whoever joins them writes `; `.
+				// Each pair is a field of its own there, and joined they have `; `.
 				if got, want := portal.Cookies(t), strings.Join(c.want, ""); strings.Join(got,
 					"; ") != want {
 					t.Errorf("over HTTP/2: got %q, want %q", got, want)
@@ -83,7 +83,7 @@ func TestHandlerRequestCookies(t *testing.T) {
 	}
 }
 
-// The header is changed in place: whoever runs inside the policy or in an error route sees the
+// The header is changed in place: handlers inside the policy and in error routes see the
 // stripped one.
 func TestHandlerRequestHeaderIsChangedInPlace(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Page())

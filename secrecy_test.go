@@ -65,18 +65,18 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 			}
 		}
 	}
-	told := map[string]string{}
+	shown := map[string]string{}
 	for _, path := range []string{"/metrics", "/cookie-policy/policies",
 		"/cookie-policy/city/inventory", "/cookie-policy/city/inventory?format=csv",
 		"/cookie-policy/city/drift"} {
-		_, _, told[path] = w.Ask(http.MethodGet, path)
+		_, _, shown[path] = w.Ask(http.MethodGet, path)
 	}
 	for _, asked := range []string{"inventory", "drift"} {
 		for _, asJSON := range []bool{false, true} {
 			var out bytes.Buffer
 			c := command{addresses: addresses{w.Admin}, policy: "city", json: asJSON}
 			_, err := c.run([]string{asked}, &out)
-			told[fmt.Sprint(asked, asJSON)] = fmt.Sprint(out.String(), err)
+			shown[fmt.Sprint(asked, asJSON)] = fmt.Sprint(out.String(), err)
 		}
 	}
 	caddytest.Stop(t)
@@ -87,15 +87,15 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 		}
 		whole := "the whole " + file // Caddy's own access log has addresses and paths
 		for line := range strings.Lines(string(b)) {
-			told[whole] += line
+			shown[whole] += line
 			if strings.Contains(line, `"logger":"http.handlers.cookie_policy`) ||
 				strings.Contains(line, `"logger":"cookie_policy`) {
-				told[file] += line
+				shown[file] += line
 			}
 		}
 	}
-	for _, what := range slices.Sorted(maps.Keys(told)) {
-		text := told[what]
+	for _, what := range slices.Sorted(maps.Keys(shown)) {
+		text := shown[what]
 		if text == "" {
 			t.Errorf("%s is empty", what)
 		}
@@ -113,7 +113,7 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 	}
 	for _, word := range []string{"stray", "(nameless)", "_ga"} { // it has looked at something
 		for _, what := range []string{"all.log", "/cookie-policy/city/inventory", "inventoryfalse"} {
-			if !strings.Contains(told[what], word) {
+			if !strings.Contains(shown[what], word) {
 				t.Errorf("%s does not hold %s", what, word)
 			}
 		}
@@ -182,7 +182,8 @@ func TestEvidenceOfHostileNames(t *testing.T) {
 	if strings.Contains(answers["/cookie-policy/city/inventory"], "<") {
 		t.Error("the JSON holds HTML")
 	}
-	rows, err := csv.NewReader(strings.NewReader(answers["/cookie-policy/city/inventory?format=csv"])).ReadAll()
+	file := strings.NewReader(answers["/cookie-policy/city/inventory?format=csv"])
+	rows, err := csv.NewReader(file).ReadAll()
 	if err != nil || len(rows) < 2*len(hostileNames)-4 {
 		t.Fatalf("%d rows: %v", len(rows), err)
 	}

@@ -25,7 +25,7 @@ import (
 // In front, the caches are told to keep responses that set cookies, which neither does unless told.
 // All that stands between the two visitors then is what the gateway says of its responses; without
 // it they do get each other's cookies, and that is seen here too.
-func TestSharedCaches(t *testing.T) {
+func TestSharedCacheVisitors(t *testing.T) {
 	for _, cache := range []struct {
 		name  string
 		start func(t *testing.T, backend string, keepsCookies bool) string

@@ -42,10 +42,10 @@ type setCookieVector struct {
 	Before  []string `json:"before,omitempty"`  // Set-Cookie lines of cookies that the browser has already
 	Lines   []string `json:"lines"`             // Set-Cookie lines
 	Kept    []bool   `json:"kept"`              // whether the policy lets each line through
-	Doubt   string   `json:"doubt,omitempty"`   // why a deletion is not let through, though Chromium acts on it
+	Doubt   string   `json:"doubt,omitempty"`   // why a deletion Chromium acts on is not let through
 	Stored  []cookie `json:"stored"`            // what Chromium has then
-	Caddy   []cookie `json:"caddy,omitempty"`   // what it has where the response came through Caddy, if that is something else
-	Lost    bool     `json:"lost,omitempty"`    // Caddy answers with an error of its own: what it has then is Caddy, be it nothing
+	Caddy   []cookie `json:"caddy,omitempty"`   // what it has through Caddy, if that is something else
+	Lost    bool     `json:"lost,omitempty"`    // Caddy answers with an error: what it has then is in Caddy
 }
 
 // cookie is what Chromium tells about one. In its strings, too, each character stands for one byte.
@@ -174,7 +174,8 @@ func visit(ctx context.Context, url string) error {
 // jar returns all that a profile has stored.
 func jar(ctx context.Context) (cookies []cookie, err error) {
 	c := chromedp.FromContext(ctx)
-	got, err := storage.GetCookies().WithBrowserContextID(c.BrowserContextID).Do(cdp.WithExecutor(ctx, c.Browser))
+	got, err := storage.GetCookies().WithBrowserContextID(c.BrowserContextID).
+		Do(cdp.WithExecutor(ctx, c.Browser))
 	for _, n := range got {
 		cookies = append(cookies, cookie{
 			Name: written(n.Name), Value: written(n.Value), Domain: written(n.Domain),
@@ -379,7 +380,7 @@ type cookieVector struct {
 	Script []string `json:"script,omitempty"` // what a page writes into document.cookie
 	Jar    []cookie `json:"jar"`              // what Chromium has then
 	Sent   []string `json:"sent"`             // the Cookie lines that it sends to the portal
-	Caddy  []string `json:"caddy,omitempty"`  // those that the portal gets through Caddy, over HTTP/2, if they are others
+	Caddy  []string `json:"caddy,omitempty"`  // those that arrive through Caddy, over HTTP/2, if others
 	Policy []string `json:"policy"`           // those that it gets where the policy is enforced
 }
 

@@ -20,7 +20,7 @@ import (
 // A WebSocket over HTTP/2 and HTTP/3 begins with a CONNECT, whose 200 carries the cookies of the
 // portal's 101 that the policy lets through. Afterwards bytes flow both ways, untouched and at
 // once.
-func TestExtendedConnect(t *testing.T) {
+func TestHandlerExtendedConnect(t *testing.T) {
 	portal := portaltest.StartWebSocket(t)
 	addresses := map[string]string{}
 	var sites string

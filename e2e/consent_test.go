@@ -119,7 +119,7 @@ func startConsentGateway(t *testing.T, host, certFile, keyFile, policy, portal s
 // A visitor's choice, from the first visit to the withdrawal, in real Chromium at a real Django
 // portal: what the portal receives, and what is in the browser's jar. Django knows itself as
 // localhost.
-func TestConsentInChromium(t *testing.T) {
+func TestChromiumConsent(t *testing.T) {
 	const host = "data.portal.test"
 	_, certFile, keyFile := portaltest.NewCertificate(t, host)
 	django := startDjango(t) + " {\n\t\theader_up Host localhost\n\t}"
@@ -344,8 +344,9 @@ func TestChromiumForgetsRefusedCookies(t *testing.T) {
 		})
 	}
 	t.Run("a frame on another site", func(t *testing.T) {
-		b := &browsing{t, chromium,
-			gateway.https} // a profile of its own is a private window's, in which frames of other sites get no cookies
+		// A profile of its own is a private window's, in which frames of other sites get no
+		// cookies.
+		b := &browsing{t, chromium, gateway.https}
 		b.run(chromedp.Navigate("https://" + net.JoinHostPort(elsewhere, portal.Port()) + "/"))
 		frame := func(url string) {
 			b.script(fmt.Sprintf("new Promise(done => { const f = document.createElement('iframe'); "+

@@ -18,7 +18,7 @@ import (
 // gRPC passes through whole: messages both ways, one at a time; status and metadata in the
 // trailers, or in the only header where there is no message. Cookies among them are subject to the
 // policy.
-func TestGRPC(t *testing.T) {
+func TestHandlerGRPC(t *testing.T) {
 	portal := portaltest.StartHandler(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Set-Cookie"] = []string{google, session}
 		w.Header().Set("Content-Type", "application/grpc")

@@ -18,7 +18,7 @@ import (
 
 // A portal that knows itself as portal.example.test, visited as data.city.test. What the operator
 // asked for is what Chromium has in its jar.
-func TestHardenedCookies(t *testing.T) {
+func TestChromiumHardenedCookies(t *testing.T) {
 	const day = 24 * time.Hour
 	lines := []string{
 		"plain=1; Path=/",
@@ -109,7 +109,11 @@ https://:%d {
 	ended := stored(t, browser, fmt.Sprintf("https://%s:%d/set", host, tls),
 		fmt.Sprintf("https://%s:%d/end", host, tls))
 
-	const none, lax, strict = network.CookieSameSiteNone, network.CookieSameSiteLax, network.CookieSameSiteStrict
+	const (
+		none   = network.CookieSameSiteNone
+		lax    = network.CookieSameSiteLax
+		strict = network.CookieSameSiteStrict
+	)
 	for _, want := range []struct {
 		name             string
 		domain           string
@@ -183,7 +187,8 @@ func stored(t *testing.T, browser context.Context, addresses ...string) map[stri
 		}
 	}
 	c := chromedp.FromContext(profile)
-	cookies, err := storage.GetCookies().WithBrowserContextID(c.BrowserContextID).Do(cdp.WithExecutor(profile, c.Browser))
+	cookies, err := storage.GetCookies().WithBrowserContextID(c.BrowserContextID).
+		Do(cdp.WithExecutor(profile, c.Browser))
 	if err != nil {
 		t.Fatal(err)
 	}

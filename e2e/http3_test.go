@@ -16,7 +16,7 @@ import (
 
 // sitePair is a site of a gateway, once with an access log and once without.
 type sitePair struct {
-	urls      map[string]string // by what tells the one from the other
+	urls      map[string]string // by what distinguishes the two
 	transport *http3.Transport
 }
 
@@ -125,7 +125,7 @@ func TestHTTP3ServerSentEvents(t *testing.T) {
 }
 
 // A portal that does not speak HTTP well: over HTTP/3, too, the visitor gets what they would get
-// without the policy, but for cookies.
+// without the policy, except cookies.
 func TestHTTP3Garbage(t *testing.T) {
 	var directives strings.Builder
 	paths := map[string]string{}
@@ -155,11 +155,13 @@ func TestHTTP3Garbage(t *testing.T) {
 			t.Errorf("%s: got %.300v (%v), and without the policy %.300v (%v)", name, got, gotErr,
 				bare, bareErr)
 		}
-		if want := portaltest.Published(bare.Header["Set-Cookie"]); !slices.Equal(got.Header["Set-Cookie"], want) {
+		want := portaltest.Published(bare.Header["Set-Cookie"])
+		if !slices.Equal(got.Header["Set-Cookie"], want) {
 			t.Errorf("%s: got %.300q, want %.300q", name, got.Header["Set-Cookie"], want)
 		}
 		for i := range min(len(got.Hints), len(bare.Hints)) {
-			if want := portaltest.Published(bare.Hints[i].Header["Set-Cookie"]); !slices.Equal(got.Hints[i].Header["Set-Cookie"], want) {
+			want := portaltest.Published(bare.Hints[i].Header["Set-Cookie"])
+			if !slices.Equal(got.Hints[i].Header["Set-Cookie"], want) {
 				t.Errorf("%s: got %.300q with a hint, want %.300q", name,
 					got.Hints[i].Header["Set-Cookie"], want)
 			}

@@ -21,7 +21,7 @@ import (
 
 // A body of 1 GiB streams through the gateway whole, and the gateway needs no more memory for it
 // than for a small one.
-func TestLargeBody(t *testing.T) {
+func TestHandlerLargeBody(t *testing.T) {
 	const size = 1 << 30
 	part := make([]byte, 1<<20)
 	for random, i := rand.New(rand.NewPCG(1, 2)), 0; i < len(part); i++ {

@@ -4,7 +4,7 @@ import "strings"
 
 // Garbage returns responses of portals that do not speak HTTP well, by what is wrong with them.
 func Garbage() map[string]string {
-	// The type is named: whether Go tells it from the body depends on when Caddy flushes.
+	// The type is named: whether Go derives it from the body depends on when Caddy flushes.
 	const ok = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/plain\r\n"
 	cookies := "Set-Cookie: " + Google + "\r\nSet-Cookie: " + Session + "\r\n"
 	rest := cookies + "Content-Length: 5\r\n\r\nhello"

@@ -164,7 +164,8 @@ func (i *Instance) Metrics() map[string]string {
 	return series
 }
 
-var verdicts = regexp.MustCompile(`^verdicts_total\{category="(.*)",channel="(.*)",policy="(.*)",verdict="(.*)"\}$`)
+var verdicts = regexp.MustCompile(
+	`^verdicts_total\{category="(.*)",channel="(.*)",policy="(.*)",verdict="(.*)"\}$`)
 
 // Verdicts returns the counters of one policy, by channel/category/verdict.
 func (i *Instance) Verdicts(policy string) map[string]string {

@@ -20,8 +20,8 @@ func Stop(t testing.TB) {
 	}
 }
 
-// run loads a config, and returns when the one before no longer listens. Caddy itself does not wait for that: until then
-// either of the two may answer.
+// run loads a config, and returns when the one before no longer listens. Caddy itself does not wait
+// for that: until then either of the two may answer.
 func run(config []byte) error {
 	var parsed struct {
 		Apps struct {
@@ -40,7 +40,8 @@ func run(config []byte) error {
 	return replace(addresses, func() error { return caddy.Load(config, true) })
 }
 
-// replace makes a change after which other addresses are listened on, and waits for the listeners of before to close.
+// replace makes a change after which other addresses are listened on, and waits for the listeners
+// of before to close.
 func replace(addresses []string, change func() error) error {
 	listeners := map[string]int{}
 	for _, address := range append(listening, addresses...) {
@@ -65,7 +66,8 @@ func replace(addresses []string, change func() error) error {
 			select {
 			case <-tick.C:
 			case <-deadline.C:
-				return fmt.Errorf("%s: Caddy has %d listeners, want %d", address, caddy.ListenerUsage("tcp", address), want)
+				return fmt.Errorf("%s: after 10 seconds Caddy still has %d listeners, want %d", address,
+					caddy.ListenerUsage("tcp", address), want)
 			}
 		}
 	}
