@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
@@ -110,7 +109,7 @@ func TestReportModeChangesNoByte(t *testing.T) {
 			site := caddytest.NewInstance(t)
 			wires := map[string]string{}
 			numbers := map[string]string{}
-			for _, mode := range []string{"", enforcer.ModeReport, enforcer.ModeEnforce} {
+			for _, mode := range []string{"", "report", "enforce"} {
 				portal := portaltest.StartPortal(t, c.response)
 				p := ""
 				if mode != "" {
@@ -126,18 +125,18 @@ func TestReportModeChangesNoByte(t *testing.T) {
 				numbers[mode] = fmt.Sprint(site.Verdicts("city"))
 				caddytest.Stop(t) // the numbers begin anew
 			}
-			if wires[enforcer.ModeReport] != wires[""] {
-				t.Error(difference(wires[enforcer.ModeReport], wires[""]))
+			if wires["report"] != wires[""] {
+				t.Error(difference(wires["report"], wires[""]))
 			}
 			// Where two policies judge one after the other, an enforcing one leaves nothing to the
 			// second.
 			twice := c.what == "an error route"
-			if !twice && numbers[enforcer.ModeReport] != numbers[enforcer.ModeEnforce] ||
-				numbers[enforcer.ModeReport] == "map[]" {
-				t.Errorf("counted\n%s, enforcing\n%s", numbers[enforcer.ModeReport],
-					numbers[enforcer.ModeEnforce])
+			if !twice && numbers["report"] != numbers["enforce"] ||
+				numbers["report"] == "map[]" {
+				t.Errorf("counted\n%s, enforcing\n%s", numbers["report"],
+					numbers["enforce"])
 			}
-			if wires[enforcer.ModeEnforce] == wires[""] {
+			if wires["enforce"] == wires[""] {
 				t.Errorf("nothing was there to change:\n%q", wires[""])
 			}
 		})

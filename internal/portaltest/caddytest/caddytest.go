@@ -26,19 +26,17 @@ var storage, tls string
 // Main is what a package's TestMain does: it keeps Caddy's files out of the home directory, and
 // then runs the tests.
 func Main(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "cookie-policy")
-		if err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(dir)
-		_, certFile, keyFile, err := portaltest.WriteCertificate(dir, "localhost")
-		if err != nil {
-			panic(err)
-		}
-		storage, tls = dir, "tls "+certFile+" "+keyFile
-		return m.Run()
-	}())
+	dir, err := os.MkdirTemp("", "cookie-policy")
+	if err == nil {
+		_, certFile, keyFile, writeErr := portaltest.WriteCertificate(dir, "localhost")
+		storage, tls, err = dir, "tls "+certFile+" "+keyFile, writeErr
+	}
+	if err != nil {
+		panic(err)
+	}
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
 }
 
 // TLS is a directive that names a certificate for localhost.
