@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// patience is how long a client waits for an answer.
-const patience = 30 * time.Second
+// timeout is how long a client waits for an answer.
+const timeout = 30 * time.Second
 
 // Gateway is a site of a running gateway, by its port on the loopback interface. It speaks HTTP/1.1
 // in the clear there, and HTTPS on the next port.
@@ -74,7 +74,7 @@ func (g Gateway) Fetch(t testing.TB, https bool, host, path string, lines ...str
 	if !https {
 		return g.Send(t, request)
 	}
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp",
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: timeout}, "tcp",
 		fmt.Sprintf("127.0.0.1:%d", g.HTTPSPort()), AnyCertificate())
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func (g Gateway) Fetch(t testing.TB, https bool, host, path string, lines ...str
 
 func exchange(conn net.Conn, request string) (Answer, error) {
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(timeout))
 	if _, err := io.WriteString(conn, request); err != nil {
 		return Answer{}, err
 	}
@@ -104,7 +104,7 @@ func (g Gateway) Dial(t testing.TB) (net.Conn, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(timeout))
 	return conn, bufio.NewReader(conn)
 }
 

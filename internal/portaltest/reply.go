@@ -79,7 +79,7 @@ func Ask(t testing.TB, client http.RoundTripper, method, url string, header http
 func TryAsk(t testing.TB, client http.RoundTripper, method, url string, header http.Header,
 	body io.Reader) (r Reply, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx,
 		&httptrace.ClientTrace{Got1xxResponse: func(status int, header textproto.MIMEHeader) error {
