@@ -17,9 +17,6 @@ import (
 func TestAppNamesOfPolicies(t *testing.T) {
 	w := caddytest.NewInstance(t)
 	port := portaltest.FreePort(t)
-	for port == int(w.Site) || port == int(w.Site)+1 {
-		port = portaltest.FreePort(t)
-	}
 	two := "http://localhost:%d {\ncookie_policy opendatasoft {\nname city\n%s\n}\nreverse_proxy %s\n}\n"
 	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{google, session}, ""))
 	err := w.TryLoad(fmt.Sprintf(two, w.Site, "", portal.Address) + fmt.Sprintf(two, port,

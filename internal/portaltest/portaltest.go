@@ -5,8 +5,8 @@ package portaltest
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -39,31 +39,35 @@ func Published(lines []string) (kept []string) {
 	return kept
 }
 
-var given struct {
+// Ports lie below those that a system gives to connections, and to listeners that ask for none: a
+// portal that starts before the gateway listens, or while it reloads, could get the gateway's. Each
+// process has a block of them for itself, as packages are tested at the same time.
+const (
+	lowestPort = 10_000
+	blocks     = 50
+	blockSize  = 440
+)
+
+var ports struct {
 	sync.Mutex
-	ports map[int]bool
+	next int // in the block
 }
 
 // FreePort returns a TCP port of the loopback interface. Nobody listens on it nor on the next one,
-// and neither is returned to another caller. It is none of those that a system gives to connections
-// and to listeners that do not ask for one: a portal that starts before the gateway listens, or
-// while it reloads, could get the gateway's.
+// and it is a while until either is returned again.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	const lowest, highest = 10_000, 32_000
-	given.Lock()
-	defer given.Unlock()
-	if given.ports == nil {
-		given.ports = map[int]bool{}
-	}
-	for range 1000 {
-		port := lowest + rand.IntN(highest-lowest)
-		if !given.ports[port] && !given.ports[port+1] && isFree(port) && isFree(port+1) {
-			given.ports[port], given.ports[port+1] = true, true
+	ports.Lock()
+	defer ports.Unlock()
+	lowest := lowestPort + os.Getpid()%blocks*blockSize
+	for range blockSize / 2 {
+		port := lowest + ports.next
+		ports.next = (ports.next + 2) % blockSize
+		if isFree(port) && isFree(port+1) {
 			return port
 		}
 	}
-	t.Fatalf("no port from %d to %d is free", lowest, highest)
+	t.Fatalf("no port from %d to %d is free", lowest, lowest+blockSize-1)
 	return 0
 }
 
