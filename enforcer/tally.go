@@ -2,6 +2,7 @@ package enforcer
 
 import (
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
@@ -15,6 +16,7 @@ type tally struct {
 	processor *observe.Processor // taken when there is something to count
 	began     time.Time          // when the first cookie was met; all count as met then
 	host      observe.Host
+	site      string // that serves the host, once it is needed
 	visit     uint64 // identifies the request where clients' names are counted
 	clients   int    // clients' names so far
 	rare      *rareTally
@@ -115,7 +117,7 @@ func (t *tally) setName(name string, c *cachedName) (unreadable bool) {
 	*c = t.enforcer.lookup(name)
 	if o := t.enforcer.observer; o != nil {
 		c.entry = o.SetEntry(c.name, t.met())
-		c.cacheIn(t.enforcer, observe.Set)
+		c.storeIn(&t.enforcer.set)
 	}
 	return false
 }
@@ -128,27 +130,23 @@ func (t *tally) readName(name string) (c cachedName) {
 	c = t.enforcer.lookup(name)
 	if o := t.enforcer.observer; o != nil {
 		c.entry = o.ReadEntry(c.name, t.met())
-		c.cacheIn(t.enforcer, observe.Read)
+		c.storeIn(&t.enforcer.read)
 	}
 	return c
 }
 
-// cacheIn stores the result of a lookup for the next requests. Only names that have a place of their
+// storeIn stores the result of a lookup for the next requests. Only names that have a place of their
 // own in the inventory are stored, so nobody can make the cache grow.
-func (c *cachedName) cacheIn(e *Enforcer, channel observe.Channel) {
+func (c *cachedName) storeIn(cache *sync.Map) {
 	if c.entry == nil || len(c.name.Text) > wire.MaxWord {
 		return
 	}
 	stored := *c
 	stored.name.Text = strings.Clone(c.name.Text) // a substring would keep the whole header alive
-	if channel == observe.Set {
-		e.set.Store(stored.name.Text, &stored)
-	} else {
-		e.read.Store(stored.name.Text, &stored)
-	}
+	cache.Store(stored.name.Text, &stored)
 }
 
-// category returns the number of the counter for a rule's cookies.
+// counter returns the number of the counter for a rule's cookies.
 func (r *rule) counter() int {
 	if r == nil {
 		return observe.UnlistedIndex
@@ -208,8 +206,11 @@ func (t *tally) pair(c *cachedName, verdict observe.Verdict, v *visitor) {
 	if t.visit == 0 {
 		t.visit = o.NewVisit()
 	}
+	if t.site == "" {
+		t.site = o.Site(v.request.Host)
+	}
 	tell, requests := o.MeetClient(observe.Meeting{
-		Name: c.name, Mode: t.enforcer.mode, Verdict: verdict, Host: t.hostOf(v),
+		Name: c.name, Mode: t.enforcer.mode, Verdict: verdict, Site: t.site,
 		Visit: t.visit, Now: t.met(),
 	})
 	if tell {

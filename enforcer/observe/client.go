@@ -94,7 +94,7 @@ type Meeting struct {
 	Name    Name
 	Mode    Mode
 	Verdict Verdict
-	Host    Host
+	Site    string // that serves the host; see [Observer.Site]
 	Visit   uint64 // the request: a name counts once for each
 	Now     time.Time
 }
@@ -103,7 +103,6 @@ type Meeting struct {
 // reported to the operator now, and with how many requests it came.
 func (o *Observer) MeetClient(m Meeting) (tell bool, requests uint64) {
 	name, kind := m.Name.key()
-	host := o.Site(m.Host.name)
 	shard := o.sketch(kind).shard(name)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
@@ -122,7 +121,7 @@ func (o *Observer) MeetClient(m Meeting) (tell bool, requests uint64) {
 	}
 	c.verdicts[m.Mode][m.Verdict]++
 	c.last = m.Now
-	c.addHost(host)
+	c.addHost(m.Site)
 	if kind != Unknown || c.told || !c.isEstablished() || !o.warnings.allow(m.Now) {
 		return false, 0
 	}

@@ -29,7 +29,7 @@ func sighting(o *observe.Observer, channel observe.Channel, name string) (s obse
 // meetOnce counts one request of a client with a name that no rule names.
 func meetOnce(o *observe.Observer, name string, now time.Time) (tell bool, requests uint64) {
 	return o.MeetClient(observe.Meeting{
-		Name: observe.Name{Text: name}, Verdict: observe.Refused, Host: observe.NewHost("x"),
+		Name: observe.Name{Text: name}, Verdict: observe.Refused, Site: observe.OtherHost,
 		Visit: o.NewVisit(), Now: now,
 	})
 }

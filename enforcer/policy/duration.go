@@ -73,7 +73,7 @@ func (d Duration) String() string {
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
 // UnmarshalJSON reads a text or a number of nanoseconds. As everywhere in JSON null changes
-// nothing. What is no duration is kept as one that [Policy.Validate] refuses.
+// nothing. What is no duration is kept as one that [Policy.Faults] refuses.
 func (d *Duration) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil
@@ -92,5 +92,5 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 }
 
 // noDuration stands for what was given and is no duration, or none at all. Where it was given,
-// and all else that is wrong, is told by [Policy.Validate].
+// and all else that is wrong, is told by [Policy.Faults].
 const noDuration = Duration(math.MinInt64)

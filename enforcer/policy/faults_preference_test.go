@@ -128,3 +128,16 @@ func TestPolicyFaultsPreference(t *testing.T) {
 			nil},
 	})
 }
+
+// A timestamp above the choices would be an object, and never a time.
+func TestPolicyFaultsOfTimestampAboveChoices(t *testing.T) {
+	for timestamp, fault := range map[string]bool{"a": true, "a.b": true, "a.bc": false, "ab": false, "a.b.c": false} {
+		p := Policy{
+			Presets:    []Preset{{Name: "opendatasoft"}},
+			Preference: []Preference{{Cookies: []string{"prefs"}, Path: "a.b", Timestamp: timestamp}},
+		}
+		if got := len(p.Faults()) > 0; got != fault {
+			t.Errorf("timestamp %s: %v", timestamp, p.Faults())
+		}
+	}
+}

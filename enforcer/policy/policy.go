@@ -303,7 +303,15 @@ const (
 )
 
 // String returns `undecided`, `granted` or `refused`.
-func (c Consent) String() string { return [...]string{"undecided", "granted", "refused"}[c] }
+func (c Consent) String() string {
+	switch c {
+	case Granted:
+		return "granted"
+	case Refused:
+		return "refused"
+	}
+	return "undecided"
+}
 
 // UnmarshalJSON reads a policy. Unknown fields are an error. A duration that is not one is kept as a
 // fault, to be reported with all others by [Policy.Faults].
@@ -324,12 +332,12 @@ func badDurations(b []byte) map[string]string {
 		Lifetime json.RawMessage `json:"lifetime"`
 		MaxAge   json.RawMessage `json:"max_age"`
 	}
-	var lists map[string]json.RawMessage
+	var lists struct{ Presets, Allow, Preference []json.RawMessage }
 	_ = json.Unmarshal(b, &lists)
 	var bad map[string]string
-	for _, list := range []string{"presets", "allow", "preference"} {
-		var items []json.RawMessage
-		_ = json.Unmarshal(lists[list], &items)
+	for list, items := range map[string][]json.RawMessage{
+		"presets": lists.Presets, "allow": lists.Allow, "preference": lists.Preference,
+	} {
 		for i, item := range items {
 			var d durations
 			_ = json.Unmarshal(item, &d) // the short form of a preset has none

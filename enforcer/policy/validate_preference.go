@@ -70,7 +70,9 @@ func (v *validator) format(path string, p *Preference) {
 	}
 	v.distinct(path+".keys", p.Keys, v.key)
 	v.distinct(path+".granted", p.Granted, v.key)
-	if p.Timestamp != "" && (p.Timestamp == p.Path || p.Timestamp == p.ListKey) {
+	// A time above the choices would be an object.
+	above := strings.HasPrefix(p.Path+".", p.Timestamp+".")
+	if p.Timestamp != "" && (p.Path != "" && above || p.Timestamp == p.ListKey) {
 		v.fault(path+".timestamp", p.Timestamp, "the choices stand at this place",
 			"write where the time of the choice stands, or remove it")
 	}

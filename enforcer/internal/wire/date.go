@@ -134,13 +134,21 @@ func isPlainDelimiter(delimiters string) bool {
 	return true
 }
 
-// monthNamed returns the month whose English name or its first three letters a token of letters begins
-// with, or 0. Firefox does not read a token with a digit in it.
+// monthNamed returns the month with whose English name, or the first three letters of it, a token
+// begins, or 0. Firefox does not read a token with a digit in it.
 func monthNamed(token string) time.Month {
-	if len(token) < 3 || strings.ContainsAny(token, "0123456789") {
+	if len(token) < 3 {
 		return 0
 	}
-	switch [3]byte{token[0] | 0x20, token[1] | 0x20, token[2] | 0x20} { // in lower case
+	month := monthOf([3]byte{token[0] | 0x20, token[1] | 0x20, token[2] | 0x20}) // in lower case
+	if month != 0 && strings.ContainsAny(token[3:], "0123456789") {
+		return 0
+	}
+	return month
+}
+
+func monthOf(abbreviation [3]byte) time.Month {
+	switch abbreviation {
 	case [3]byte{'j', 'a', 'n'}:
 		return time.January
 	case [3]byte{'f', 'e', 'b'}:

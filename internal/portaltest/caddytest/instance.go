@@ -189,16 +189,22 @@ type Entry map[string]any
 
 // Log returns the lines of a log file that one logger wrote with one message. Where either is
 // empty, it does not matter.
-func (i *Instance) Log(file, logger, message string) (entries []Entry) {
+func (i *Instance) Log(file, logger, message string) []Entry {
 	i.t.Helper()
-	b, err := os.ReadFile(filepath.Join(i.Dir, file))
+	return ReadLog(i.t, filepath.Join(i.Dir, file), logger, message)
+}
+
+// ReadLog is [Instance.Log] for any log in JSON.
+func ReadLog(t testing.TB, path, logger, message string) (entries []Entry) {
+	t.Helper()
+	b, err := os.ReadFile(path)
 	if err != nil {
-		i.t.Fatal(err)
+		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(b)) {
 		var e Entry
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			i.t.Fatalf("%v in %s", err, line)
+			t.Fatalf("%v in %s", err, line)
 		}
 		if (logger == "" || e["logger"] == logger) && (message == "" || e["msg"] == message) {
 			entries = append(entries, e)

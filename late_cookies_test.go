@@ -1,0 +1,81 @@
+package cookiepolicy
+
+import (
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
+	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
+)
+
+// A cookie that a handler sets after it began to write its body does not reach the visitor, though
+// an encoder outside the policy holds the header back until a block of the body is full.
+func TestHandlerLateCookiesWithinEncode(t *testing.T) {
+	noise := make([]byte, 256<<10) // which no encoder makes smaller
+	random := rand.NewChaCha8([32]byte{})
+	random.Read(noise)
+	page := strings.Repeat("hello ", len(noise)/6)
+	for _, encoding := range []string{"gzip", "zstd"} {
+		gateway := caddytest.Start(t, "route {\nencode "+encoding+" {\nminimum_length 1\n}\n"+
+			"cookie_policy opendatasoft\ntest_handler\n}")
+		for what, write := range map[string]func(w http.ResponseWriter, late func()){
+			"a small write, then a large one": func(w http.ResponseWriter, late func()) {
+				io.WriteString(w, "hello")
+				late()
+				w.Write(noise)
+			},
+			"a write that is compressed away": func(w http.ResponseWriter, late func()) {
+				io.WriteString(w, page)
+				late()
+				w.Write(noise)
+			},
+			"a copy, then a large write": func(w http.ResponseWriter, late func()) {
+				w.(io.ReaderFrom).ReadFrom(strings.NewReader("hello"))
+				late()
+				w.Write(noise)
+			},
+			"an empty write, then a large copy": func(w http.ResponseWriter, late func()) {
+				w.Write(nil)
+				late()
+				w.(io.ReaderFrom).ReadFrom(strings.NewReader(string(noise)))
+			},
+			"a write, then a flush": func(w http.ResponseWriter, late func()) {
+				io.WriteString(w, "hello")
+				late()
+				http.NewResponseController(w).Flush()
+				w.Write(noise)
+			},
+			"many writes": func(w http.ResponseWriter, late func()) {
+				for part := range slices.Chunk(noise, 1000) {
+					w.Write(part)
+					late()
+				}
+			},
+		} {
+			caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
+				w.Header().Set("Content-Type", "text/plain")
+				w.Header()["Set-Cookie"] = []string{session, matomo}
+				write(w, func() {
+					w.Header().Add("Set-Cookie", google)
+					w.Header()["set-cookie"] = []string{unlisted}
+				})
+				return nil
+			})
+			for protocol, client := range portaltest.Protocols(t) {
+				got := gateway.Ask(t, client, http.MethodGet, "/",
+					http.Header{"Accept-Encoding": {encoding}}, nil)
+				if !slices.Equal(got.Header["Set-Cookie"], []string{session}) {
+					t.Errorf("%s, encode %s, over %s: got %q", what, encoding, protocol, got.Header["Set-Cookie"])
+				}
+				if got.Header.Get("Content-Encoding") != encoding || len(got.Body) < 128<<10 {
+					t.Errorf("%s, encode %s, over %s: the body has %d bytes, with the encoding %q", what,
+						encoding, protocol, len(got.Body), got.Header.Get("Content-Encoding"))
+				}
+			}
+		}
+	}
+}
