@@ -96,7 +96,8 @@ func formatOf(r *http.Request) (string, error) {
 		return format, nil
 	case "":
 	default:
-		return "", apiError(http.StatusBadRequest, fmt.Sprintf("format: %q: no such format; want json or csv", format))
+		return "", apiError(http.StatusBadRequest,
+			fmt.Sprintf("format: %q: no such format; want json or csv", format))
 	}
 	if strings.Contains(r.Header.Get("Accept"), "text/csv") {
 		return "csv", nil

@@ -81,7 +81,8 @@ func get(gateway, path string, answer any) error {
 		if body.N <= 0 {
 			return fmt.Errorf("the answer has more than %d MiB", maxAnswer>>20)
 		}
-		return fmt.Errorf("this is not an answer of a gateway with cookie_policy: %s", report.Printable(err.Error()))
+		return fmt.Errorf("this is not an answer of a gateway with cookie_policy: %s",
+			report.Printable(err.Error()))
 	}
 	return nil
 }

@@ -153,7 +153,8 @@ func (p *parser) word(into *policy.Policy) {
 		p.text(word, args, "shared_cache", &into.SharedCache)
 	default:
 		p.faultAt(word,
-			"%q: cookie_policy has no such word; want name, preset, allow, preference, signal, unlisted, mode, lifetimes, rewrite_domain or shared_cache",
+			"%q: cookie_policy has no such word; want name, preset, allow, preference, signal, unlisted, "+
+				"mode, lifetimes, rewrite_domain or shared_cache",
 			word.Text)
 		p.skipBlock()
 		return
@@ -162,7 +163,8 @@ func (p *parser) word(into *policy.Policy) {
 }
 
 // presets adds presets by name, each with the same options, which were written where inner says.
-func (p *parser) presets(into *policy.Policy, names []caddyfile.Token, options policy.RuleOptions, inner map[string]caddyfile.Token) {
+func (p *parser) presets(into *policy.Policy, names []caddyfile.Token,
+	options policy.RuleOptions, inner map[string]caddyfile.Token) {
 	for _, name := range names {
 		path := fmt.Sprintf("presets[%d]", len(into.Presets))
 		p.written[path] = name
@@ -241,7 +243,8 @@ func (p *parser) option(o *policy.RuleOptions) {
 		}
 	default:
 		p.faultAt(word,
-			"%q: a rule has no such option; want consent, anonymous, domain, path, lifetime, max_age, secure, http_only, same_site, provider or purpose",
+			"%q: a rule has no such option; want consent, anonymous, domain, path, lifetime, max_age, "+
+				"secure, http_only, same_site, provider or purpose",
 			word.Text)
 		p.skipBlock()
 		return
@@ -288,7 +291,9 @@ func (p *parser) preferenceOption(path string, preference *policy.Preference) {
 }
 
 // format reads the name of a format and what stands after it, which is different for each.
-func (p *parser) format(word caddyfile.Token, args []caddyfile.Token, path string, preference *policy.Preference) {
+func (p *parser) format(
+	word caddyfile.Token, args []caddyfile.Token, path string, preference *policy.Preference,
+) {
 	if !p.once(word, path+".format") {
 		return
 	}
@@ -319,7 +324,7 @@ func (p *parser) format(word caddyfile.Token, args []caddyfile.Token, path strin
 			p.words(word, args[1:], path+".keys", &preference.Keys)
 			args = args[:1]
 		}
-	default: // the policy's own check tells of it
+	default: // reported by the policy's own check
 		return
 	}
 	for i, arg := range args {
@@ -385,7 +390,8 @@ func (p *parser) text(word caddyfile.Token, args []caddyfile.Token, path string,
 // words reads a word that takes one argument or more. Written again, it adds to what it said
 // before.
 func (p *parser) words(word caddyfile.Token, args []caddyfile.Token, path string, words *[]string) {
-	if len(args) == 0 && !strings.HasSuffix(path, ".cookies") { // the policy's own check tells of a rule without cookies
+	// A rule without cookies is reported by the policy's own check.
+	if len(args) == 0 && !strings.HasSuffix(path, ".cookies") {
 		p.faultAt(word, "%s wants at least one word after it", word.Text)
 	}
 	for _, arg := range args {
@@ -403,7 +409,9 @@ func (p *parser) flag(word caddyfile.Token, args []caddyfile.Token, path string,
 	p.once(word, path)
 }
 
-func (p *parser) duration(word caddyfile.Token, args []caddyfile.Token, path string, duration *policy.Duration) {
+func (p *parser) duration(
+	word caddyfile.Token, args []caddyfile.Token, path string, duration *policy.Duration,
+) {
 	var text string
 	p.text(word, args, path, &text)
 	if text == "" {
@@ -438,7 +446,7 @@ func (p *parser) noBlock(word caddyfile.Token) {
 	}
 }
 
-// skipBlock passes over the block that opens here, if one does, and says whether it did.
+// skipBlock skips the block that opens here, if one does, and reports whether it did.
 func (p *parser) skipBlock() (opened bool) {
 	for nesting := p.Nesting(); p.NextBlock(nesting); {
 		opened = true

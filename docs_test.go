@@ -81,7 +81,8 @@ func TestDocsCommands(t *testing.T) {
 	ports := strings.NewReplacer("8080", fmt.Sprint(port), "8081", fmt.Sprint(port+1))
 	caddytest.Load(t, caddytest.DiscardLogs, ports.Replace(read(t, "Caddyfile.example")))
 	var (
-		curl    = regexp.MustCompile(`^curl (-s|-si)((?: -H '[^']*')*) http://localhost:808([01])/( \| grep -i \^set-cookie)?$`)
+		curl    = regexp.MustCompile(`^curl (-s|-si)((?: -H '[^']*')*) http://localhost:808([01])/` +
+			`( \| grep -i \^set-cookie)?$`)
 		fields  = regexp.MustCompile(`-H '([^']*)'`)
 		command = regexp.MustCompile(`(?m)^\$ (.*)\n((?:[^$].*\n)*)`)
 	)
@@ -214,7 +215,8 @@ func TestDocsNames(t *testing.T) {
 		}
 	}
 	for _, preset := range policy.Presets() {
-		if row := "| `" + preset + "`"; !strings.Contains(reference, row) && !strings.Contains(read(t, "docs/consent-tools.md"), row) {
+		row := "| `" + preset + "`"
+		if !strings.Contains(reference, row) && !strings.Contains(read(t, "docs/consent-tools.md"), row) {
 			t.Errorf("no document has a row for the preset %s", preset)
 		}
 	}
@@ -252,7 +254,8 @@ func TestDocsNames(t *testing.T) {
 			t.Errorf("docs/evidence.md has no row for the log message %q of %s", message, file)
 		}
 	}
-	for _, m := range regexp.MustCompile("(?m)^\\| `[a-z._]+` \\| [a-z]+ \\| `([^`]*)` \\|").FindAllStringSubmatch(evidence, -1) {
+	rows := regexp.MustCompile("(?m)^\\| `[a-z._]+` \\| [a-z]+ \\| `([^`]*)` \\|")
+	for _, m := range rows.FindAllStringSubmatch(evidence, -1) {
 		if logged[m[1]] == "" {
 			t.Errorf("docs/evidence.md has the log message %q, which does not exist", m[1])
 		}

@@ -24,12 +24,12 @@ const (
 		"put cookie_policy before it, or remove the order option that moves it"
 	bypassedWarning = "some requests do not reach this policy: a handler before it answers them; " +
 		"put cookie_policy before it"
-	deferredHeaderWarning = "a deferred header directive outside this policy sets Set-Cookie, which the policy does not see; " +
-		"put it inside, or remove defer"
-	cookieHeaderWarning = "a handler inside this policy writes the request's Cookie header, and the portal reads what the policy has not filtered; " +
-		"copy another header instead"
-	errorRoutesWarning = "error routes proxy requests without a policy: what that portal sets reaches the visitor; " +
-		"put a cookie_policy into handle_errors too"
+	deferredHeaderWarning = "a deferred header directive outside this policy sets Set-Cookie, " +
+		"which the policy does not see; put it inside, or remove defer"
+	cookieHeaderWarning = "a handler inside this policy writes the request's Cookie header, " +
+		"and the portal reads what the policy has not filtered; copy another header instead"
+	errorRoutesWarning = "error routes proxy requests without a policy: " +
+		"what that portal sets reaches the visitor; put a cookie_policy into handle_errors too"
 )
 
 // newLayout walks through the routes of all servers.

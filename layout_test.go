@@ -119,10 +119,9 @@ func TestLayoutSites(t *testing.T) {
 		})
 	}
 	w := caddytest.NewInstance(t)
-	w.Load(fmt.Sprintf("&(named) {\ncookie_policy opendatasoft {\nname city\n}\nreverse_proxy %s\n}\n"+
+	w.Load(fmt.Sprintf("&(named) {\nroute {\ncookie_policy opendatasoft {\nname city\n}\nreverse_proxy %s\n}\n}\n"+
 		"http://localhost:%d {\ninvoke named\n}\n", portal.Address, w.Site))
 	w.Get("/")
-	t.Log(w.Get("/").Raw, inventory(t, w, "city"))
 	want(t, "hosts of a named route", inventory(t, w, "city")["set _ga"].Hosts, []string{"localhost"})
 	caddytest.Stop(t) // the inventory begins anew
 

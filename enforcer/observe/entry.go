@@ -216,7 +216,9 @@ func (e *Entry) isNoted(p *Processor, attributes string, host Host) bool {
 // attributes were new; then it returns the Domain. Of a deletion only the host is kept: it has no
 // lifetime, and portals omit its other attributes. The paths are those that the policy names for the
 // cookie; others are kept as [OtherPath], because they may contain names of people.
-func (o *Observer) NoteLine(e *Entry, p *Processor, c *wire.SetCookie, host Host, paths []string, now time.Time) (domain string, isNew bool) {
+func (o *Observer) NoteLine(
+	e *Entry, p *Processor, c *wire.SetCookie, host Host, paths []string, now time.Time,
+) (domain string, isNew bool) {
 	if e.isNoted(p, c.Attributes, host) {
 		return "", false
 	}

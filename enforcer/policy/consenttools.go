@@ -4,7 +4,7 @@ package policy
 // cookies that the tool itself cannot do without. The names of categories, services and cookies
 // are those that a tool writes unless the site configures others.
 //
-// None has a max_age: whoever wants old choices not to count repeats the preference, with one.
+// None has a max_age: a policy in which old choices do not count repeats the preference, with one.
 // Where a cookie tells no time of the choice, or tells it in another cookie, there is no
 // timestamp.
 //
@@ -37,28 +37,38 @@ var consentTools = []preset{
 			necessary("OneTrust", twelveMonths, []string{"OptanonAlertBoxClosed"},
 				"Remembers when the visitor closed the cookie banner.",
 				"Retient quand le visiteur a fermé le bandeau des cookies."),
-			necessary("OneTrust", twelveMonths, []string{"eupubconsent-v2", "OTAdditionalConsentString", "OTGPPConsent"},
+			necessary("OneTrust", twelveMonths,
+				[]string{"eupubconsent-v2", "OTAdditionalConsentString", "OTGPPConsent"},
 				"Holds the visitor's choices in the forms in which advertisers read them.",
 				"Conserve les choix du visiteur sous les formes que lisent les annonceurs."),
 		},
-		preference: []Preference{{Cookies: []string{"OptanonConsent"}, Format: FormatPairs, Separator: "&", Assignment: "=", ListKey: "groups", Granted: []string{"1"}}},
+		preference: []Preference{{
+			Cookies: []string{"OptanonConsent"}, Format: FormatPairs, Separator: "&",
+			Assignment: "=", ListKey: "groups", Granted: []string{"1"},
+		}},
 	},
 	{
 		// An object as scripts write it, not JSON: no quotes around keys, and single ones around
 		// texts. Limit: where Cookiebot thinks that no consent is needed it grants all (method
 		// 'implied'). Its old form for that is -1 alone, which holds no choice and grants
 		// nothing.
-		name:       "cookiebot",
-		rules:      []Rule{choiceCookies("Cookiebot", twelveMonths, "CookieConsent")},
-		preference: []Preference{{Cookies: []string{"CookieConsent"}, Format: FormatPairs, Separator: ",", Assignment: ":", Granted: []string{"true"}, Timestamp: "utc"}},
+		name:  "cookiebot",
+		rules: []Rule{choiceCookies("Cookiebot", twelveMonths, "CookieConsent")},
+		preference: []Preference{{
+			Cookies: []string{"CookieConsent"}, Format: FormatPairs, Separator: ",",
+			Assignment: ":", Granted: []string{"true"}, Timestamp: "utc",
+		}},
 	},
 	{
 		// Keys are services. Limits: a service that still waits for an answer says wait, which is
 		// not a yes and so refuses; services that the site calls exempt from consent say true
 		// without an answer.
-		name:       "tarteaucitron",
-		rules:      []Rule{choiceCookies("tarteaucitron.js", twelveMonths, "tarteaucitron")},
-		preference: []Preference{{Cookies: []string{"tarteaucitron"}, Format: FormatPairs, Separator: "!", Assignment: "=", Granted: []string{"true"}}},
+		name:  "tarteaucitron",
+		rules: []Rule{choiceCookies("tarteaucitron.js", twelveMonths, "tarteaucitron")},
+		preference: []Preference{{
+			Cookies: []string{"tarteaucitron"}, Format: FormatPairs, Separator: "!",
+			Assignment: "=", Granted: []string{"true"},
+		}},
 	},
 	{
 		// Keys are the services that the site defines.
@@ -70,9 +80,12 @@ var consentTools = []preset{
 		// Cookieconsent by Orest Bida, version 3. Version 2 lists its categories in the same
 		// place, but names the time differently. Limits: only the granted categories are listed;
 		// services within a category are not read.
-		name:       "cookieconsent",
-		rules:      []Rule{choiceCookies("CookieConsent", 182*day, "cc_cookie")},
-		preference: []Preference{{Cookies: []string{"cc_cookie"}, Format: FormatJSON, Path: "categories", Timestamp: "lastConsentTimestamp"}},
+		name:  "cookieconsent",
+		rules: []Rule{choiceCookies("CookieConsent", 182*day, "cc_cookie")},
+		preference: []Preference{{
+			Cookies: []string{"cc_cookie"}, Format: FormatJSON, Path: "categories",
+			Timestamp: "lastConsentTimestamp",
+		}},
 	},
 	{
 		// Keys are vendors, as members of one object together with members of Axeptio's own,
@@ -84,7 +97,9 @@ var consentTools = []preset{
 				"Lists the services that the visitor was asked about, and those accepted.",
 				"Liste les services soumis au choix du visiteur, et ceux qu'il a acceptés."),
 		},
-		preference: []Preference{{Cookies: []string{"axeptio_cookies"}, Format: FormatJSON, Timestamp: "$$date"}},
+		preference: []Preference{{
+			Cookies: []string{"axeptio_cookies"}, Format: FormatJSON, Timestamp: "$$date",
+		}},
 	},
 	{
 		// Keys are purposes. Limits: only the enabled ones are read; vendors are not, nor what
@@ -97,22 +112,29 @@ var consentTools = []preset{
 				"Holds the visitor's choices in the form in which advertisers read them.",
 				"Conserve les choix du visiteur sous la forme que lisent les annonceurs."),
 		},
-		preference: []Preference{{Cookies: []string{"didomi_token"}, Format: FormatJSON, Path: "purposes.enabled", Base64: true, Timestamp: "updated"}},
+		preference: []Preference{{
+			Cookies: []string{"didomi_token"}, Format: FormatJSON, Path: "purposes.enabled",
+			Base64: true, Timestamp: "updated",
+		}},
 	},
 	{
 		// Limits: defaults are written before any answer (action is empty then), and all is
 		// granted where no banner is shown (action is no); lastRenewedDate is the site's, not the
 		// visitor's.
-		name:       "cookieyes",
-		rules:      []Rule{choiceCookies("CookieYes", twelveMonths, "cookieyes-consent")},
-		preference: []Preference{{Cookies: []string{"cookieyes-consent"}, Format: FormatPairs, Separator: ",", Assignment: ":", Granted: []string{"yes"}}},
+		name:  "cookieyes",
+		rules: []Rule{choiceCookies("CookieYes", twelveMonths, "cookieyes-consent")},
+		preference: []Preference{{
+			Cookies: []string{"cookieyes-consent"}, Format: FormatPairs, Separator: ",",
+			Assignment: ":", Granted: []string{"yes"},
+		}},
 	},
 	{
 		// One cookie for each category. Limits: choices for single services are not read; where
 		// no banner is shown, Complianz allows all.
 		name: "complianz",
 		rules: []Rule{
-			choiceCookies("Complianz", twelveMonths, "cmplz_functional", "cmplz_preferences", "cmplz_statistics", "cmplz_marketing",
+			choiceCookies("Complianz", twelveMonths, "cmplz_functional", "cmplz_preferences",
+				"cmplz_statistics", "cmplz_marketing",
 				"cmplz_consented_services", "cmplz_saved_categories", "cmplz_saved_services"),
 			necessary("Complianz", twelveMonths, []string{"cmplz_banner-status", "cmplz_policy_id", "cmplz_id"},
 				"Remembers which cookie policy the visitor has answered, and whether the banner was closed.",
@@ -129,14 +151,19 @@ var consentTools = []preset{
 		// A group is accepted by a time, and declined by -1. The time is that of the group's last
 		// change, not of the choice. Limit: that the group has changed since, and the visitor has
 		// to be asked again, is known to Django alone.
-		name:       "django_cookie_consent",
-		rules:      []Rule{choiceCookies("django-cookie-consent", twelveMonths, "cookie_consent")},
-		preference: []Preference{{Cookies: []string{"cookie_consent"}, Format: FormatPairs, Separator: "|", Assignment: "=", Granted: []string{AnyTime}}},
+		name:  "django_cookie_consent",
+		rules: []Rule{choiceCookies("django-cookie-consent", twelveMonths, "cookie_consent")},
+		preference: []Preference{{
+			Cookies: []string{"cookie_consent"}, Format: FormatPairs, Separator: "|",
+			Assignment: "=", Granted: []string{AnyTime},
+		}},
 	},
 	{
 		// One consent for all keys. To withdraw it is to delete the cookie; some sites write no.
-		name:       "aspnet",
-		rules:      []Rule{choiceCookies("ASP.NET Core", twelveMonths, ".AspNet.Consent")},
-		preference: []Preference{{Cookies: []string{".AspNet.Consent"}, Format: FormatFlag, Value: "yes"}},
+		name:  "aspnet",
+		rules: []Rule{choiceCookies("ASP.NET Core", twelveMonths, ".AspNet.Consent")},
+		preference: []Preference{{
+			Cookies: []string{".AspNet.Consent"}, Format: FormatFlag, Value: "yes",
+		}},
 	},
 }

@@ -4,7 +4,9 @@ import "strings"
 
 // Fault is one thing wrong with a policy.
 type Fault struct {
-	Path    string // the field's path in the JSON config, such as allow[0].cookies[1]; empty for the policy as a whole
+	// The field's path in the JSON config, such as allow[0].cookies[1]; empty for the policy as a whole.
+	Path string
+
 	Word    string // the offending word, if there is one
 	Problem string // what is wrong with it
 	Right   string // what would be right

@@ -30,7 +30,10 @@ var portalsAndTrackers = []preset{
 				"Garde la langue choisie par le visiteur."),
 			choiceCookies("Opendatasoft", sixMonths, "cookies_preferences"),
 		},
-		preference: []Preference{{Cookies: []string{"cookies_preferences"}, Format: FormatJSON, Timestamp: "timestamp", MaxAge: sixMonths}},
+		preference: []Preference{{
+			Cookies: []string{"cookies_preferences"}, Format: FormatJSON,
+			Timestamp: "timestamp", MaxAge: sixMonths,
+		}},
 	},
 	{
 		name: "matomo",
@@ -44,7 +47,9 @@ var portalsAndTrackers = []preset{
 			statistical("Matomo", halfHour, []string{"matomo"}, []string{"_pk_ses*", "_pk_cvar*", "_pk_hsr*"},
 				"Holds what is measured during one visit.",
 				"Conserve ce qui est mesuré pendant une visite."),
-			statistical("Matomo", 0, []string{"matomo"}, []string{"_pk_uid*", "_pk_testcookie*", "mtm_consent*", "matomo_ignore", "matomo_sessid", "piwik_ignore"},
+			statistical("Matomo", 0, []string{"matomo"},
+				[]string{"_pk_uid*", "_pk_testcookie*", "mtm_consent*", "matomo_ignore",
+					"matomo_sessid", "piwik_ignore"},
 				"Serves the audience measurement: what the browser can do, and whether the visitor takes part.",
 				"Sert à la mesure d'audience : capacités du navigateur et participation du visiteur."),
 		},
@@ -66,7 +71,8 @@ var portalsAndTrackers = []preset{
 	{
 		name: "at_internet",
 		rules: []Rule{
-			statistical("AT Internet", 0, []string{"at", "xiti"}, []string{"atidvisitor", "atreman", "atredir", "atsession", "atuserid", "atid"},
+			statistical("AT Internet", 0, []string{"at", "xiti"},
+				[]string{"atidvisitor", "atreman", "atredir", "atsession", "atuserid", "atid"},
 				"Measures the audience: visitors, visits, and what brought them.",
 				"Mesure l'audience : visiteurs, visites et leur provenance."),
 		},
@@ -74,7 +80,8 @@ var portalsAndTrackers = []preset{
 	{
 		name: "piano",
 		rules: []Rule{
-			statistical("Piano", 0, []string{"piano"}, []string{"_pcid", "_pctx", "pa_user", "pa_privacy", "pa_vid"},
+			statistical("Piano", 0, []string{"piano"},
+				[]string{"_pcid", "_pctx", "pa_user", "pa_privacy", "pa_vid"},
 				"Measures the audience: visitors, visits, and their choice about it.",
 				"Mesure l'audience : visiteurs, visites et leur choix à ce sujet."),
 		},
@@ -114,7 +121,8 @@ func choiceCookies(provider string, lifetime Duration, cookies ...string) Rule {
 
 func statistical(provider string, lifetime Duration, consent, cookies []string, english, french string) Rule {
 	return Rule{Category: Statistical, Cookies: cookies, RuleOptions: RuleOptions{
-		Consent: consent, Lifetime: lifetime, Provider: provider, Purpose: []Purpose{{"en", english}, {"fr", french}},
+		Consent: consent, Lifetime: lifetime, Provider: provider,
+		Purpose: []Purpose{{"en", english}, {"fr", french}},
 	}}
 }
 

@@ -184,7 +184,9 @@ func (v *validator) key(path, key string) {
 }
 
 func (v *validator) path(path, p string) {
-	if !strings.HasPrefix(p, "/") || wire.HasControl(p) || strings.Contains(p, ";") || wire.Trim(p) != p || len(p) > wire.MaxAttributeValue {
+	ok := strings.HasPrefix(p, "/") && !wire.HasControl(p) && !strings.Contains(p, ";") &&
+		wire.Trim(p) == p && len(p) <= wire.MaxAttributeValue
+	if !ok {
 		v.fault(path, p, "no browser takes this for a Path",
 			"begin it with /, and without semicolons, blanks around it or more than 1024 bytes")
 	}
@@ -259,7 +261,8 @@ func (v *validator) rewrites(rewrites []Rewrite) {
 			v.fault(path+".to", r.To, "this domain stays what it is",
 				"remove the line, or name another domain")
 		}
-		if slices.ContainsFunc(rewrites[:i], func(q Rewrite) bool { return wire.NormalDomain(q.From) == wire.NormalDomain(r.From) }) {
+		from := wire.NormalDomain(r.From)
+		if slices.ContainsFunc(rewrites[:i], func(q Rewrite) bool { return wire.NormalDomain(q.From) == from }) {
 			v.fault(path+".from", r.From, "this domain is rewritten twice", "keep one of the two")
 		}
 	}

@@ -70,7 +70,7 @@ func NewDrift(p *policy.Resolved, o *observe.Observer, at time.Time) Drift {
 		if s.Channel == observe.Set {
 			d.compare(s, rule)
 			persists := s.Session || s.Longest > 0
-			letThrough := s.Counts.Words(observe.Enforce)["let_through"]+s.Counts.Words(observe.Report)["let_through"] > 0
+			letThrough := s.Counts[observe.Enforce][observe.LetThrough]+s.Counts[observe.Report][observe.LetThrough] > 0
 			if rule.Category == policy.Necessary && persists && letThrough && !read[s.Name] {
 				d.add(NeverRead, s.Name, "set, and never sent back by a browser")
 			}
@@ -89,7 +89,8 @@ func NewDrift(p *policy.Resolved, o *observe.Observer, at time.Time) Drift {
 // where says where and how often a name was met.
 func where(s *observe.Sighting) string {
 	times := s.Counts.Total(observe.Enforce) + s.Counts.Total(observe.Report)
-	return fmt.Sprintf("met on %s %s, at %s", s.Channel, plural(times, "time"), strings.Join(printable(s.Hosts), ", "))
+	hosts := strings.Join(printable(s.Hosts), ", ")
+	return fmt.Sprintf("met on %s %s, at %s", s.Channel, plural(times, "time"), hosts)
 }
 
 func plural(n uint64, word string) string {

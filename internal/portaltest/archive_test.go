@@ -25,7 +25,8 @@ func TestParseArchive(t *testing.T) {
 }
 
 func TestParseCases(t *testing.T) {
-	cases := parseCases(t, "-- a --\n# send: WORD=1\n# send: \"b\\xff \"\n# empty:\nfirst WORD\n# no note: x\n-- b --\nsecond\n",
+	cases := parseCases(t, "-- a --\n# send: WORD=1\n# send: \"b\\xff \"\n# empty:\nfirst WORD\n"+
+		"# no note: x\n-- b --\nsecond\n",
 		"WORD", "word")
 	if len(cases) != 2 || cases[0].Name != "a" || cases[0].Caddyfile != "first word\n# no note: x\n" ||
 		cases[1].Caddyfile != "second\n" || cases[1].Notes("send") != nil {

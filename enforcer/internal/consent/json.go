@@ -170,8 +170,13 @@ func unescaped(raw []byte) []byte {
 }
 
 func (r *jsonReader) blanks() {
-	for r.i < len(r.text) && (r.text[r.i] == ' ' || r.text[r.i] == '\t' || r.text[r.i] == '\n' || r.text[r.i] == '\r') {
-		r.i++
+	for r.i < len(r.text) {
+		switch r.text[r.i] {
+		case ' ', '\t', '\n', '\r':
+			r.i++
+		default:
+			return
+		}
 	}
 }
 

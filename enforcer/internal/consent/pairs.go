@@ -9,10 +9,10 @@ import (
 // readPairs reads a preference of keys and values such as `a=true|b=false`. With a list key, the
 // choices are pairs within that key's value, `groups=C1:1,C2:0` in a query string.
 //
-// Separators are looked for before percent-encoding is taken off, for an encoded one is part of a
-// value. Where none stands in the clear, the whole is encoded, and they are looked for
-// afterwards. Braces around the whole, as around an object in a script, mean nothing; one without
-// the other tells of a value cut short, and so does a value without a pair.
+// Separators are looked for before percent-encoding is removed, because an encoded one is part of a
+// value. If there is none, the whole is encoded, and they are looked for afterwards. Braces around
+// the whole, as around an object in a script, mean nothing; one without the other shows that the value
+// was cut short, and so does a value without a pair.
 func (p *preference) readPairs(buffer []byte, value string, c *parsed) State {
 	value, escapes := unquote(value)
 	encoded := strings.Contains(value, p.separator)
@@ -46,7 +46,7 @@ func (p *preference) readPairs(buffer []byte, value string, c *parsed) State {
 	return r.state
 }
 
-// unbrace takes off braces around a value. It is not ok where one of the two is missing.
+// unbrace removes braces around a value. It is not ok if one of the two is missing.
 func unbrace(value string) (inside string, ok bool) {
 	inside, opened := strings.CutPrefix(value, "{")
 	inside, closed := strings.CutSuffix(inside, "}")

@@ -121,7 +121,8 @@ func nextToken(s string) (token, rest string) {
 
 // isDateDelimiter follows the grammar of RFC 6265bis section 5.6.1.
 func isDateDelimiter(c byte) bool {
-	return c == '\t' || ' ' <= c && c <= '/' || ';' <= c && c <= '@' || '[' <= c && c <= '`' || '{' <= c && c <= '~'
+	return c == '\t' || ' ' <= c && c <= '/' || ';' <= c && c <= '@' ||
+		'[' <= c && c <= '`' || '{' <= c && c <= '~'
 }
 
 // isPlainDelimiter reports whether there are only spaces, tabs and commas.
