@@ -81,7 +81,7 @@ func TestDocsCommands(t *testing.T) {
 	ports := strings.NewReplacer("8080", fmt.Sprint(port), "8081", fmt.Sprint(port+1))
 	caddytest.Load(t, caddytest.DiscardLogs, ports.Replace(read(t, "Caddyfile.example")))
 	var (
-		curl    = regexp.MustCompile(`^curl (-s|-si)((?: -H '[^']*')*) http://localhost:808([01])/` +
+		curl = regexp.MustCompile(`^curl (-s|-si)((?: -H '[^']*')*) http://localhost:808([01])/` +
 			`( \| grep -i \^set-cookie)?$`)
 		fields  = regexp.MustCompile(`-H '([^']*)'`)
 		command = regexp.MustCompile(`(?m)^\$ (.*)\n((?:[^$].*\n)*)`)
