@@ -53,7 +53,7 @@ func (v *Visit) filterOf(header map[string][]string) responseFilter {
 
 // response is what is known of the response from one pass to the next.
 type response struct {
-	counted  []string // the Set-Cookie lines of the final header that were counted
+	counted []string // the Set-Cookie lines of the final header that were counted
 
 	// The lines that the last pass kept, if they are so few: portals set four.
 	last    [4]string
