@@ -3,6 +3,7 @@ package cookiepolicy
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -65,10 +66,16 @@ func get(gateway, path string, answer any) error {
 	if transport.DialContext == nil {
 		req.Header.Set("Origin", origin) // endpoints with enforce_origin require it, sockets reject it
 	}
-	client := &http.Client{Timeout: 30 * time.Second, Transport: transport}
+	client := &http.Client{
+		Timeout:   30 * time.Second,
+		Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // an admin endpoint sends nobody elsewhere
+		},
+	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return err
+		return errors.New(report.Printable(err.Error()))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

@@ -3,7 +3,6 @@ package cookiepolicy
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -91,12 +90,6 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	// A config that is only validated ends without having started, and without an error as the cause.
-	ctx.OnCancel(func() {
-		if !a.started && errors.Is(context.Cause(ctx), context.Canceled) {
-			a.checkLayout()
-		}
-	})
 	return events.(*caddyevents.App).On("started", a)
 }
 
@@ -222,6 +215,10 @@ func (a *App) Stop() error {
 // Cleanup releases the observers. Caddy does not stop a config if something failed after all of its
 // apps had started.
 func (a *App) Cleanup() error {
+	// The config was only validated. Nothing but the cause tells that from one that failed to load.
+	if cause := context.Cause(a.ctx); !a.started && cause != nil && cause.Error() == "validation complete" {
+		a.checkLayout()
+	}
 	if err := a.Stop(); err != nil {
 		return err
 	}

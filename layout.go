@@ -1,11 +1,12 @@
 package cookiepolicy
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
@@ -35,28 +36,16 @@ const (
 // newLayout walks through the routes of all servers.
 func newLayout(app *caddyhttp.App) *layout {
 	l := &layout{sites: map[*runningPolicy][]string{}}
-	for _, name := range sortedKeys(app.Servers) {
+	for _, name := range slices.Sorted(maps.Keys(app.Servers)) {
 		server := app.Servers[name]
-		w := walk{layout: l, server: name}
+		w := walk{layout: l, name: name, server: server}
 		w.routes(server.Routes, place{})
-		if len(w.policies) > 0 && server.Errors != nil && proxiesWithoutPolicy(server.Errors.Routes) {
-			for _, policy := range w.policies {
-				l.warn(policy, name, errorRoutesWarning)
-			}
-		}
 		if server.Errors != nil {
+			w.errorRoutes(server.Errors.Routes)
 			w.routes(server.Errors.Routes, place{inErrors: true})
 		}
 	}
 	return l
-}
-
-func sortedKeys(servers map[string]*caddyhttp.Server) (names []string) {
-	for name := range servers {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 func (l *layout) warn(p *runningPolicy, server, message string) {
@@ -69,43 +58,63 @@ func (l *layout) warn(p *runningPolicy, server, message string) {
 // walk goes through the routes of one server.
 type walk struct {
 	layout   *layout
-	server   string
-	policies []*runningPolicy
+	name     string
+	server   *caddyhttp.Server
+	policies []placedPolicy
+	invoked  []string // the named routes around
+}
+
+// placedPolicy is a policy and the hosts of the site that it is on; none means all hosts.
+type placedPolicy struct {
+	policy *runningPolicy
+	hosts  []string
 }
 
 // place is what is known at one place of the routes, from what comes before and around it.
 type place struct {
 	hosts          []string // of the nearest host matcher around
-	answered       bool     // a handler before answers every request
-	maybeAnswered  bool     // a handler before answers some requests
-	deferredCookie bool     // a deferred header outside sets Set-Cookie
+	answered       answering
+	deferredCookie bool // a deferred header outside sets Set-Cookie
 	policy         *runningPolicy
 	inErrors       bool
 }
 
-// routes walks through a list of routes, of which a request runs all that match, in order.
+// answering is how many of the requests that reach a handler it answers, so that they do not reach
+// the next one.
+type answering uint8
+
+const (
+	answersNone answering = iota
+	answersSome
+	answersAll
+)
+
+// routes walks through a list of routes, of which a request runs all that match, in order; of a group
+// only the first one.
 func (w *walk) routes(routes caddyhttp.RouteList, at place) {
+	groups := map[string]answering{}
 	for _, route := range routes {
 		inside := at
-		if hosts := hostsOf(route.MatcherSets); len(hosts) > 0 {
-			inside.hosts = hosts
-		}
-		conditional := len(route.MatcherSets) > 0
-		for _, handler := range route.Handlers {
-			inside = w.handler(handler, inside)
-			if answers(handler) && !containsPolicy(handler) {
-				inside.answered = true
+		for group, answered := range groups {
+			if group != route.Group {
+				inside.answered = max(inside.answered, answered)
 			}
 		}
-		// A route of a group excludes the others of the group, and one with matchers or another policy
-		// lets other requests pass.
+		hosts := hostsOf(route.MatcherSets)
+		if len(hosts) > 0 {
+			inside.hosts = hosts
+		}
+		for _, handler := range route.Handlers {
+			inside = w.handler(handler, inside)
+		}
 		switch {
+		case len(hosts) > 0: // another site
 		case route.Group != "":
-		case !conditional:
-			at.answered = at.answered || inside.answered
-			at.deferredCookie, at.policy = inside.deferredCookie, inside.policy
-		case inside.answered && len(hostsOf(route.MatcherSets)) == 0:
-			at.maybeAnswered = true
+			groups[route.Group] = max(groups[route.Group], min(inside.answered, answersSome))
+		case len(route.MatcherSets) > 0:
+			at.answered = max(at.answered, min(inside.answered, answersSome))
+		default:
+			at.answered, at.deferredCookie, at.policy = inside.answered, inside.deferredCookie, inside.policy
 		}
 	}
 }
@@ -121,38 +130,72 @@ func (w *walk) handler(handler caddyhttp.MiddlewareHandler, at place) place {
 		if h.Errors != nil {
 			w.routes(h.Errors.Routes, at)
 		}
+	case *caddyhttp.Invoke:
+		if route := w.server.NamedRoutes[h.Name]; route != nil && !slices.Contains(w.invoked, h.Name) {
+			w.invoked = append(w.invoked, h.Name)
+			w.routes(caddyhttp.RouteList{*route}, at)
+			w.invoked = w.invoked[:len(w.invoked)-1]
+		}
 	case *headers.Handler:
 		if h.Response != nil && h.Response.Deferred && writes(h.Response.HeaderOps, "Set-Cookie") {
 			at.deferredCookie = true
 		}
-		if at.policy != nil && h.Request != nil && writes(h.Request, "Cookie") {
-			w.layout.warn(at.policy, w.server, cookieHeaderWarning)
-		}
+		w.requestHeader(h.Request, at)
 	case *reverseproxy.Handler:
+		if h.Headers != nil {
+			w.requestHeader(h.Headers.Request, at)
+		}
 		for _, response := range h.HandleResponse {
 			w.routes(response.Routes, at)
 		}
 	}
+	if !containsPolicy(handler) { // what does not reach this policy reaches another one
+		at.answered = max(at.answered, answers(handler))
+	}
 	return at
+}
+
+// requestHeader warns of a Cookie header that is written behind the policy.
+func (w *walk) requestHeader(ops *headers.HeaderOps, at place) {
+	if at.policy != nil && writes(ops, "Cookie") {
+		w.layout.warn(at.policy, w.name, cookieHeaderWarning)
+	}
 }
 
 func (w *walk) policy(p *runningPolicy, at place) {
 	if !at.inErrors {
-		w.policies = append(w.policies, p)
+		w.policies = append(w.policies, placedPolicy{p, at.hosts})
 	}
 	for _, host := range at.hosts {
 		if host = strings.ToLower(host); !slices.Contains(w.layout.sites[p], host) {
 			w.layout.sites[p] = append(w.layout.sites[p], host)
 		}
 	}
-	switch {
-	case at.answered:
-		w.layout.warn(p, w.server, neverRunsWarning)
-	case at.maybeAnswered:
-		w.layout.warn(p, w.server, bypassedWarning)
+	switch at.answered {
+	case answersAll:
+		w.layout.warn(p, w.name, neverRunsWarning)
+	case answersSome:
+		w.layout.warn(p, w.name, bypassedWarning)
 	}
 	if at.deferredCookie {
-		w.layout.warn(p, w.server, deferredHeaderWarning)
+		w.layout.warn(p, w.name, deferredHeaderWarning)
+	}
+}
+
+// errorRoutes warns of error routes that proxy without a policy, for the policies of the same site.
+func (w *walk) errorRoutes(routes caddyhttp.RouteList) {
+	for _, route := range routes {
+		if !proxiesWithoutPolicy(caddyhttp.RouteList{route}) {
+			continue
+		}
+		hosts := hostsOf(route.MatcherSets)
+		for _, p := range w.policies {
+			if len(hosts) == 0 || len(p.hosts) == 0 || slices.ContainsFunc(hosts, func(host string) bool {
+				return slices.Contains(p.hosts, host)
+			}) {
+				w.layout.warn(p.policy, w.name, errorRoutesWarning)
+			}
+		}
 	}
 }
 
@@ -168,25 +211,38 @@ func hostsOf(sets caddyhttp.MatcherSets) (hosts []string) {
 	return hosts
 }
 
-// terminal are the modules that answer every request that reaches them.
-var terminal = map[caddy.ModuleID]bool{
-	"http.handlers.reverse_proxy":   true,
-	"http.handlers.static_response": true,
-	"http.handlers.error":           true,
-	"http.handlers.file_server":     true,
-}
-
-// answers reports whether a handler answers every request that reaches it.
-func answers(handler caddyhttp.MiddlewareHandler) bool {
-	if subroute, ok := handler.(*caddyhttp.Subroute); ok {
-		return slices.ContainsFunc(subroute.Routes, func(r caddyhttp.Route) bool {
-			return len(r.MatcherSets) == 0 && slices.ContainsFunc(r.Handlers, answers)
-		})
+// answers returns how many of the requests that reach a handler it answers.
+func answers(handler caddyhttp.MiddlewareHandler) answering {
+	switch h := handler.(type) {
+	case *caddyhttp.Subroute:
+		answered := answersNone
+		for _, route := range h.Routes {
+			for _, inner := range route.Handlers {
+				if a := answers(inner); len(route.MatcherSets) > 0 || route.Group != "" {
+					answered = max(answered, min(a, answersSome))
+				} else {
+					answered = max(answered, a)
+				}
+			}
+		}
+		return answered
+	case *reverseproxy.Handler:
+		if len(h.HandleResponse) > 0 { // such as forward_auth, which passes requests on
+			return answersSome
+		}
+		return answersAll
+	case *fileserver.FileServer:
+		if h.PassThru {
+			return answersSome
+		}
+		return answersAll
+	case *caddyhttp.StaticResponse, *caddyhttp.StaticError:
+		return answersAll
 	}
-	module, ok := handler.(caddy.Module)
-	return ok && terminal[module.CaddyModule().ID]
+	return answersNone
 }
 
+// containsPolicy reports whether a policy is in a handler.
 func containsPolicy(handler caddyhttp.MiddlewareHandler) bool {
 	switch h := handler.(type) {
 	case *Handler:
