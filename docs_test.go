@@ -124,6 +124,48 @@ func TestDocsCommands(t *testing.T) {
 	}
 }
 
+// With a second policy that rewrites domains behind it, a policy that reports counts what it counts
+// alone, while browsers accept the portal's cookies and everything that has a name passes.
+func TestDocsRewritingInReportMode(t *testing.T) {
+	lines := []string{session, csrf, google, unlisted, matomo, "_gid=; Max-Age=0; Path=/"}
+	sent := slices.Clone(lines)
+	for i := range sent {
+		sent[i] += "; Domain=portal.example.org"
+	}
+	portal := portaltest.StartPortal(t, portaltest.Page("Set-Cookie: "+strings.Join(sent, "\r\nSet-Cookie: "),
+		"Cache-Control: public, s-maxage=60"))
+	const cookies = "sessionid=1; _pk_id.1=2; _ga=3"
+	w := caddytest.NewInstance(t)
+	both := docsSite(t, "name rewriting", fmt.Sprintf("http://localhost:%d", w.Site), portal.Address)
+	rewriting := regexp.MustCompile(`(?s)\t\tcookie_policy \{\n\t\t\tname rewriting.*?\n\t\t\}\n`)
+	alone := rewriting.ReplaceAllString(both, "")
+	if alone == both {
+		t.Fatalf("there is no rewriting policy in\n%s", both)
+	}
+	counted := map[string]map[string]string{}
+	for _, c := range []struct {
+		what, caddyfile string
+		lines           []string
+		warnings        int
+	}{{"both", both, lines, 0}, {"alone", alone, sent, 1}} {
+		w.Load(c.caddyfile)
+		answer := w.Get("/", "Cookie: "+cookies, "Sec-Fetch-Mode: navigate")
+		want(t, c.what+": the lines", answer.SetCookies(), c.lines)
+		want(t, c.what+": Cache-Control", answer.Field("Cache-Control"), []string{"public, s-maxage=60"})
+		want(t, c.what+": the portal's cookies", portal.Cookies(t), []string{cookies})
+		counted[c.what] = w.Verdicts("city-data")
+		warnings := w.Log("all.log", handlerLog, "no browser accepts a cookie of the portal from this host, "+
+			"because of its Domain: mode report does not apply rewrite_domain; "+
+			"see the documentation of rewrite_domain for what to do until then")
+		want(t, c.what+": warnings about the Domain", len(warnings), c.warnings)
+		caddytest.Stop(t) // the counts begin anew
+	}
+	want(t, "what both count", counted["both"], counted["alone"])
+	if len(counted["alone"]) < 5 {
+		t.Errorf("only %v is counted", counted["alone"])
+	}
+}
+
 // Links between the documents resolve: to a file of the repository, and to a heading in it.
 func TestDocsLinks(t *testing.T) {
 	for _, file := range documents(t) {

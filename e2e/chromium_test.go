@@ -215,7 +215,7 @@ func restore(site, all []cookie, sent []string) {
 // stores where the policy is enforced is what it stores where it is not, but for the cookies that
 // the policy does not name.
 func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
-	file := filepath.Join("..", "enforcer", "testdata", "setcookie.jsonl")
+	file := filepath.Join("..", "enforcer", "internal", "wire", "testdata", "setcookie.jsonl")
 	vectors := readVectors[setCookieVector](t, file)
 	if len(vectors) < 300 {
 		t.Fatalf("%d vectors are not the table", len(vectors))
@@ -390,7 +390,7 @@ func (v *cookieVector) host() string { return "www." + v.ID + ".test" }
 // records the bytes that it sends: to the portal over HTTP/1.1, and through Caddy over HTTP/2,
 // where browsers send a line for each cookie.
 func TestChromiumSendsWhatIsReadAsCookies(t *testing.T) {
-	file := filepath.Join("..", "enforcer", "testdata", "cookie.jsonl")
+	file := filepath.Join("..", "enforcer", "internal", "wire", "testdata", "cookie.jsonl")
 	vectors := readVectors[cookieVector](t, file)
 	byID := map[string]*cookieVector{}
 	var hosts []string

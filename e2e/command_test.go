@@ -126,9 +126,9 @@ func TestCommand(t *testing.T) {
 	expect(t, 2, "connect", "drift", "--address", one.admin, "--address", nobody)
 	expect(t, 2, "no policy of this name is in force", "inventory", "--policy", "town", "--address",
 		one.admin)
-	expect(t, 2, "say what to show: inventory or drift")
-	expect(t, 2, "say what to show: inventory or drift", "drfit", "--address", one.admin)
-	expect(t, 2, "say what to show: inventory or drift", "drift", "inventory", "--address", one.admin)
+	expect(t, 2, "say what to show; want inventory or drift")
+	expect(t, 2, "no such command; want inventory or drift", "drfit", "--address", one.admin)
+	expect(t, 2, "drift takes no arguments", "drift", "inventory", "--address", one.admin)
 }
 
 // Words that are no flags, and flags without their word, get no answer but what is wrong with them.
@@ -144,11 +144,11 @@ func TestCommandFlags(t *testing.T) {
 		{"unknown flag: --csv", []string{"--csv", "--address", g.admin}},
 		{"flag needs an argument: --policy", []string{"--address", g.admin, "--policy"}},
 		{"flag needs an argument: --address", []string{"--address"}},
-		{`invalid argument "maybe" for "--json"`, []string{"--address", g.admin, "--json=maybe"}},
+		{`invalid argument \"maybe\" for \"--json\"`, []string{"--address", g.admin, "--json=maybe"}},
 	} {
 		for _, asked := range []string{"inventory", "drift"} {
 			status, out := run(t, append([]string{"cookie-policy", asked}, c.args...)...)
-			if status == 0 || !strings.Contains(out, c.says) ||
+			if status != 2 || !strings.Contains(out, c.says) ||
 				strings.Contains(out, "sessionid") || strings.Contains(out, "differ") {
 				t.Errorf("%s %v: exit status %d, want %q and no answer\n%s", asked, c.args, status,
 					c.says, out)
@@ -188,9 +188,9 @@ func TestCommandOfDifferentGateways(t *testing.T) {
 	var merged struct {
 		Digest  string
 		Cookies []struct {
-			Name, Channel string
-			Count         int
-			Verdicts      map[string]int
+			Name, Channel, Mode string
+			Count               int
+			Verdicts            map[string]int
 		}
 	}
 	if err := json.Unmarshal([]byte(out), &merged); err != nil || status != 0 ||
@@ -199,13 +199,17 @@ func TestCommandOfDifferentGateways(t *testing.T) {
 	}
 	counts := map[string]string{}
 	for _, c := range merged.Cookies {
-		counts[c.Channel+" "+c.Name] = fmt.Sprint(c.Count, c.Verdicts)
+		counts[c.Mode+" "+c.Channel+" "+c.Name] = fmt.Sprint(c.Count, c.Verdicts)
 	}
-	if got := counts["set _ga"]; got != "2 map[refused:2]" {
-		t.Errorf("of _ga the gateways together have counted %s, in %v", got, counts)
-	}
-	if got := counts["read sessionid"]; got != "3 map[let_through:3]" {
-		t.Errorf("of sessionid the gateways together have counted %s, in %v", got, counts)
+	for item, want := range map[string]string{
+		"enforce set _ga":        "1 map[refused:1]",
+		"report set _ga":         "1 map[would_refuse:1]",
+		"enforce read sessionid": "1 map[let_through:1]",
+		"report read sessionid":  "2 map[let_through:2]",
+	} {
+		if got := counts[item]; got != want {
+			t.Errorf("of %s the gateways together have counted %s, want %s, in %v", item, got, want, counts)
+		}
 	}
 }
 

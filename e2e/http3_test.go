@@ -143,8 +143,9 @@ func TestHTTP3Garbage(t *testing.T) {
 			gateway.urls[""]+path+"/without", nil, nil)
 		if bareErr != nil {
 			// A stream that is reset may take with it what came before. What does arrive is without
-			// refused cookies all the same.
-			if kept := portaltest.Published(got.Header["Set-Cookie"]); gotErr == nil ||
+			// refused cookies. A key with a blank cannot be sent, and the policy removes it.
+			unsendable := strings.HasSuffix(name, "before the colon")
+			if kept := portaltest.Published(got.Header["Set-Cookie"]); gotErr == nil && !unsendable ||
 				len(kept) < len(got.Header["Set-Cookie"]) {
 				t.Errorf("%s: got %.300v, and without the policy %v", name, got, bareErr)
 			}

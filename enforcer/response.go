@@ -135,6 +135,7 @@ func (f *responseFilter) filter() {
 			f.filterField(key, lines)
 		}
 	}
+	f.state.lastLen = 0 // of one key of several
 }
 
 func (f *responseFilter) filterField(key string, lines []string) {
