@@ -168,11 +168,17 @@ func (r *response) isUnchanged(s *headerScan) bool {
 // it was given; otherwise a new one, because a handler may share a slice between responses.
 func (f *responseFilter) filterLines(key string, lines []string) []string {
 	counted := f.countedLines(key)
+	names := namesUnlessPrefix(counted, lines)
 	kept, changed := lines, false
 	for i, line := range lines {
 		var j judgement
 		f.judge(line, &j)
-		if f.enforcer.observer != nil && (i >= len(counted) || counted[i] != line) {
+		isCounted := i < len(counted)
+		if names != nil {
+			isCounted = names[j.cookie.Name] > 0
+			names[j.cookie.Name]--
+		}
+		if f.enforcer.observer != nil && !isCounted {
 			f.tally.line(&j, f.visitor, f.state)
 		}
 		passes, mended := j.verdict != observe.Refused, line
@@ -197,7 +203,7 @@ func (f *responseFilter) filterLines(key string, lines []string) []string {
 }
 
 // countedLines returns the lines that were counted under a key in an earlier pass over the final
-// header: each line counts once. Every header that goes out counts, informational ones too.
+// header, and left in it: each line counts once. Every header that goes out counts, informational ones too.
 func (f *responseFilter) countedLines(key string) []string {
 	switch {
 	case !f.state.finalized:
@@ -208,6 +214,23 @@ func (f *responseFilter) countedLines(key string) []string {
 		return f.state.rare.counted[key]
 	}
 	return nil
+}
+
+// namesUnlessPrefix returns how many of the counted lines have each name, or nil if the lines begin
+// with the counted ones, as they do unless a handler or another policy has changed them.
+func namesUnlessPrefix(counted, lines []string) map[string]int {
+	if len(counted) == 0 || len(counted) <= len(lines) && slices.Equal(counted, lines[:len(counted)]) {
+		return nil
+	}
+	names := map[string]int{}
+	for _, line := range counted {
+		cookie, ok := wire.ParseSetCookie(line)
+		if !ok {
+			cookie.Name = ""
+		}
+		names[cookie.Name]++
+	}
+	return names
 }
 
 // judgement is the verdict on one Set-Cookie line, with what was read and looked up for it.

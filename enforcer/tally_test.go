@@ -289,3 +289,29 @@ func TestTallyOfPreferences(t *testing.T) {
 		}
 	}
 }
+
+// A line counts once for each response, also if a policy around this one changes it or removes
+// another before the last pass.
+func TestTallyOfLinesThatAreChanged(t *testing.T) {
+	e := compiled(t, policy.Policy{
+		Mode:  policy.ModeReport,
+		Allow: []policy.Rule{{Category: policy.Necessary, Cookies: []string{"a", "b"}}},
+	})
+	o := observe.New(noon)
+	e.Observe(o)
+	header := http.Header{"Set-Cookie": {"x=0", "a=1; Domain=portal.example", "b=2"}}
+	visit := e.Visit(enforcer.Request{})
+	visit.CompleteResponse(header)
+	header["Set-Cookie"] = []string{"a=1; Domain=city.example", "b=2"}
+	visit.CompleteResponse(header)
+	header["Set-Cookie"] = append(header["Set-Cookie"], "b=3")
+	visit.CompleteResponse(header)
+	visit.End()
+	got := map[string]uint64{}
+	for _, s := range o.Sightings() {
+		got[s.Name] = s.Counts.Total(observe.Report)
+	}
+	if got["x"] != 1 || got["a"] != 1 || got["b"] != 2 {
+		t.Errorf("counted %v", got)
+	}
+}
