@@ -70,7 +70,7 @@ func get(gateway, path string, answer any) error {
 		Timeout:   30 * time.Second,
 		Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // an admin endpoint sends nobody elsewhere
+			return http.ErrUseLastResponse // the admin endpoint does not redirect
 		},
 	}
 	resp, err := client.Do(req)

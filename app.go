@@ -3,6 +3,7 @@ package cookiepolicy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -215,8 +216,8 @@ func (a *App) Stop() error {
 // Cleanup releases the observers. Caddy does not stop a config if something failed after all of its
 // apps had started.
 func (a *App) Cleanup() error {
-	// The config was only validated. Nothing but the cause tells that from one that failed to load.
-	if cause := context.Cause(a.ctx); !a.started && cause != nil && cause.Error() == "validation complete" {
+	// The cause of a config that failed to load wraps an error, that of a validated one does not.
+	if !a.started && errors.Unwrap(context.Cause(a.ctx)) == nil {
 		a.checkLayout()
 	}
 	if err := a.Stop(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,23 +17,17 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// pageLines are the cookies of a portal's page. Of each six, `opendatasoft matomo` refuses three to
-// a visitor who made no choice, and two to one who granted matomo.
-func pageLines(n int) []string {
-	lines := make([]string, n)
-	for i := range lines {
-		lines[i] = []string{
-			"sessionid=0123456789abcdef0123456789abcdef; expires=Thu, 29 Jan 2099 12:00:00 GMT; " +
-				"HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax; Secure",
-			"_pk_id.1.1fff=0123456789abcdef.1768478400.; Path=/; Max-Age=33955200; SameSite=Lax",
-			"csrftoken=0123456789abcdef0123456789abcdef; expires=Thu, 14 Jan 2099 12:00:00 GMT; " +
-				"Max-Age=31449600; Path=/; SameSite=Lax; Secure",
-			"_ga=GA1.1.1234567890.1768478400; Path=/; expires=Sat, 15 Jan 2101 12:00:00 GMT",
-			"django_language=fr; Path=/",
-			"campaign=spring; Path=/",
-		}[i%6]
-	}
-	return lines
+// sixLines are the cookies of a portal's page. The policy `opendatasoft matomo` refuses three of
+// them to a visitor who made no choice, and two to one who granted matomo.
+var sixLines = []string{
+	"django_language=fr; Path=/",
+	"_pk_id.1.1fff=0123456789abcdef.1768478400.; Path=/; Max-Age=33955200; SameSite=Lax",
+	"csrftoken=0123456789abcdef0123456789abcdef; Max-Age=31449600; Path=/; SameSite=Lax; Secure; " +
+		"expires=Thu, 14 Jan 2099 12:00:00 GMT",
+	"campaign=spring; Path=/",
+	"sessionid=0123456789abcdef0123456789abcdef; Max-Age=1209600; Path=/; SameSite=Lax; Secure; " +
+		"HttpOnly; expires=Thu, 29 Jan 2099 12:00:00 GMT",
+	"_ga=GA1.1.1234567890.1768478400; Path=/; expires=Sat, 15 Jan 2101 12:00:00 GMT",
 }
 
 // memoryWriter is a response that goes nowhere: what is left is the cost of the handlers.
@@ -79,7 +74,7 @@ func BenchmarkHandler(b *testing.B) {
 	}
 	const choice = "cookies_preferences=%7B%22functional_cookies%22%3Atrue%2C%22matomo%22%3Atrue%7D"
 	for _, c := range []struct {
-		lines      int
+		lines      int    // a multiple of six
 		preference string // none, or the visitor's choice
 		cookie     string
 	}{
@@ -91,7 +86,7 @@ func BenchmarkHandler(b *testing.B) {
 		for _, h := range handlers {
 			b.Run(fmt.Sprintf("lines=%d/preference=%s/%s", c.lines, c.preference, h.name),
 				func(b *testing.B) {
-					original := pageLines(c.lines)
+					original := slices.Repeat(sixLines, c.lines/len(sixLines))
 					lines := make([]string, len(original))
 					next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 						header := w.Header()
@@ -133,7 +128,7 @@ func BenchmarkHandler(b *testing.B) {
 
 const opendatasoftMatomo = `{"presets": [{"name": "opendatasoft"}, {"name": "matomo"}]}`
 
-// provisioned is a handler by itself, made from its JSON within the Caddy that runs.
+// provisioned returns a handler by itself, made from its JSON within the Caddy that runs.
 func provisioned(b *testing.B, id, config string) caddyhttp.MiddlewareHandler {
 	ctx, cancel := caddy.NewContext(caddy.ActiveContext())
 	b.Cleanup(cancel)

@@ -48,7 +48,7 @@ func TestCaddyfileFaults(t *testing.T) {
 }
 
 // In JSON the field's path stands for the line.
-func TestJSONFaults(t *testing.T) {
+func TestHandlerJSONFaults(t *testing.T) {
 	presets := policy.Presets()
 	names := strings.Join(presets[:len(presets)-1], ", ") + " or " + presets[len(presets)-1]
 	for _, c := range []struct{ name, config, want string }{

@@ -205,7 +205,7 @@ func printInventory(w io.Writer, i *report.Inventory) {
 			c.Last.UTC().Format(time.RFC3339), report.Printable(strings.Join(c.Hosts, " ")))
 	}
 	if i.Overflow > 0 {
-		fmt.Fprintf(w, "\n%d more cookies had names for which there was no place.\n", i.Overflow)
+		fmt.Fprintf(w, "\n%d more cookies had names for which there was no room.\n", i.Overflow)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
 
-// docsSite is the one example in the docs that holds a text, with the site's address and its
-// portal's in their places.
+// docsSite returns the one example in the docs that contains a text, with the addresses of the site
+// and of its portal replaced.
 func docsSite(t *testing.T, holding, address, portal string) string {
 	t.Helper()
 	var found []string
@@ -29,7 +29,7 @@ func docsSite(t *testing.T, holding, address, portal string) string {
 
 // The README's example: a tracker's script is there once the visitor grants it, and empty until
 // then.
-func TestREADMEGatesAScript(t *testing.T) {
+func TestDocsGateAScript(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", nil, "script"))
 	port := portaltest.FreePort(t)
 	caddytest.Load(t, caddytest.DiscardLogs,
@@ -52,7 +52,7 @@ func TestREADMEGatesAScript(t *testing.T) {
 
 // The README's example: the tracker's host is in the Content-Security-Policy once the visitor
 // grants it.
-func TestREADMEBuildsAContentSecurityPolicy(t *testing.T) {
+func TestDocsBuildAContentSecurityPolicy(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Page("Content-Security-Policy: default-src *"))
 	port := portaltest.FreePort(t)
 	caddytest.Load(t, caddytest.DiscardLogs,

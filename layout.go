@@ -2,6 +2,7 @@ package cookiepolicy
 
 import (
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -41,7 +42,6 @@ func newLayout(app *caddyhttp.App) *layout {
 		w := walk{layout: l, name: name, server: server}
 		w.routes(server.Routes, place{})
 		if server.Errors != nil {
-			w.errorRoutes(server.Errors.Routes)
 			w.routes(server.Errors.Routes, place{inErrors: true})
 		}
 	}
@@ -60,8 +60,8 @@ type walk struct {
 	layout   *layout
 	name     string
 	server   *caddyhttp.Server
-	policies []placedPolicy
-	invoked  []string // the named routes around
+	policies []placedPolicy // outside of error routes
+	invoked  []string       // the named routes around
 }
 
 // placedPolicy is a policy and the hosts of the site that it is on; none means all hosts.
@@ -72,33 +72,22 @@ type placedPolicy struct {
 
 // place is what is known at one place of the routes, from what comes before and around it.
 type place struct {
-	hosts          []string // of the nearest host matcher around
-	answered       answering
-	deferredCookie bool // a deferred header outside sets Set-Cookie
-	policy         *runningPolicy
+	hosts          []string       // of the nearest host matcher around
+	policy         *runningPolicy // before
+	answered       bool           // by a handler before, every request
+	unprotected    bool           // by a handler before, some requests, which met no policy
+	deferredCookie bool           // a deferred header before sets Set-Cookie
 	inErrors       bool
 }
 
-// answering is how many of the requests that reach a handler it answers, so that they do not reach
-// the next one.
-type answering uint8
-
-const (
-	answersNone answering = iota
-	answersSome
-	answersAll
-)
-
-// routes walks through a list of routes, of which a request runs all that match, in order; of a group
-// only the first one.
-func (w *walk) routes(routes caddyhttp.RouteList, at place) {
-	groups := map[string]answering{}
+// routes walks through a list of routes and returns the place behind it. A request runs all routes
+// that match, in order; of a group only the first one.
+func (w *walk) routes(routes caddyhttp.RouteList, at place) place {
+	groups := map[string]bool{} // those in which requests are answered unprotected
 	for _, route := range routes {
 		inside := at
-		for group, answered := range groups {
-			if group != route.Group {
-				inside.answered = max(inside.answered, answered)
-			}
+		for group := range groups {
+			inside.unprotected = inside.unprotected || group != route.Group
 		}
 		hosts := hostsOf(route.MatcherSets)
 		if len(hosts) > 0 {
@@ -110,13 +99,17 @@ func (w *walk) routes(routes caddyhttp.RouteList, at place) {
 		switch {
 		case len(hosts) > 0: // another site
 		case route.Group != "":
-			groups[route.Group] = max(groups[route.Group], min(inside.answered, answersSome))
+			if inside.unprotected && !at.unprotected {
+				groups[route.Group] = true
+			}
 		case len(route.MatcherSets) > 0:
-			at.answered = max(at.answered, min(inside.answered, answersSome))
+			at.unprotected = at.unprotected || inside.unprotected
 		default:
-			at.answered, at.deferredCookie, at.policy = inside.answered, inside.deferredCookie, inside.policy
+			at = inside
 		}
 	}
+	at.unprotected = at.unprotected || len(groups) > 0
+	return at
 }
 
 // handler walks into one handler and returns the place behind it.
@@ -126,14 +119,14 @@ func (w *walk) handler(handler caddyhttp.MiddlewareHandler, at place) place {
 		w.policy(h.running, at)
 		at.policy = h.running
 	case *caddyhttp.Subroute:
-		w.routes(h.Routes, at)
 		if h.Errors != nil {
 			w.routes(h.Errors.Routes, at)
 		}
+		return w.routes(h.Routes, at)
 	case *caddyhttp.Invoke:
 		if route := w.server.NamedRoutes[h.Name]; route != nil && !slices.Contains(w.invoked, h.Name) {
 			w.invoked = append(w.invoked, h.Name)
-			w.routes(caddyhttp.RouteList{*route}, at)
+			at = w.routes(caddyhttp.RouteList{*route}, at)
 			w.invoked = w.invoked[:len(w.invoked)-1]
 		}
 	case *headers.Handler:
@@ -142,17 +135,42 @@ func (w *walk) handler(handler caddyhttp.MiddlewareHandler, at place) place {
 		}
 		w.requestHeader(h.Request, at)
 	case *reverseproxy.Handler:
-		if h.Headers != nil {
-			w.requestHeader(h.Headers.Request, at)
+		w.proxy(h, at)
+		if len(h.HandleResponse) > 0 { // such as forward_auth, which passes requests on
+			return at.answers(false)
 		}
-		for _, response := range h.HandleResponse {
-			w.routes(response.Routes, at)
-		}
-	}
-	if !containsPolicy(handler) { // what does not reach this policy reaches another one
-		at.answered = max(at.answered, answers(handler))
+		return at.answers(true)
+	case *fileserver.FileServer:
+		return at.answers(!h.PassThru)
+	case *caddyhttp.StaticResponse, *caddyhttp.StaticError:
+		return at.answers(true)
 	}
 	return at
+}
+
+// answers returns the place behind a handler that answers every request, or some.
+func (p place) answers(every bool) place {
+	p.answered = p.answered || every
+	p.unprotected = p.unprotected || p.policy == nil
+	return p
+}
+
+func (w *walk) proxy(h *reverseproxy.Handler, at place) {
+	if h.Headers != nil {
+		w.requestHeader(h.Headers.Request, at)
+	}
+	for _, response := range h.HandleResponse {
+		w.routes(response.Routes, at)
+	}
+	if !at.inErrors || at.policy != nil {
+		return
+	}
+	for _, p := range w.policies { // of the same site
+		if len(at.hosts) == 0 || len(p.hosts) == 0 ||
+			slices.ContainsFunc(at.hosts, func(host string) bool { return slices.Contains(p.hosts, host) }) {
+			w.layout.warn(p.policy, w.name, errorRoutesWarning)
+		}
+	}
 }
 
 // requestHeader warns of a Cookie header that is written behind the policy.
@@ -171,31 +189,14 @@ func (w *walk) policy(p *runningPolicy, at place) {
 			w.layout.sites[p] = append(w.layout.sites[p], host)
 		}
 	}
-	switch at.answered {
-	case answersAll:
+	switch {
+	case at.answered:
 		w.layout.warn(p, w.name, neverRunsWarning)
-	case answersSome:
+	case at.unprotected:
 		w.layout.warn(p, w.name, bypassedWarning)
 	}
 	if at.deferredCookie {
 		w.layout.warn(p, w.name, deferredHeaderWarning)
-	}
-}
-
-// errorRoutes warns of error routes that proxy without a policy, for the policies of the same site.
-func (w *walk) errorRoutes(routes caddyhttp.RouteList) {
-	for _, route := range routes {
-		if !proxiesWithoutPolicy(caddyhttp.RouteList{route}) {
-			continue
-		}
-		hosts := hostsOf(route.MatcherSets)
-		for _, p := range w.policies {
-			if len(hosts) == 0 || len(p.hosts) == 0 || slices.ContainsFunc(hosts, func(host string) bool {
-				return slices.Contains(p.hosts, host)
-			}) {
-				w.layout.warn(p.policy, w.name, errorRoutesWarning)
-			}
-		}
 	}
 }
 
@@ -211,87 +212,15 @@ func hostsOf(sets caddyhttp.MatcherSets) (hosts []string) {
 	return hosts
 }
 
-// answers returns how many of the requests that reach a handler it answers.
-func answers(handler caddyhttp.MiddlewareHandler) answering {
-	switch h := handler.(type) {
-	case *caddyhttp.Subroute:
-		answered := answersNone
-		for _, route := range h.Routes {
-			for _, inner := range route.Handlers {
-				if a := answers(inner); len(route.MatcherSets) > 0 || route.Group != "" {
-					answered = max(answered, min(a, answersSome))
-				} else {
-					answered = max(answered, a)
-				}
-			}
-		}
-		return answered
-	case *reverseproxy.Handler:
-		if len(h.HandleResponse) > 0 { // such as forward_auth, which passes requests on
-			return answersSome
-		}
-		return answersAll
-	case *fileserver.FileServer:
-		if h.PassThru {
-			return answersSome
-		}
-		return answersAll
-	case *caddyhttp.StaticResponse, *caddyhttp.StaticError:
-		return answersAll
-	}
-	return answersNone
-}
-
-// containsPolicy reports whether a policy is in a handler.
-func containsPolicy(handler caddyhttp.MiddlewareHandler) bool {
-	switch h := handler.(type) {
-	case *Handler:
-		return true
-	case *caddyhttp.Subroute:
-		return slices.ContainsFunc(h.Routes, func(r caddyhttp.Route) bool {
-			return slices.ContainsFunc(r.Handlers, containsPolicy)
-		})
-	}
-	return false
-}
-
-// proxiesWithoutPolicy reports whether some route has a proxy and no policy before it.
-func proxiesWithoutPolicy(routes caddyhttp.RouteList) bool {
-	for _, route := range routes {
-		for _, handler := range route.Handlers {
-			switch h := handler.(type) {
-			case *Handler:
-				return false
-			case *reverseproxy.Handler:
-				return true
-			case *caddyhttp.Subroute:
-				if containsPolicy(h) {
-					return false
-				}
-				if proxiesWithoutPolicy(h.Routes) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
 // writes reports whether header operations set or add a field.
 func writes(ops *headers.HeaderOps, field string) bool {
-	if ops == nil {
+	has := func(header http.Header) bool {
+		for name := range header {
+			if strings.EqualFold(name, field) {
+				return true
+			}
+		}
 		return false
 	}
-	is := func(name string) bool { return strings.EqualFold(name, field) }
-	for name := range ops.Set {
-		if is(name) {
-			return true
-		}
-	}
-	for name := range ops.Add {
-		if is(name) {
-			return true
-		}
-	}
-	return false
+	return ops != nil && (has(ops.Set) || has(ops.Add))
 }

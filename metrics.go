@@ -74,7 +74,9 @@ func (*collector) Collect(metrics chan<- prometheus.Metric) {
 				}
 			})
 		}
-		p.observer.Preferences(func(state string, n uint64) { counter(preferencesMetric, n, name, state) })
+		p.observer.Preferences(func(state policy.PreferenceState, n uint64) {
+			counter(preferencesMetric, n, name, state.String())
+		})
 		gauge(unlistedMetric, float64(report.CountUnlisted(p.enforcer.Policy(), p.observer)), name)
 		requests, last := p.observer.Requests()
 		counter(requestsMetric, requests, name)

@@ -71,3 +71,16 @@ func TestMetricsOverReloads(t *testing.T) {
 	w.AskJSON("/cookie-policy/policies", &policies)
 	want(t, "no policy", len(policies), 0)
 }
+
+// A request counts once, also where its error routes have the policy too.
+func TestMetricsOfErrorRoutes(t *testing.T) {
+	const policy = "cookie_policy opendatasoft {\nname city\nmode report\n}\n"
+	w := caddytest.StartInstance(t, policy+"header Set-Cookie \"_gid=1\"\nerror 500\n"+
+		"handle_errors {\n"+policy+"header +Set-Cookie \"_fbp=1\"\nrespond failed 500\n}")
+	w.Get("/", "Cookie: sessionid=1; _ga=2")
+	want(t, "verdicts", w.Verdicts("city"), map[string]string{
+		"report read/necessary/let_through": "1", "report read/unlisted/would_refuse": "1",
+		"report set/unlisted/would_refuse": "2",
+	})
+	want(t, "requests", w.Metrics()[`requests_total{policy="city"}`], "1")
+}

@@ -86,19 +86,22 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.logger.Core().Enabled(zapcore.DebugLevel) {
 		fw.visit.Trace()
 	}
+	outer := fw.resolvePlaceholders(r, vars)
+	if earlier := fw.earlier(); earlier != nil {
+		fw.visit.Continue(&earlier.visit)
+	}
 	fw.visit.FilterRequest()
 	if r.Trailer != nil {
 		fw.visit.FilterRequestTrailer(r.Trailer)
 		r.Body = &requestBody{ReadCloser: r.Body, request: r, visit: &fw.visit}
 	}
-	outer := fw.resolvePlaceholders(r, vars)
 	defer func() { // also if the handler panics, as reverse_proxy does when a body breaks off
 		fw.finish()
 		h.log(&fw.visit, r)
 	}()
 	err := next.ServeHTTP(fw, r)
 	if err == nil && outer != nil { // after an error, its routes ask this writer, unless they have a policy
-		fw.first.current = outer
+		fw.outermost.innermost = outer
 	}
 	return err
 }
@@ -128,11 +131,12 @@ const firstWriterVar = "http.handlers.cookie_policy.first"
 // writer, which it returns.
 func (w *responseWriter) resolvePlaceholders(r *http.Request, vars map[string]any) (outer *responseWriter) {
 	if first, ok := vars[firstWriterVar].(*responseWriter); ok {
-		w.first, outer = first, first.current
-		first.current = w
+		w.outermost, outer = first, first.innermost
+		first.innermost = w
+		first.others = append(first.others, w)
 		return outer
 	}
-	w.first, w.current = w, w
+	w.outermost, w.innermost = w, w
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Map(w.placeholder)
 	}
@@ -140,6 +144,24 @@ func (w *responseWriter) resolvePlaceholders(r *http.Request, vars map[string]an
 		vars[firstWriterVar] = w
 	}
 	return nil
+}
+
+// earlier returns the last writer of the same policy that the request had before w, or nil. Error
+// routes have a writer of their own.
+func (w *responseWriter) earlier() (earlier *responseWriter) {
+	first := w.outermost
+	if first == w {
+		return nil
+	}
+	if first.handler.running == w.handler.running {
+		earlier = first
+	}
+	for _, other := range first.others {
+		if other != w && other.handler.running == w.handler.running {
+			earlier = other
+		}
+	}
+	return earlier
 }
 
 const placeholderPrefix = "http.cookie_policy.consent."
@@ -151,8 +173,8 @@ func (w *responseWriter) placeholder(name string) (any, bool) {
 	if !found {
 		return nil, false
 	}
-	h := w.current.handler
-	consent, known := w.current.visit.Consent(key)
+	h := w.innermost.handler
+	consent, known := w.innermost.visit.Consent(key)
 	if !known && h.running.loggedUnknownKey.CompareAndSwap(false, true) {
 		h.logger.Warn("a placeholder names a consent key that neither a rule nor the visitor's preference knows; is it misspelt?",
 			zap.String("policy", h.name()),

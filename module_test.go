@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
@@ -66,5 +68,12 @@ func TestHandlerFivePolicies(t *testing.T) {
 		if got := answer.SetCookies(); !slices.Equal(got, []string{session, language, csrf, choices}) {
 			t.Errorf("%s: got %q", site, got)
 		}
+	}
+}
+
+// Provision already judges the policy. As a [caddy.Validator] the handler would do so twice.
+func TestHandlerIsNoValidator(t *testing.T) {
+	if _, ok := any(new(Handler)).(caddy.Validator); ok {
+		t.Error("Handler implements caddy.Validator")
 	}
 }

@@ -270,3 +270,16 @@ func TestHandlerInterfaces(t *testing.T) {
 		}
 	}
 }
+
+// Trailers pass, announced or not, and of the cookies among them those that the policy lets
+// through.
+func TestHandlerTrailers(t *testing.T) {
+	for _, c := range portaltest.Trailers() {
+		portal := portaltest.StartPortal(t, c.Response)
+		gateway := caddytest.Start(t, "cookie_policy opendatasoft\nreverse_proxy "+portal.Address)
+		for protocol, client := range portaltest.Protocols(t) {
+			c.Check(t, protocol, gateway.Ask(t, client, http.MethodGet, "/",
+				http.Header{"Te": {"trailers"}}, nil))
+		}
+	}
+}

@@ -20,12 +20,15 @@ type responseWriter struct {
 	visit   enforcer.Visit
 	http1   bool
 	http3   bool // holds the header back until a body of some size, or the end
-	sent    bool // a body has begun, and the header is out; before that, encode and others may hold it back
-	status  bool // WriteHeader was called with a final status
-	ended   bool // the connection speaks another protocol now
+	// A body has begun, and the header is out. Before that, encode and others may hold it back.
+	sent     bool
+	status   bool // WriteHeader was called with a final status
+	switched bool // the connection speaks another protocol now
 
-	first   *responseWriter // of the request
-	current *responseWriter // of the first: the one that resolves placeholders now
+	outermost *responseWriter // of the request
+	// Of the outermost: the one that resolves placeholders now, and all others of the request.
+	innermost *responseWriter
+	others    []*responseWriter
 }
 
 // WriteHeader filters at each informational status too: the sender restores its header map
@@ -34,7 +37,7 @@ type responseWriter struct {
 func (w *responseWriter) WriteHeader(status int) {
 	if 100 <= status && status <= 199 {
 		w.visit.FilterResponse(w.Header())
-		w.ended = w.ended || w.http1 && status == http.StatusSwitchingProtocols
+		w.switched = w.switched || w.http1 && status == http.StatusSwitchingProtocols
 	} else {
 		w.complete()
 		w.status = true
@@ -45,7 +48,7 @@ func (w *responseWriter) WriteHeader(status int) {
 // begin sends the header if nothing has. A writer outside, such as encode, that was not told a status
 // would take the header from the map only when its buffer is full, with what was added until then.
 func (w *responseWriter) begin() {
-	if w.status || w.ended {
+	if w.status || w.switched {
 		w.complete()
 		return
 	}
@@ -60,7 +63,7 @@ func (w *responseWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom keeps sendfile within reach.
+// ReadFrom lets the connection use sendfile.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
 	w.begin()
 	n, err := w.ResponseWriterWrapper.ReadFrom(r)
@@ -85,14 +88,14 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // finish filters what was set without anything being written, what is left in the map for an error
 // route or for a writer that holds the response back, and trailers.
 func (w *responseWriter) finish() {
-	if !w.ended {
+	if !w.switched {
 		w.visit.CompleteResponse(w.Header())
 	}
 }
 
 // complete filters the final header and adds to it.
 func (w *responseWriter) complete() {
-	if !w.sent || w.http3 {
+	if !w.switched && (!w.sent || w.http3) {
 		w.visit.CompleteResponse(w.Header())
 	}
 }

@@ -19,7 +19,7 @@ import (
 // A handler may send its header in any way there is, and set cookies under every spelling of the
 // key. The HTTP/3 server reads the header map late, when a body has some size or at the end: what
 // is set until then is filtered.
-func TestHandlerEveryWayToSendAHeader(t *testing.T) {
+func TestHandlerHTTP3EveryWayToSendAHeader(t *testing.T) {
 	gateway := startHTTP3(t, caddyWithHandler(t),
 		"handle /encoded {\nroute {\nencode {\ngzip\nminimum_length 1\n}\n"+
 			"cookie_policy opendatasoft\ntest_handler\n}\n}\n"+

@@ -13,9 +13,9 @@ import (
 // depends on.
 //
 // RFC 9111 lets a shared cache store a response with Set-Cookie and replay it to others. A response
-// with cookies becomes private. One from which nothing was taken by consent stays as cacheable as the
-// portal said; one on which a verdict depended on consent varies by Cookie, and by the header of a
-// signal if that could have decided.
+// with cookies becomes private. A response on which a verdict depended on consent varies by Cookie,
+// and by the header of each signal that could have decided. Any other response keeps the portal's
+// caching headers.
 func (f *responseFilter) protect() {
 	vary, cacheControl := f.scan.vary, f.scan.cacheControl
 	if f.scan.otherCaching && (f.state.varies || f.state.hasSetCookie) {
@@ -31,7 +31,7 @@ func (f *responseFilter) protect() {
 		}
 	}
 	if f.state.hasSetCookie {
-		if f.scan.otherCaching { // only those of single makers are left under other keys
+		if f.scan.otherCaching { // gather has moved the others to their canonical keys
 			maps.DeleteFunc(f.header, func(key string, _ []string) bool {
 				return fieldOf(key) == otherCachingField
 			})
@@ -41,7 +41,7 @@ func (f *responseFilter) protect() {
 }
 
 // cacheFields tell caches what to store: the two that are for all caches, and behind these the fields
-// for caches of single makers or near the server (RFC 9213 and its predecessors).
+// for caches of single vendors or near the server (RFC 9213 and its predecessors).
 var cacheFields = [...]string{
 	"Cache-Control", "Vary",
 	"Surrogate-Control", "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control",

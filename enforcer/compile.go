@@ -30,7 +30,7 @@ type Enforcer struct {
 	mode     observe.Mode
 	now      func() time.Time
 
-	// The names that have a place of their own in the inventory, which bounds them.
+	// The names that have an entry of their own in the inventory, which bounds them.
 	set, read sync.Map // of *cachedName by name
 }
 
@@ -61,20 +61,24 @@ type rewrite struct{ from, to string }
 // Compile checks a policy and makes an Enforcer of it. The error is of type [policy.Faults] and holds
 // everything that is wrong with the policy. The Enforcer shares no memory with the policy.
 //
-// The clock now is used to tell which dates are in the past. It must be safe for concurrent use.
+// The clock now is used to tell which dates are in the past. It must be safe for concurrent use. A nil
+// clock is [time.Now].
 func Compile(p policy.Policy, now func() time.Time) (*Enforcer, error) {
+	if now == nil {
+		now = time.Now
+	}
 	resolved, err := p.Resolve()
 	if err != nil {
 		return nil, err
 	}
-	spelled := resolved.Policy()
+	full := resolved.Policy()
 	e := &Enforcer{
 		policy:         resolved,
 		rules:          map[*policy.Rule]*rule{},
 		keys:           consent.Keys{},
-		preferences:    consent.NewReader(spelled.Preference, now),
-		protects:       spelled.SharedCache == policy.SharedCacheProtect,
-		passesUnlisted: spelled.Unlisted == policy.UnlistedPass,
+		preferences:    consent.NewReader(full.Preference, now),
+		protects:       full.SharedCache == policy.SharedCacheProtect,
+		passesUnlisted: full.Unlisted == policy.UnlistedPass,
 		reports:        resolved.Reports(),
 		now:            now,
 	}
@@ -84,17 +88,17 @@ func Compile(p policy.Policy, now func() time.Time) (*Enforcer, error) {
 	e.persists = e.preferences.Persists()
 	for _, declared := range resolved.Rules() {
 		r := e.compile(declared)
-		if spelled.Lifetimes == policy.LifetimesEnforce && declared.MaxAge == 0 {
+		if full.Lifetimes == policy.LifetimesEnforce && declared.MaxAge == 0 {
 			r.mending.maxAge = time.Duration(declared.Lifetime)
 		}
 		e.rules[declared] = r
 		e.mends = e.mends || r.mending != mending{}
 	}
-	for _, r := range spelled.RewriteDomain {
+	for _, r := range full.RewriteDomain {
 		e.rewrites = append(e.rewrites, rewrite{wire.NormalDomain(r.From), wire.NormalDomain(r.To)})
 		e.mends = true
 	}
-	for _, s := range spelled.Signal {
+	for _, s := range full.Signal {
 		compiled := signal{header: signalHeaders[s.Signal]}
 		for _, r := range e.rules {
 			for _, category := range s.Categories {
@@ -149,7 +153,7 @@ func (r *rule) accepts(a *wire.Attributes) bool {
 	return len(paths) == 0 || a.Path == "" || a.Path[0] != '/' || slices.Contains(paths, a.Path)
 }
 
-// hasConditions reports whether the rule depends on attributes. Unlisted cookies have none.
+// hasConditions reports whether the rule limits Domain or Path. A nil rule does not.
 func (r *rule) hasConditions() bool {
 	return r != nil && (len(r.domains) > 0 || len(r.declared.Path) > 0)
 }
@@ -158,7 +162,7 @@ func (r *rule) hasConditions() bool {
 type cachedName struct {
 	rule  *rule // nil if none names it
 	name  observe.Name
-	entry *observe.Entry // in the inventory; nil if the name has no place of its own
+	entry *observe.Entry // in the inventory; nil if the name has no entry of its own
 }
 
 // lookup returns the rule for a name. A name longer than browsers store has none.

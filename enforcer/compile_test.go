@@ -63,7 +63,7 @@ func TestCompileReturnsFaults(t *testing.T) {
 }
 
 // No exported function panics on empty input.
-func TestEmptyInput(t *testing.T) {
+func TestVisitEmptyInput(t *testing.T) {
 	if e, err := enforcer.Compile(policy.Policy{}, atNoon); e != nil || err == nil {
 		t.Errorf("the empty policy compiles to %v, %v", e, err)
 	}

@@ -5,10 +5,11 @@
 // number of requests share without a lock. Each request gets a [Visit] of its own, which reads the
 // visitor's stored choice when a verdict needs it:
 //
-//	request   Cookie      → request.go                      → Cookie
-//	response  Set-Cookie  → response.go, mending.go         → Set-Cookie
-//	page                    expiry.go, persist.go, caches.go  are added to the final header
-//	verdicts              → tally.go                        → package observe
+//	request   Cookie      → request.go               → Cookie
+//	response  Set-Cookie  → response.go, mending.go  → Set-Cookie
+//	page      new lines   → expiry.go, persist.go    → Set-Cookie
+//	caching               → caches.go                → Cache-Control, Vary
+//	verdicts              → tally.go                 → package observe
 //
 // Header lines are read as browsers read them (package internal/wire), never by net/http's cookie
 // parser, which loses lines that browsers store. The package imports nothing of Caddy, does no I/O,
@@ -37,8 +38,12 @@
 //   - mending: changing attributes of a line that is let through, as the policy asks.
 //   - lifetime: how long a browser keeps a cookie; a session cookie has none.
 //   - navigation: a request for a page, as opposed to an asset.
-//   - final header: that of the response, after any informational ones.
+//   - renewal: a preference that the gateway sends again.
+//   - final header: the response header that follows any informational (1xx) ones.
 //   - observer: counts verdicts and keeps the inventory.
-//   - inventory: every cookie name that was met, and no value.
+//   - inventory: what is known of every cookie name that was seen, without values.
+//   - lookup: finding the rule for a cookie name.
+//   - site: a host name that Caddy serves with the policy.
+//   - digest: a hash of what a policy says.
 //   - drift: where a portal and its policy differ.
 package enforcer

@@ -20,16 +20,16 @@ type expiry struct {
 	lines []string
 }
 
-// expire adds lines that remove the cookies that the browser sent, that a rule names, and that this
+// expire adds lines that remove cookies that the browser sent, that a rule names, and that this
 // visitor does not grant. A name for which the response itself has a line is left alone.
 func (f *responseFilter) expire() {
-	names := f.refusedNames()
+	names := f.namesToExpire()
 	if len(names) == 0 {
 		return
 	}
-	// A request may have more names than a response has room for: which are looked at changes with the
+	// A request may have more names than fit into one response. Which ones are tried changes with the
 	// clock.
-	if first := int(f.enforcer.now().Unix() % int64(len(names))); len(names) > maxExpiries {
+	if first := int(f.seconds() % uint64(len(names))); len(names) > maxExpiries {
 		names = slices.Concat(names[first:], names[:first])[:maxExpiries]
 	}
 	expiries := make([]expiry, len(names))
@@ -41,7 +41,7 @@ func (f *responseFilter) expire() {
 	for _, e := range f.selectExpiries(expiries) {
 		lines = append(lines, e.lines...)
 		keys |= e.name.rule.keys
-		f.tally.expired(&e.name)
+		f.tally.countExpiry(&e.name)
 	}
 	if len(lines) > 0 && !f.enforcer.reports {
 		f.addLines(lines)
@@ -57,14 +57,14 @@ func (f *responseFilter) selectExpiries(expiries []expiry) (selected []expiry) {
 	for _, e := range expiries {
 		all = append(all, e.lines...)
 	}
-	if fitting(all) == len(all) {
+	if countFitting(all) == len(all) {
 		return expiries
 	}
-	now, names := f.enforcer.now().Unix(), int64(len(expiries))
+	now, names := f.seconds(), uint64(len(expiries))
 	var lines []string
 	for i := range names {
 		next := expiries[(now+i)%names]
-		if more := slices.Concat(lines, next.lines); fitting(more) == len(more) {
+		if more := slices.Concat(lines, next.lines); countFitting(more) == len(more) {
 			lines, selected = more, append(selected, next)
 			continue
 		}
@@ -72,17 +72,20 @@ func (f *responseFilter) selectExpiries(expiries []expiry) (selected []expiry) {
 			break
 		}
 		// More lines than any response has room for, or longer ones.
-		first := now / names % int64(len(next.lines))
+		first := now / names % uint64(len(next.lines))
 		next.lines = slices.Concat(next.lines[first:], next.lines[:first])
-		if next.lines = next.lines[:fitting(next.lines)]; len(next.lines) > 0 {
+		if next.lines = next.lines[:countFitting(next.lines)]; len(next.lines) > 0 {
 			return []expiry{next}
 		}
 	}
 	return selected
 }
 
-// fitting returns how many lines, from the first one on, one response has room for.
-func fitting(lines []string) int {
+// seconds returns the clock as a number that is not negative.
+func (f *responseFilter) seconds() uint64 { return uint64(f.enforcer.now().Unix()) }
+
+// countFitting returns how many lines, from the first one on, fit into one response.
+func countFitting(lines []string) int {
 	bytes := 0
 	for i, line := range lines {
 		bytes += len("Set-Cookie: ") + len(line) + len("\r\n")
@@ -93,15 +96,15 @@ func fitting(lines []string) int {
 	return len(lines)
 }
 
-// refusedNames returns the names to remove, each once.
-func (f *responseFilter) refusedNames() (names []cachedName) {
-	seen := f.names()
+// namesToExpire returns the names to remove from the browser, each once.
+func (f *responseFilter) namesToExpire() (names []cachedName) {
+	seen := f.presentNames()
 	for name := range wire.Pairs(f.visitor.cookies()) {
 		if name == "" || seen[name] {
 			continue
 		}
 		seen[name] = true
-		if c := f.tally.readName(name); c.rule != nil && !f.visitor.grants(c.rule) {
+		if c := f.tally.lookupRead(name); c.rule != nil && !f.visitor.grants(c.rule) {
 			names = append(names, c)
 		}
 	}

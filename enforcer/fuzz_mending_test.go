@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -132,16 +133,13 @@ func mayExceedHour(a *wire.Attributes) bool {
 	return ok && expires.After(noon.Add(time.Hour))
 }
 
-// untouched returns the attributes of a line that mending is not about, byte for byte, without
-// empty ones.
-func untouched(line string) (attributes []string) {
-	for _, attribute := range strings.Split(line, ";")[1:] {
-		name, _, _ := strings.Cut(attribute, "=")
-		switch strings.ToLower(strings.Trim(name, " \t")) {
-		case "max-age", "expires", "samesite", "secure", "httponly", "domain":
-		default:
-			attributes = append(attributes, attribute)
-		}
-	}
-	return attributes
+// mendable matches an attribute, in lower case, that mending may change.
+var mendable = regexp.MustCompile(
+	`^[ \t]*(max-age|expires|samesite|secure|httponly|domain)[ \t]*(=|$)`)
+
+// untouched returns the attributes of a line that mending must not change, byte for byte.
+func untouched(line string) []string {
+	return slices.DeleteFunc(strings.Split(line, ";")[1:], func(attribute string) bool {
+		return mendable.MatchString(strings.ToLower(attribute))
+	})
 }

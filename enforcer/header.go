@@ -102,8 +102,11 @@ func fieldOf(key string) field {
 
 // isField reports whether the key of a header map is a field's name, in any case.
 func isField(key, name string) bool {
-	return len(key) == len(name) && key[2]|0x20 == name[2]|0x20 && strings.EqualFold(key, name)
+	return len(key) == len(name) && strings.EqualFold(key, name)
 }
+
+// isTrailer reports whether a key is that of a trailer, whose cookies browsers ignore.
+func isTrailer(key string) bool { return strings.HasPrefix(key, "Trailer:") }
 
 // isUnsendable reports whether a key can never be sent, because it has blanks in it. Whatever is
 // under it can only end in a log.

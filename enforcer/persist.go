@@ -12,14 +12,14 @@ import (
 // visitor may have changed it meanwhile.
 const maxPersistDelay = 2 * time.Second
 
-// persist sends preferences again whose lifetime browsers cut short, value unchanged, for what is
-// left of it since the choice was made, and at most for what the preference's own rule says. It does
-// not where somebody else could get the line: from a shared cache, or by a prefetch that the visitor
-// never sees. Nor where the value may be stale.
+// persist sends preferences again whose lifetime browsers cut short. The value is unchanged; the
+// lifetime is what is left of max_age since the choice was made, and at most what the rule allows.
+// It sends nothing where another person could get the line (a shared cache, a prefetch) or where the
+// value may be stale.
 //
 // The request does not show the attributes of the cookie, so the line gets those that the rule asks
-// for, and Secure over HTTPS. It makes a cookie of the host alone of it, also of one that a sibling
-// host set for a domain above both.
+// for, and Secure over HTTPS. The new line is for the host only, even if the cookie was set for a
+// parent domain.
 func (f *responseFilter) persist(began time.Time) {
 	now := f.enforcer.now()
 	if now.Sub(began) > maxPersistDelay || f.visitor.isPrefetch() || f.mayBeShared() {
@@ -29,7 +29,7 @@ func (f *responseFilter) persist(began time.Time) {
 	if len(renewals) == 0 {
 		return
 	}
-	present := f.names()
+	present := f.presentNames()
 	https := f.visitor.request.HTTPS
 	for _, r := range renewals {
 		require := wire.PrefixRequirements(r.Cookie)

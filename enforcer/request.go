@@ -11,6 +11,7 @@ import (
 // through for this visitor, in place in the header map. What stays is byte for byte and in order. If
 // nothing is left, the header is removed.
 func (v *Visit) FilterRequest() {
+	v.tally.countRequest()
 	f := requestFilter{enforcer: v.enforcer, visitor: &v.visitor, tally: &v.tally}
 	f.filter()
 }
@@ -63,16 +64,16 @@ func (f *requestFilter) filter() {
 // name never is.
 func (f *requestFilter) keeps(name string) bool {
 	if name == "" {
-		f.tally.pair(&cachedName{}, observe.Refused, f.visitor)
+		f.tally.countPair(&cachedName{}, observe.Refused, f.visitor)
 		return false
 	}
-	c := f.tally.readName(name)
+	c := f.tally.lookupRead(name)
 	granted := c.rule == nil && f.enforcer.passesUnlisted || c.rule != nil && f.visitor.grants(c.rule)
 	verdict := observe.LetThrough
 	if !granted {
 		verdict = observe.Refused
 		f.visitor.expirable = f.visitor.expirable || c.rule != nil
 	}
-	f.tally.pair(&c, verdict, f.visitor)
+	f.tally.countPair(&c, verdict, f.visitor)
 	return granted
 }

@@ -37,9 +37,7 @@ func (v *Visit) CompleteResponse(header map[string][]string) {
 		s.finalized = true
 		f.addToPage(v.began)
 	}
-	if f.state.counted = nil; f.state.hasSetCookie {
-		f.state.counted = header["Set-Cookie"]
-	}
+	f.state.keep(header["Set-Cookie"])
 	if f.enforcer.protects && !f.enforcer.reports {
 		f.protect()
 	}
@@ -53,18 +51,16 @@ func (v *Visit) filterOf(header map[string][]string) responseFilter {
 
 // response is what is known of the response from one pass to the next.
 type response struct {
-	counted []string // the Set-Cookie lines of the final header that were counted
-
-	// The lines that the last pass kept, if they are so few: portals set four.
-	last    [4]string
-	lastLen int
-
+	kept     []string  // the Set-Cookie lines that the last pass left in the final header
+	buffer   [4]string // room for those that most portals set
 	rare     *rareResponse
 	unusable Unusable
 
 	needsHTTPS string // the name of a cookie; see Visit.NeedsHTTPS
 
 	finalized    bool  // the final header is complete
+	continued    bool  // an earlier Visit has counted the lines in kept
+	settled      bool  // no verdict can change while the lines are the same
 	hasSetCookie bool  // at the last pass
 	varies       bool  // by the visitor's choice
 	signals      uint8 // by these signals, a bit for each
@@ -111,15 +107,17 @@ type responseFilter struct {
 
 func (f *responseFilter) filter() {
 	f.scan = scanHeader(f.header)
+	f.clock = wire.NewClock(f.enforcer.now, f.scan.date)
 	f.state.hasSetCookie = false
 	if !f.scan.hasCookies {
+		f.visitor.forgetWritten()
 		return
 	}
 	if f.state.isUnchanged(&f.scan) {
 		f.state.hasSetCookie = true
 		return
 	}
-	f.clock = wire.NewClock(f.enforcer.now, f.scan.date)
+	f.state.settled = !f.scan.nonCanonical
 	f.readWritten()
 	if !f.scan.nonCanonical {
 		f.filterField("Set-Cookie", f.scan.setCookie)
@@ -135,11 +133,10 @@ func (f *responseFilter) filter() {
 			f.filterField(key, lines)
 		}
 	}
-	f.state.lastLen = 0 // of one key of several
 }
 
 func (f *responseFilter) filterField(key string, lines []string) {
-	kept := f.filterLines(key, lines)
+	kept, changed := f.filterLines(key, lines)
 	if key != "Set-Cookie" && f.enforcer.observer != nil {
 		f.state.needRare().counted[key] = kept
 	}
@@ -147,29 +144,28 @@ func (f *responseFilter) filterField(key string, lines []string) {
 	case f.enforcer.reports:
 	case len(kept) == 0:
 		delete(f.header, key)
-	case len(kept) < len(lines) || &kept[0] != &lines[0]:
+	case changed:
 		f.header[key] = kept
 	}
 	f.state.hasSetCookie = f.state.hasSetCookie || len(kept) > 0
-	if f.state.lastLen = 0; len(kept) <= len(f.state.last) {
-		f.state.lastLen = copy(f.state.last[:], kept)
-	}
 }
+
+// keep stores the lines that a pass left. It copies them: a handler can change them in place.
+func (r *response) keep(lines []string) { r.kept = append(r.buffer[:0], lines...) }
 
 // isUnchanged reports whether the header has just the lines that the last pass kept. The final header
 // is filtered up to three times, because a writer around the handler may hold it back; comparing
 // lines saves 1.9 of 6.4 µs of BenchmarkHandler with six lines.
 func (r *response) isUnchanged(s *headerScan) bool {
-	return r.finalized && r.lastLen > 0 && !s.nonCanonical &&
-		slices.Equal(s.setCookie, r.last[:r.lastLen])
+	return r.finalized && r.settled && !s.nonCanonical && slices.Equal(s.setCookie, r.kept)
 }
 
-// filterLines returns the lines that are let through, mended. If nothing changes, that is the slice
-// it was given; otherwise a new one, because a handler may share a slice between responses.
-func (f *responseFilter) filterLines(key string, lines []string) []string {
+// filterLines returns the lines that are let through, mended, and whether they differ from the lines
+// that it was given. Then they are in a new slice: a handler may share one between responses.
+func (f *responseFilter) filterLines(key string, lines []string) (kept []string, changed bool) {
 	counted := f.countedLines(key)
-	names := namesUnlessPrefix(counted, lines)
-	kept, changed := lines, false
+	names := countedNames(counted, lines)
+	kept = lines
 	for i, line := range lines {
 		var j judgement
 		f.judge(line, &j)
@@ -179,7 +175,10 @@ func (f *responseFilter) filterLines(key string, lines []string) []string {
 			names[j.cookie.Name]--
 		}
 		if f.enforcer.observer != nil && !isCounted {
-			f.tally.line(&j, f.visitor, f.state)
+			f.tally.countLine(&j, f.visitor, f.state)
+		}
+		if j.verdict == observe.Deletion { // it can depend on the Date
+			f.state.settled = false
 		}
 		passes, mended := j.verdict != observe.Refused, line
 		if passes && f.enforcer.mends {
@@ -199,33 +198,33 @@ func (f *responseFilter) filterLines(key string, lines []string) []string {
 			kept = append(kept, mended)
 		}
 	}
-	return kept
+	return kept, changed
 }
 
 // countedLines returns the lines that were counted under a key in an earlier pass over the final
 // header, and left in it: each line counts once. Every header that goes out counts, informational ones too.
 func (f *responseFilter) countedLines(key string) []string {
 	switch {
-	case !f.state.finalized:
+	case !f.state.finalized && !f.state.continued:
 		return nil
 	case key == "Set-Cookie":
-		return f.state.counted
+		return f.state.kept
 	case f.state.rare != nil:
 		return f.state.rare.counted[key]
 	}
 	return nil
 }
 
-// namesUnlessPrefix returns how many of the counted lines have each name, or nil if the lines begin
+// countedNames returns how many of the counted lines have each name. It returns nil if the lines begin
 // with the counted ones, as they do unless a handler or another policy has changed them.
-func namesUnlessPrefix(counted, lines []string) map[string]int {
+func countedNames(counted, lines []string) map[string]int {
 	if len(counted) == 0 || len(counted) <= len(lines) && slices.Equal(counted, lines[:len(counted)]) {
 		return nil
 	}
 	names := map[string]int{}
 	for _, line := range counted {
 		cookie, ok := wire.ParseSetCookie(line)
-		if !ok {
+		if !ok || wire.HasControl(cookie.Name) {
 			cookie.Name = ""
 		}
 		names[cookie.Name]++
@@ -245,15 +244,15 @@ func (f *responseFilter) judge(line string, j *judgement) {
 	j.verdict = observe.Refused
 	cookie, ok := wire.ParseSetCookie(line)
 	j.cookie = cookie
-	if !ok || f.tally.setName(cookie.Name, &j.name) {
+	if !ok || f.tally.lookupSet(cookie.Name, &j.name) {
 		j.cookie.Name = ""
+		return
+	}
+	if wire.HasControl(line) {
 		return
 	}
 	r := j.name.rule
 	granted := r == nil && f.enforcer.passesUnlisted || r != nil && f.grants(r)
-	if wire.HasControl(line) {
-		return
-	}
 	if granted && (!r.hasConditions() || f.state.wasRewritten(line)) {
 		j.verdict = observe.LetThrough
 		return
@@ -285,7 +284,7 @@ func (f *responseFilter) readWritten() {
 	var written []consent.Written
 	if f.scan.nonCanonical {
 		for key, lines := range f.header {
-			if fieldOf(key) == setCookieField && !isUnsendable(key) {
+			if fieldOf(key) == setCookieField && !isUnsendable(key) && !isTrailer(key) {
 				written = f.appendWritten(written, lines)
 			}
 		}
@@ -293,15 +292,12 @@ func (f *responseFilter) readWritten() {
 		written = f.appendWritten(written, f.scan.setCookie)
 	}
 	v := f.visitor
-	switch {
-	case written != nil:
-		v.read, v.fromResponse = true, true
-		v.readChoice(written)
-		// Cookies that were granted when the request came may not be granted now.
-		v.expirable = v.expirable || len(v.cookies()) > 0
-	case v.fromResponse: // by an informational response, whose cookies browsers do not store
-		v.read, v.fromResponse = false, false
+	if written == nil {
+		v.forgetWritten()
+		return
 	}
+	v.read, v.fromResponse = true, true
+	v.readChoice(written)
 }
 
 func (f *responseFilter) appendWritten(written []consent.Written, lines []string) []consent.Written {
@@ -347,13 +343,13 @@ func (f *responseFilter) isNavigation() bool {
 
 // addToPage adds lines that belong to pages only.
 func (f *responseFilter) addToPage(began time.Time) {
-	if !f.visitor.expirable && !f.enforcer.persists || !f.isNavigation() {
+	if !f.visitor.mayExpire() && !f.enforcer.persists || !f.isNavigation() {
 		return
 	}
 	if f.enforcer.persists && !f.enforcer.reports {
 		f.persist(began)
 	}
-	if f.visitor.expirable {
+	if f.visitor.mayExpire() {
 		f.expire()
 	}
 }
@@ -364,9 +360,9 @@ func (f *responseFilter) addLines(lines []string) {
 	f.state.hasSetCookie = true
 }
 
-// names returns the names for which the response has a line when it goes out. In mode report, lines
+// presentNames returns the names for which the response has a line when it goes out. In mode report, lines
 // that would be removed are still in it.
-func (f *responseFilter) names() map[string]bool {
+func (f *responseFilter) presentNames() map[string]bool {
 	names := map[string]bool{}
 	for key, lines := range f.header {
 		if fieldOf(key) != setCookieField {

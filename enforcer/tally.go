@@ -14,13 +14,14 @@ import (
 type tally struct {
 	enforcer  *Enforcer
 	processor *observe.Processor // taken when there is something to count
-	began     time.Time          // when the first cookie was met; all count as met then
+	began     time.Time          // when the first cookie was seen; all count as seen then
 	host      observe.Host
 	site      string // that serves the host, once it is needed
 	visit     uint64 // identifies the request where clients' names are counted
 	clients   int    // clients' names so far
 	rare      *rareTally
-	ended     bool
+	continued bool // an earlier Visit has counted the request
+	finished  bool // the Visit has ended
 	hashed    bool // the host is
 }
 
@@ -59,12 +60,11 @@ func (v *Visit) Trace() { v.tally.needRare().tracing = true }
 // verdict if the Visit is traced.
 func (v *Visit) End() (discoveries []Discovery, traced []Traced) {
 	t := &v.tally
-	if v.enforcer.observer != nil && !t.ended {
-		t.ended = true
-		p := t.need()
-		p.CountRequest(t.met())
-		if v.visitor.read {
-			p.CountPreference(int(v.visitor.choice.State))
+	if v.enforcer.observer != nil && !t.finished {
+		t.finished = true
+		p := t.acquire()
+		if v.visitor.read && !t.continued {
+			p.CountPreference(v.visitor.choice.State)
 		}
 		v.enforcer.observer.Release(p)
 		t.processor = nil
@@ -82,14 +82,14 @@ func (t *tally) needRare() *rareTally {
 	return t.rare
 }
 
-func (t *tally) need() *observe.Processor {
+func (t *tally) acquire() *observe.Processor {
 	if t.processor == nil {
 		t.processor = t.enforcer.observer.Acquire()
 	}
 	return t.processor
 }
 
-func (t *tally) met() time.Time {
+func (t *tally) time() time.Time {
 	if t.began.IsZero() {
 		t.began = t.enforcer.now()
 	}
@@ -104,9 +104,16 @@ func (t *tally) hostOf(v *visitor) observe.Host {
 	return t.host
 }
 
-// setName looks a name of a Set-Cookie line up. It reports whether the name is unreadable: it
+// countRequest counts the request.
+func (t *tally) countRequest() {
+	if t.enforcer.observer != nil && !t.continued {
+		t.acquire().CountRequest(t.time())
+	}
+}
+
+// lookupSet looks up a name of a Set-Cookie line. It reports whether the name is unreadable: it
 // contains a control character.
-func (t *tally) setName(name string, c *cachedName) (unreadable bool) {
+func (t *tally) lookupSet(name string, c *cachedName) (unreadable bool) {
 	if cached, ok := t.enforcer.set.Load(name); ok {
 		*c = *cached.(*cachedName)
 		return false
@@ -116,26 +123,26 @@ func (t *tally) setName(name string, c *cachedName) (unreadable bool) {
 	}
 	*c = t.enforcer.lookup(name)
 	if o := t.enforcer.observer; o != nil {
-		c.entry = o.SetEntry(c.name, t.met())
+		c.entry = o.SetEntry(c.name, t.time())
 		c.storeIn(&t.enforcer.set)
 	}
 	return false
 }
 
-// readName looks a name of a Cookie header up.
-func (t *tally) readName(name string) (c cachedName) {
+// lookupRead looks up a name of a Cookie header.
+func (t *tally) lookupRead(name string) (c cachedName) {
 	if cached, ok := t.enforcer.read.Load(name); ok {
 		return *cached.(*cachedName)
 	}
 	c = t.enforcer.lookup(name)
 	if o := t.enforcer.observer; o != nil {
-		c.entry = o.ReadEntry(c.name, t.met())
+		c.entry = o.ReadEntry(c.name, t.time())
 		c.storeIn(&t.enforcer.read)
 	}
 	return c
 }
 
-// storeIn stores the result of a lookup for the next requests. Only names that have a place of their
+// storeIn stores the result of a lookup for the next requests. Only names that have an entry of their
 // own in the inventory are stored, so nobody can make the cache grow.
 func (c *cachedName) storeIn(cache *sync.Map) {
 	if c.entry == nil || len(c.name.Text) > wire.MaxWord {
@@ -154,49 +161,50 @@ func (r *rule) counter() int {
 	return r.category
 }
 
-// line counts a verdict on a Set-Cookie line.
-func (t *tally) line(j *judgement, v *visitor, state *response) {
-	o, p, rule := t.enforcer.observer, t.need(), j.name.rule
+// countLine counts a verdict on a Set-Cookie line.
+func (t *tally) countLine(j *judgement, v *visitor, state *response) {
+	o, p, rule := t.enforcer.observer, t.acquire(), j.name.rule
 	p.Count(t.enforcer.mode, observe.Set, rule.counter(), j.verdict)
 	t.trace(observe.Set, j.cookie.Name, rule, j.verdict)
 	entry := j.name.entry
 	if j.cookie.Name == "" {
-		entry = o.SetEntry(observe.Name{}, t.met())
+		entry = o.SetEntry(observe.Name{}, t.time())
 	}
 	if entry == nil {
 		p.Overflow()
 		return
 	}
-	entry.Count(p, t.enforcer.mode, j.verdict, t.met())
+	entry.Count(p, t.enforcer.mode, j.verdict, t.time())
 	var paths []string
 	if rule != nil {
 		paths = rule.declared.Path
 	}
-	domain, isNew := o.NoteLine(entry, p, &j.cookie, t.hostOf(v), paths, t.met())
+	domain, isNew := o.RecordLine(entry, p, &j.cookie, t.hostOf(v), paths, t.time())
 	if isNew && j.verdict == observe.LetThrough && len(t.enforcer.rewrites) == 0 {
 		state.checkDomain(v, j.cookie.Name, wire.NormalDomain(domain))
 	}
-	if rule == nil && o.FirstTold(entry, t.met()) {
-		t.discover(observe.Set, j.cookie.Name, v, Discovery{Attributes: wire.Printable(j.cookie.Describe())})
+	if rule == nil && o.ReportOnce(entry, t.time()) {
+		attributes := wire.Printable(j.cookie.Describe())
+		t.discover(observe.Set, j.cookie.Name, v, Discovery{Attributes: attributes})
 	}
 }
 
-// pair counts a verdict on a pair of the Cookie header.
-func (t *tally) pair(c *cachedName, verdict observe.Verdict, v *visitor) {
+// countPair counts a verdict on a pair of the Cookie header.
+func (t *tally) countPair(c *cachedName, verdict observe.Verdict, v *visitor) {
 	o := t.enforcer.observer
-	if o == nil {
+	if o == nil || t.continued {
 		return
 	}
-	p := t.need()
+	p := t.acquire()
 	p.Count(t.enforcer.mode, observe.Read, c.rule.counter(), verdict)
 	t.trace(observe.Read, c.name.Text, c.rule, verdict)
 	entry := c.entry
 	if c.name.Text == "" {
-		entry = o.ReadEntry(c.name, t.met())
+		entry = o.ReadEntry(c.name, t.time())
 	}
 	if entry != nil {
-		entry.Count(p, t.enforcer.mode, verdict, t.met())
-		o.NoteHost(entry, p, t.hostOf(v))
+		entry.Count(p, t.enforcer.mode, verdict, t.time())
+		o.RecordHost(entry, p, t.hostOf(v))
 		return
 	}
 	if t.clients++; t.clients > observe.NamesPerRequest {
@@ -209,26 +217,29 @@ func (t *tally) pair(c *cachedName, verdict observe.Verdict, v *visitor) {
 	if t.site == "" {
 		t.site = o.Site(v.request.Host)
 	}
-	tell, requests := o.MeetClient(observe.Meeting{
+	tell, requests, entry := o.CountClient(observe.ClientCookie{
 		Name: c.name, Mode: t.enforcer.mode, Verdict: verdict, Site: t.site,
-		Visit: t.visit, Now: t.met(),
+		Visit: t.visit, Now: t.time(),
 	})
+	if entry != nil {
+		entry.Count(p, t.enforcer.mode, verdict, t.time())
+	}
 	if tell {
 		t.discover(observe.Read, c.name.Text, v, Discovery{Requests: requests})
 	}
 }
 
-// expired counts that a cookie is removed from the browser.
-func (t *tally) expired(c *cachedName) {
+// countExpiry counts that a cookie is removed from the browser.
+func (t *tally) countExpiry(c *cachedName) {
 	o := t.enforcer.observer
 	if o == nil {
 		return
 	}
-	p := t.need()
+	p := t.acquire()
 	p.Count(t.enforcer.mode, observe.Expire, c.rule.counter(), observe.Expired)
 	t.trace(observe.Expire, c.name.Text, c.rule, observe.Expired)
 	if c.entry != nil {
-		c.entry.Count(p, t.enforcer.mode, observe.Expired, t.met())
+		c.entry.Count(p, t.enforcer.mode, observe.Expired, t.time())
 	} else {
 		o.CountExpired(c.name, t.enforcer.mode)
 	}
@@ -238,7 +249,8 @@ func (t *tally) expired(c *cachedName) {
 func (t *tally) discover(channel observe.Channel, name string, v *visitor, d Discovery) {
 	d.Name, d.Channel = displayName(name), channel
 	d.Host = wire.Printable(t.enforcer.observer.Site(v.request.Host))
-	t.needRare().discoveries = append(t.needRare().discoveries, d)
+	rare := t.needRare()
+	rare.discoveries = append(rare.discoveries, d)
 }
 
 func (t *tally) trace(channel observe.Channel, name string, r *rule, verdict observe.Verdict) {

@@ -31,7 +31,7 @@ func verdictsOf(o *observe.Observer, mode observe.Mode) string {
 // preferencesOf returns the counts of preferences that are not zero, as state=n.
 func preferencesOf(o *observe.Observer) string {
 	var counts []string
-	o.Preferences(func(state string, n uint64) {
+	o.Preferences(func(state policy.PreferenceState, n uint64) {
 		if n > 0 {
 			counts = append(counts, fmt.Sprintf("%s=%d", state, n))
 		}

@@ -40,6 +40,25 @@ func (e *Enforcer) Visit(r Request) Visit {
 	return v
 }
 
+// Continue makes the Visit go on with a request that an earlier Visit of the same policy has seen, such
+// as in Caddy's error routes: what that one counted is not counted again. It must be called first.
+func (v *Visit) Continue(earlier *Visit) {
+	v.tally.continued = true
+	v.response.continued, v.response.kept = true, earlier.response.kept
+}
+
+// forgetWritten forgets a choice that a response wrote: an informational one, whose cookies browsers
+// do not store.
+func (v *visitor) forgetWritten() {
+	if v.fromResponse {
+		v.read, v.fromResponse = false, false
+	}
+}
+
+// mayExpire reports whether the request may have a cookie to remove from the browser. A choice that
+// the response writes can refuse what the request's choice granted.
+func (v *visitor) mayExpire() bool { return v.expirable || v.fromResponse && len(v.cookies()) > 0 }
+
 // Consent returns what the visitor's preference says about a key, and whether the policy or the
 // preference itself knows the key. The response depends on it from then on.
 func (v *Visit) Consent(key string) (state policy.Consent, known bool) {
@@ -71,7 +90,7 @@ type visitor struct {
 	lineCount    uint8
 	read         bool // the choice is
 	fromResponse bool // and it is the one that the response writes
-	expirable    bool // the request has a cookie that a rule names and the visitor does not grant
+	expirable    bool // the request has a cookie that a rule names and the request's choice refuses
 }
 
 // keepCookies keeps the request's cookies as they came: handlers may change the lines in place.

@@ -11,13 +11,15 @@ import (
 	"strings"
 )
 
-// instructionCounter is the path of perf where there is one and the machine counts instructions. Many virtual machines do not.
+// instructionCounter returns the path of perf, or "" if there is none or the machine counts no
+// instructions. Many virtual machines do not.
 func instructionCounter(ctx context.Context) string {
 	perf, err := exec.LookPath("perf")
 	if err != nil {
 		return ""
 	}
-	out, err := exec.CommandContext(ctx, perf, "stat", "-x", ",", "-e", "instructions", "--", "true").CombinedOutput()
+	cmd := exec.CommandContext(ctx, perf, "stat", "-x", ",", "-e", "instructions", "--", "true")
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return ""
 	}
@@ -27,17 +29,20 @@ func instructionCounter(ctx context.Context) string {
 	return perf
 }
 
-// counting is perf at work. Besides the processes it has a command to run, and counts as long as that runs: one that ends with its input.
+// counting is a running perf. perf counts until the command that it is given ends. The command is
+// cat, which ends when its input is closed.
 type counting struct {
 	cmd    *exec.Cmd
 	input  io.WriteCloser
 	output bytes.Buffer
 }
 
-// countInstructions begins to count what some processes execute.
+// countInstructions starts to count the instructions that processes execute.
 func countInstructions(perf string, pids []int) (*counting, error) {
 	ids := strings.Trim(strings.ReplaceAll(fmt.Sprint(pids), " ", ","), "[]")
-	c := &counting{cmd: exec.Command(perf, "stat", "-x", ",", "-e", "instructions", "-p", ids, "--", "cat")}
+	c := &counting{
+		cmd: exec.Command(perf, "stat", "-x", ",", "-e", "instructions", "-p", ids, "--", "cat"),
+	}
 	c.cmd.Stderr = &c.output
 	var err error
 	if c.input, err = c.cmd.StdinPipe(); err != nil {
@@ -50,7 +55,7 @@ func countInstructions(perf string, pids []int) (*counting, error) {
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
-	// When the command answers, perf counts.
+	// perf counts before the command runs, so it counts once the command has answered.
 	_, err = c.input.Write([]byte{'.'})
 	if err == nil {
 		_, err = io.ReadFull(echo, make([]byte, 1))
@@ -61,7 +66,7 @@ func countInstructions(perf string, pids []int) (*counting, error) {
 	return c, nil
 }
 
-// end returns how many instructions were executed.
+// end stops perf and returns how many instructions were executed.
 func (c *counting) end() (float64, error) {
 	if err := errors.Join(c.input.Close(), c.cmd.Wait()); err != nil {
 		return 0, fmt.Errorf("perf: %w\n%s", err, &c.output)
@@ -69,7 +74,8 @@ func (c *counting) end() (float64, error) {
 	return countedInstructions(c.output.Bytes())
 }
 
-// countedInstructions adds up what `perf stat -x ,` printed: a line for each kind of core, the number first.
+// countedInstructions returns the sum of the counts that `perf stat -x ,` printed. There is a line
+// for each kind of core, and the count is its first field.
 func countedInstructions(text []byte) (sum float64, err error) {
 	found := false
 	for line := range strings.Lines(string(text)) {

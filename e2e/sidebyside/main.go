@@ -1,6 +1,7 @@
-// Command sidebyside measures what a cookie policy costs in front of a portal: for this module in Caddy, and for what other proxies can do with
-// what Debian packages for them. It starts them all on the loopback interface, makes sure that the same cookies come out, sends requests, with
-// policy and without by turns, and prints CPU time per request as a Markdown table. It runs in e2e:
+// Command sidebyside measures what a cookie policy in front of a portal costs: with this module in
+// Caddy, and with other proxies as Debian packages them. It starts all of them on the loopback
+// interface, checks that they let the same cookies through, sends requests alternately with the
+// policy and without it, and prints the CPU time per request as a Markdown table. Run it in e2e:
 //
 //	go run ./sidebyside
 package main
@@ -33,11 +34,16 @@ const (
 )
 
 func main() {
-	rounds := flag.Int("rounds", 0, "pairs of rounds for each line of the table at most; 0: as many as there is time for")
-	limit := flag.Duration("time", 3*time.Minute, "time to measure; each line gets one pair at least")
-	only := flag.String("only", "", "what to measure, separated by commas: caddy, nginx-lua, nginx-njs, haproxy, varnish, apache; default: all")
+	rounds := flag.Int("rounds", 0,
+		"measure at most this many pairs of rounds for each row; 0 means as many as -time allows")
+	limit := flag.Duration("time", 3*time.Minute,
+		"measure for this long; each row gets at least one pair of rounds")
+	only := flag.String("only", "",
+		"measure these subjects, separated by commas: caddy, nginx-lua, nginx-njs, haproxy, "+
+			"varnish, apache; the default is all")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(),
+		os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if err := run(ctx, *rounds, *limit, *only); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -56,8 +62,9 @@ func run(ctx context.Context, rounds int, limit time.Duration, only string) erro
 	if err != nil {
 		return err
 	}
-	if out, err := exec.CommandContext(ctx, "go", "build", "-C", "..", "-o", caddy, "./cmd/caddy").CombinedOutput(); err != nil {
-		return fmt.Errorf("building Caddy from the directory above this one: %w\n%s", err, out)
+	build := exec.CommandContext(ctx, "go", "build", "-C", "..", "-o", caddy, "./cmd/caddy")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building Caddy from the parent directory: %w\n%s", err, out)
 	}
 	portal, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -69,7 +76,8 @@ func run(ctx context.Context, rounds int, limit time.Duration, only string) erro
 	var measured []*measurement
 	for _, s := range chosen {
 		if files := s.missing(); files != nil {
-			s.fail(fmt.Sprintf("not measured: there is no %s; Debian's packages are %s", strings.Join(files, ", "), strings.Join(s.packages, ", ")))
+			s.fail(fmt.Sprintf("not measured: %s not found; install the Debian packages %s",
+				strings.Join(files, ", "), strings.Join(s.packages, ", ")))
 			continue
 		}
 		ports, err := s.ports()
@@ -93,17 +101,22 @@ func run(ctx context.Context, rounds int, limit time.Duration, only string) erro
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			fmt.Fprintf(os.Stderr, "%s does not start: %v\n", s.name, err)
-			s.fail("not measured: it does not start")
+			fmt.Fprintf(os.Stderr, "%s did not start: %v\n", s.name, err)
+			s.fail("not measured: did not start")
 			continue
 		}
 		for _, r := range s.rows {
 			if err := r.check(ports); err != nil {
 				fmt.Fprintf(os.Stderr, "%s, %s: %v\n", r.title, r.load.title, err)
-				r.problem = "not measured: other cookies come out"
+				r.problem = "not measured: unexpected cookies"
 				continue
 			}
-			m := &measurement{row: r, process: p, off: newVisitors(ports["off"], r.load), on: newVisitors(ports[r.port], r.load)}
+			m := &measurement{
+				row:     r,
+				process: p,
+				off:     newVisitors(ports["off"], r.load),
+				on:      newVisitors(ports[r.port], r.load),
+			}
 			defer m.off.leave()
 			defer m.on.leave()
 			measured = append(measured, m)
@@ -111,38 +124,40 @@ func run(ctx context.Context, rounds int, limit time.Duration, only string) erro
 	}
 
 	counter := instructionCounter(ctx)
-	if err := measureAll(ctx, measured, counter, rounds, time.Now().Add(limit)); err != nil && ctx.Err() == nil {
+	err = measureAll(ctx, measured, counter, rounds, time.Now().Add(limit))
+	if err != nil && ctx.Err() == nil {
 		return err
 	}
 	printMachine(caddy, chosen)
 	fmt.Println()
 	printTable(chosen, counter != "")
 	if ctx.Err() != nil {
-		return errors.New("interrupted: these are the pairs up to then")
+		return errors.New("interrupted: the table has only the pairs measured so far")
 	}
 	return failed(chosen)
 }
 
-// failed tells of subjects that are there and do not work.
+// failed returns an error if an installed subject could not be measured.
 func failed(chosen []*subject) error {
 	for _, s := range chosen {
 		for _, r := range s.rows {
 			if r.problem != "" && s.missing() == nil {
-				return errors.New("not everything could be measured")
+				return errors.New("not all installed subjects could be measured")
 			}
 		}
 	}
 	return nil
 }
 
-// check makes sure that a row's cookies come out, and all of the portal's where the policy is off. Empty lines set nothing; that they are there is remarked.
+// check returns an error unless the expected cookies are set with the policy, and all of the
+// portal's without it. Empty lines set no cookie: check adds their number to the row's remark.
 func (r *row) check(ports map[string]int) error {
 	off, err := setCookies(ports["off"], r.load)
 	if err != nil {
 		return err
 	}
 	if !slices.Equal(off, r.load.sent) {
-		return fmt.Errorf("without policy: got %q, want %q", off, r.load.sent)
+		return fmt.Errorf("without the policy: got %q, want %q", off, r.load.sent)
 	}
 	want := r.load.want
 	if r.want != nil {
@@ -162,9 +177,10 @@ func (r *row) check(ports map[string]int) error {
 	return nil
 }
 
-// setCookies are the lines that a visitor gets.
+// setCookies returns the Set-Cookie lines of the response to a request.
 func setCookies(port int, l *load) ([]string, error) {
-	req, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", port, l.path), nil)
+	url := fmt.Sprintf("http://127.0.0.1:%d%s", port, l.path)
+	req, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +193,8 @@ func setCookies(port int, l *load) ([]string, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if got, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK || string(got) != body {
+	got, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK || string(got) != body {
 		return nil, fmt.Errorf("got %s and %q, %v", resp.Status, got, err)
 	}
 	return resp.Header["Set-Cookie"], nil
@@ -190,25 +207,29 @@ type measurement struct {
 	off, on *visitors
 }
 
-// pair is a round without the policy and one with it, one right after the other.
+// pair is a round without the policy and a round with it, measured one after the other.
 type pair struct{ off, on sample }
 
-// sample is what a request took in one round.
+// sample is the cost of one request, averaged over a round.
 type sample struct {
 	cpu          float64 // microseconds
 	instructions float64
 }
 
-// measureAll goes through all rows again and again, so that what changes about the machine meets all of them. The first time is for warming up.
-// In every second pair the policy comes first.
-func measureAll(ctx context.Context, measured []*measurement, counter string, rounds int, deadline time.Time) error {
+// measureAll measures one pair of each row at a time, so that changes in the machine's speed affect
+// all rows. The first pair of each row warms up and is not counted. The policy comes first in every
+// second pair.
+func measureAll(
+	ctx context.Context, measured []*measurement, counter string, rounds int, deadline time.Time,
+) error {
 	defer progress("")
 	for n := 0; len(measured) > 0 && (rounds == 0 || n <= rounds); n++ {
 		for i, m := range measured {
 			if n > 1 && time.Until(deadline) < 2*roundTime {
 				return nil
 			}
-			progress(fmt.Sprintf("pair %d, %d of %d: %s, %s", n, i+1, len(measured), m.title, m.load.title))
+			progress(fmt.Sprintf("pair %d, row %d of %d: %s, %s", n, i+1, len(measured), m.title,
+				m.load.title))
 			var p pair
 			order := []struct {
 				visitors *visitors
@@ -220,7 +241,8 @@ func measureAll(ctx context.Context, measured []*measurement, counter string, ro
 			for _, o := range order {
 				var err error
 				if *o.sample, err = m.round(ctx, o.visitors, counter); err != nil {
-					return fmt.Errorf("%s, %s, at %s: %w", m.title, m.load.title, o.visitors.address, err)
+					return fmt.Errorf("%s, %s, at %s: %w", m.title, m.load.title,
+						o.visitors.address, err)
 				}
 			}
 			if n > 0 {
@@ -231,14 +253,14 @@ func measureAll(ctx context.Context, measured []*measurement, counter string, ro
 	return nil
 }
 
-// progress shows one line at a terminal, in the place of the one before.
+// progress replaces the last line of the terminal, if standard error is one.
 func progress(line string) {
 	if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 		fmt.Fprintf(os.Stderr, "\r\033[K%s", line)
 	}
 }
 
-// round lets visitors ask for a while.
+// round sends requests for roundTime and returns the cost of one.
 func (m *measurement) round(ctx context.Context, v *visitors, counter string) (sample, error) {
 	pids, err := m.process.tree()
 	if err != nil {
@@ -273,9 +295,10 @@ func (m *measurement) round(ctx context.Context, v *visitors, counter string) (s
 	return s, nil
 }
 
-// printMachine tells on what this was measured.
+// printMachine prints the machine and the versions that were measured.
 func printMachine(caddy string, chosen []*subject) {
-	fmt.Printf("%s, %d cores, Linux %s; %s", cpuModel(), runtime.NumCPU(), kernel(), runtime.Version())
+	fmt.Printf("%s, %d cores, Linux %s; %s",
+		cpuModel(), runtime.NumCPU(), kernel(), runtime.Version())
 	if info, err := buildinfo.ReadFile(caddy); err == nil {
 		for _, module := range info.Deps {
 			if module.Path == "github.com/caddyserver/caddy/v2" {
@@ -291,13 +314,15 @@ func printMachine(caddy string, chosen []*subject) {
 	}
 	slices.Sort(packages)
 	for _, name := range slices.Compact(packages) {
-		if version, err := exec.Command("dpkg-query", "-W", "-f", "${Version}", name).Output(); err == nil {
+		version, err := exec.Command("dpkg-query", "-W", "-f", "${Version}", name).Output()
+		if err == nil {
 			fmt.Printf("; %s %s", name, version)
 		}
 	}
 	fmt.Printf(". %d connections, rounds of %v.\n", connections, roundTime)
 }
 
+// cpuModel returns the name of the processor, or of its architecture if Linux names no model.
 func cpuModel() string {
 	text, _ := os.ReadFile("/proc/cpuinfo")
 	for line := range strings.Lines(string(text)) {
@@ -308,6 +333,7 @@ func cpuModel() string {
 	return runtime.GOARCH
 }
 
+// kernel returns the release of the running kernel.
 func kernel() string {
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
@@ -316,9 +342,12 @@ func kernel() string {
 	return strings.TrimSpace(string(release))
 }
 
-// printTable prints the table: medians, and in brackets where the median of very many pairs would lie, or the range of those there are.
+// printTable prints the table: medians, and in brackets their confidence intervals, or the smallest
+// and the largest number.
 func printTable(chosen []*subject, instructions bool) {
-	head := []string{"proxy", "cookies", "policy off, µs", "policy on, µs", "added, µs", "on/off", "pairs"}
+	head := []string{
+		"proxy", "cookies", "policy off, µs", "policy on, µs", "added, µs", "on/off", "pairs",
+	}
 	if instructions {
 		head = slices.Insert(head, 6, "added instructions")
 	}
@@ -336,10 +365,13 @@ func printTable(chosen []*subject, instructions bool) {
 			cells = append(cells,
 				fmt.Sprintf("%.2f", median(r.each(func(p pair) float64 { return p.off.cpu }))),
 				fmt.Sprintf("%.2f", median(r.each(func(p pair) float64 { return p.on.cpu }))),
-				medianAndInterval("%+.2f", r.each(func(p pair) float64 { return p.on.cpu - p.off.cpu })),
-				medianAndRange("%.3f", r.each(func(p pair) float64 { return p.on.cpu / p.off.cpu })))
+				medianAndInterval("%+.2f",
+					r.each(func(p pair) float64 { return p.on.cpu - p.off.cpu })),
+				medianAndRange("%.3f",
+					r.each(func(p pair) float64 { return p.on.cpu / p.off.cpu })))
 			if instructions {
-				cells = append(cells, medianAndInterval("%+.0f", r.each(func(p pair) float64 { return p.on.instructions - p.off.instructions })))
+				cells = append(cells, medianAndInterval("%+.0f",
+					r.each(func(p pair) float64 { return p.on.instructions - p.off.instructions })))
 			}
 			printRow(append(cells, strconv.Itoa(len(r.pairs)), r.remark))
 		}
@@ -348,7 +380,7 @@ func printTable(chosen []*subject, instructions bool) {
 
 func printRow(cells []string) { fmt.Printf("| %s |\n", strings.Join(cells, " | ")) }
 
-// each is one number of each pair.
+// each returns one number of each pair.
 func (r *row) each(number func(pair) float64) []float64 {
 	numbers := make([]float64, len(r.pairs))
 	for i, p := range r.pairs {
@@ -366,15 +398,19 @@ func median(numbers []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
+// medianAndRange formats the median, the smallest and the largest number.
 func medianAndRange(format string, numbers []float64) string {
-	return fmt.Sprintf(format+" ("+format+" … "+format+")", median(numbers), slices.Min(numbers), slices.Max(numbers))
+	return fmt.Sprintf(format+" ("+format+" … "+format+")",
+		median(numbers), slices.Min(numbers), slices.Max(numbers))
 }
 
-// medianAndInterval shows the median, and an interval that holds the one of all possible pairs with a probability of 95 %, whatever their
-// distribution: half of the numbers lie below it, give or take the deviation of a binomial distribution.
+// medianAndInterval formats the median and its confidence interval of 95 %. The interval assumes no
+// distribution of the numbers: how many of them are below the true median has a binomial
+// distribution.
 func medianAndInterval(format string, numbers []float64) string {
 	sorted := slices.Sorted(slices.Values(numbers))
 	n := float64(len(sorted))
 	low, high := int(n/2-0.98*math.Sqrt(n)), int(math.Ceil(n/2+0.98*math.Sqrt(n)))
-	return fmt.Sprintf(format+" ("+format+" … "+format+")", median(numbers), sorted[max(0, low)], sorted[min(high, len(sorted)-1)])
+	return fmt.Sprintf(format+" ("+format+" … "+format+")",
+		median(numbers), sorted[max(0, low)], sorted[min(high, len(sorted)-1)])
 }

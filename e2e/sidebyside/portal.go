@@ -8,9 +8,11 @@ import (
 	"net"
 )
 
-// What the portal sets. Of these six the policy `opendatasoft matomo` lets three through, and one more for a visitor who granted matomo.
+// The Set-Cookie lines of the portal. The policy `opendatasoft matomo` lets three of these six
+// through, and a fourth for a visitor who granted matomo.
 const (
-	session  = "sessionid=0123456789abcdef0123456789abcdef; HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax"
+	session = "sessionid=0123456789abcdef0123456789abcdef; HttpOnly; Max-Age=1209600; Path=/; " +
+		"SameSite=Lax"
 	matomo   = "_pk_id.1.1fff=0123456789abcdef.1768478400.; Max-Age=33955200; Path=/; SameSite=Lax"
 	csrf     = "csrftoken=0123456789abcdef0123456789abcdef; Max-Age=31449600; Path=/; SameSite=Lax"
 	google   = "_ga=GA1.1.1234567890.1768478400; Max-Age=63072000; Path=/"
@@ -20,16 +22,17 @@ const (
 
 var (
 	sixLines    = []string{session, matomo, csrf, google, language, campaign}
-	plainPath   = "/plain" // nothing is set here
+	plainPath   = "/plain" // sets no cookies
 	portalPages = map[string][]byte{"/": page(sixLines), plainPath: page(nil)}
 )
 
 const body = "<!DOCTYPE html><title>Portal</title>"
 
-// page is a response as it stands on the wire.
+// page returns a response as it is on the wire.
 func page(setCookies []string) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: %d\r\n", len(body))
+	b.WriteString("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n")
+	fmt.Fprintf(&b, "Content-Length: %d\r\n", len(body))
 	for _, line := range setCookies {
 		fmt.Fprintf(&b, "Set-Cookie: %s\r\n", line)
 	}
@@ -37,7 +40,8 @@ func page(setCookies []string) []byte {
 	return b.Bytes()
 }
 
-// servePortal answers requests without a body until the listener is closed. It does no more than it must: it shares the cores with what is measured.
+// servePortal answers requests without a body until the listener is closed. It does as little work
+// as possible, because it shares the processor with the proxies that are measured.
 func servePortal(l net.Listener) {
 	for {
 		conn, err := l.Accept()
@@ -46,11 +50,12 @@ func servePortal(l net.Listener) {
 		}
 		go func() {
 			defer conn.Close()
-			_ = answerAll(conn) // whoever is measured closes the connection when it likes
+			_ = answerAll(conn) // ends with an error when the proxy closes the connection
 		}()
 	}
 }
 
+// answerAll answers the requests on a connection until reading or writing fails.
 func answerAll(conn io.ReadWriter) error {
 	r := bufio.NewReader(conn)
 	for {

@@ -14,14 +14,15 @@ import (
 	"time"
 )
 
-// process is a running program, and what it starts in turn.
+// process is a running program and the processes that it starts.
 type process struct {
 	cmd    *exec.Cmd
 	output *os.File
 	ended  chan struct{}
 }
 
-// startProcess runs a command in a process group of its own: a Ctrl-C at the terminal reaches this program, which ends the others in order.
+// startProcess runs a command in its own process group, so that Ctrl-C at the terminal interrupts
+// only sidebyside, which then ends its processes.
 func startProcess(cmd *exec.Cmd, output string) (*process, error) {
 	file, err := os.Create(output)
 	if err != nil {
@@ -35,13 +36,14 @@ func startProcess(cmd *exec.Cmd, output string) (*process, error) {
 	}
 	p := &process{cmd, file, make(chan struct{})}
 	go func() {
-		_ = cmd.Wait() // why it ended stands in its output
+		_ = cmd.Wait() // the output says why it ended
 		close(p.ended)
 	}()
 	return p, nil
 }
 
-// end asks the process to stop, which ends its children too, and kills its group if it does not.
+// end asks the process to stop, which also ends its children, and kills its group if it has not
+// stopped after ten seconds.
 func (p *process) end() {
 	defer p.output.Close()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
@@ -53,7 +55,7 @@ func (p *process) end() {
 	}
 }
 
-// listening returns when the process answers at all ports.
+// listening returns when the process accepts connections on all ports.
 func (p *process) listening(ctx context.Context, ports map[string]int) error {
 	deadline := time.Now().Add(30 * time.Second)
 	for _, port := range ports {
@@ -64,7 +66,7 @@ func (p *process) listening(ctx context.Context, ports map[string]int) error {
 				break
 			}
 			if time.Now().After(deadline) {
-				return fmt.Errorf("nobody listens: %w; it printed:\n%s", err, p.printed())
+				return fmt.Errorf("it does not listen: %w; it printed:\n%s", err, p.printed())
 			}
 			select {
 			case <-ctx.Done():
@@ -78,6 +80,7 @@ func (p *process) listening(ctx context.Context, ports map[string]int) error {
 	return nil
 }
 
+// printed returns the output of the process.
 func (p *process) printed() []byte {
 	text, err := os.ReadFile(p.output.Name())
 	if err != nil {
@@ -86,7 +89,7 @@ func (p *process) printed() []byte {
 	return text
 }
 
-// tree are the ids of the process and of all its descendants.
+// tree returns the ids of the process and of all its descendants.
 func (p *process) tree() ([]int, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -100,7 +103,7 @@ func (p *process) tree() ([]int, error) {
 		}
 		fields, err := statFields(pid)
 		if err != nil {
-			continue // it ended meanwhile
+			continue // it has ended
 		}
 		parent, err := strconv.Atoi(fields[1])
 		if err != nil {
@@ -115,7 +118,8 @@ func (p *process) tree() ([]int, error) {
 	return pids, nil
 }
 
-// statFields are the fields of /proc/<pid>/stat after the name of the program, in which anything can stand: state, parent, …
+// statFields returns the fields of /proc/<pid>/stat that follow the name of the program: state,
+// parent and others. The name itself may contain any character.
 func statFields(pid int) ([]string, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -128,12 +132,12 @@ func statFields(pid int) ([]string, error) {
 	return fields, nil
 }
 
-// cpuTimes is what the threads of some processes have used so far, user and system time together, by thread; or by process where the kernel
-// counts only that. Where a thread ends, the others' time still counts.
+// cpuTimes holds the CPU time of threads, user and system time together, or of processes if the
+// kernel has no times of threads. A thread that has ended no longer counts.
 type cpuTimes map[string]time.Duration
 
-// readCPUTimes reads schedstat, which counts nanoseconds. Where the kernel has none it reads utime and stime, which are the same time in
-// hundredths of a second: the rounding is then a hundredth of a round, and needs the more rounds.
+// readCPUTimes reads schedstat, which counts nanoseconds. If the kernel has none, it reads utime and
+// stime, which count hundredths of a second: measuring then needs more rounds.
 func readCPUTimes(pids []int) (cpuTimes, error) {
 	times := cpuTimes{}
 	for _, pid := range pids {
@@ -144,7 +148,7 @@ func readCPUTimes(pids []int) (cpuTimes, error) {
 		for _, thread := range threads {
 			text, err := os.ReadFile(thread)
 			if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
-				continue // it ended meanwhile
+				continue // it has ended
 			}
 			if err != nil {
 				return nil, err
@@ -161,9 +165,9 @@ func readCPUTimes(pids []int) (cpuTimes, error) {
 		}
 		fields, err := statFields(pid)
 		if err != nil {
-			continue // it ended meanwhile
+			continue // it has ended
 		}
-		const tick = 10 * time.Millisecond // as the kernel tells it, whatever it counts in
+		const tick = 10 * time.Millisecond // of /proc, whatever the kernel's own unit
 		for _, field := range fields[11:13] {
 			ticks, err := strconv.ParseInt(field, 10, 64)
 			if err != nil {
@@ -175,7 +179,7 @@ func readCPUTimes(pids []int) (cpuTimes, error) {
 	return times, nil
 }
 
-// since is the time used after an earlier reading.
+// since returns the CPU time used since an earlier reading.
 func (times cpuTimes) since(before cpuTimes) (sum time.Duration) {
 	for thread, used := range times {
 		sum += used - before[thread]

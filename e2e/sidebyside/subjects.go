@@ -13,51 +13,70 @@ import (
 	"time"
 )
 
-// subject is one program in front of the portal. It serves the portal on several ports at once, with its policy and without, so that both are
-// measured in the same process: two processes of one program differ by more than what is to be seen here.
+// subject is a program in front of the portal. It serves the portal on several ports at once, with
+// its policy and without, so that both are measured in the same process: two processes of one
+// program differ by more than the policy costs.
 type subject struct {
-	name     string                                             // for -only
-	packages []string                                           // Debian's, which hold
-	needs    []string                                           // these files, any that match
-	files    []string                                           // in peers/; the config is the first
-	command  func(config string, ports map[string]int) []string // the program is the first
+	name     string   // as -only names it
+	packages []string // the Debian packages that contain the files in needs
+	needs    []string // patterns of files without which the subject cannot run
+	files    []string // in peers/; the config is the first
 	rows     []*row
+
+	// command returns the program and its arguments.
+	command func(config string, ports map[string]int) []string
 }
 
-// row is one line of the table: a port with a policy against the port `off`, under one load.
+// row is a row of the table. It compares a port with a policy to the port off, under one load.
 type row struct {
 	title  string
 	port   string
 	load   *load
 	remark string
-	want   []string // the cookies that come out; none: those of the load
+	want   []string // the cookies that are let through; nil means those of the load
 
-	problem string // why it is not measured
+	problem string // why the row is not measured
 	pairs   []pair
 }
 
-// load is what a visitor asks for.
+// load is a request and its response.
 type load struct {
 	title  string
 	path   string
 	cookie string   // the request's Cookie header
 	sent   []string // the portal's lines
-	want   []string // those that the policy lets through
+	want   []string // the lines that the policy lets through
 }
 
 var (
-	noPreference = &load{title: "six lines, no stored preference", path: "/", sent: sixLines, want: []string{session, csrf, language}}
-	granted      = &load{title: "six lines, stored preference grants `matomo`", path: "/", cookie: storedPreference(), sent: sixLines, want: []string{session, matomo, csrf, language}}
-	noCookies    = &load{title: "no cookies, neither in the request nor in the response", path: plainPath}
+	noPreference = &load{
+		title: "six lines, no stored preference",
+		path:  "/",
+		sent:  sixLines,
+		want:  []string{session, csrf, language},
+	}
+	granted = &load{
+		title:  "six lines, stored preference grants `matomo`",
+		path:   "/",
+		cookie: storedPreference(),
+		sent:   sixLines,
+		want:   []string{session, matomo, csrf, language},
+	}
+	noCookies = &load{
+		title: "no cookies, neither in the request nor in the response",
+		path:  plainPath,
+	}
 )
 
-// storedPreference is what the portals' own banner writes. It carries the time of the choice, and an old choice is no choice.
+// storedPreference returns a Cookie header with a preference as the portals' banner writes it. It
+// contains the time of the choice, because a policy ignores a choice that is too old.
 func storedPreference() string {
-	return fmt.Sprintf("sessionid=0123456789abcdef0123456789abcdef; cookies_preferences=%%7B%%22functional_cookies%%22%%3Atrue%%2C%%22matomo%%22%%3Atrue%%2C%%22timestamp%%22%%3A%d%%7D",
-		time.Now().Add(-time.Hour).UnixMilli())
+	return fmt.Sprintf("sessionid=0123456789abcdef0123456789abcdef; cookies_preferences="+
+		"%%7B%%22functional_cookies%%22%%3Atrue%%2C%%22matomo%%22%%3Atrue%%2C"+
+		"%%22timestamp%%22%%3A%d%%7D", time.Now().Add(-time.Hour).UnixMilli())
 }
 
-// withAndWithoutPreference are the rows of a peer.
+// withAndWithoutPreference returns the rows of a subject other than Caddy.
 func withAndWithoutPreference(title, remark string) []*row {
 	return []*row{
 		{title: title, port: "on", load: noPreference, remark: remark},
@@ -70,7 +89,7 @@ const (
 	matchesPreference  = "matches the preference as one way of encoding writes it"
 )
 
-// subjects are all there is to measure. caddy is the path of the Caddy with this module.
+// subjects returns all subjects. caddy is the path of a Caddy with this module.
 func subjects(caddy string) []*subject {
 	nginx := func(config string, _ map[string]int) []string {
 		return []string{"/usr/sbin/nginx", "-p", filepath.Dir(config), "-e", "stderr", "-c", config}
@@ -83,12 +102,28 @@ func subjects(caddy string) []*subject {
 				return []string{caddy, "run", "--adapter", "caddyfile", "--config", config}
 			},
 			rows: []*row{
-				{title: "Caddy against itself", port: "control", load: noPreference, want: sixLines, remark: "nothing is on: this is the noise"},
+				{
+					title:  "Caddy against itself",
+					port:   "control",
+					load:   noPreference,
+					want:   sixLines,
+					remark: "no policy on either port: the error of the measurement",
+				},
 				{title: "**Caddy + `cookie_policy`**", port: "on", load: noPreference},
 				{title: "**Caddy + `cookie_policy`**", port: "on", load: granted},
 				{title: "**Caddy + `cookie_policy`**", port: "on", load: noCookies},
-				{title: "Caddy `header`, of what is not there", port: "idle", load: noCookies, remark: "what a handler costs that does nothing"},
-				{title: "Caddy `header`, regular expression", port: "header", load: noPreference, remark: "names what is refused: it has no allowlist; no preference"},
+				{
+					title:  "Caddy `header`, for an absent field",
+					port:   "idle",
+					load:   noCookies,
+					remark: "the cost of a handler that does nothing",
+				},
+				{
+					title:  "Caddy `header`, regular expression",
+					port:   "header",
+					load:   noPreference,
+					remark: "lists refused names, as it has no allowlist; ignores the preference",
+				},
 			},
 		},
 		{
@@ -123,8 +158,10 @@ func subjects(caddy string) []*subject {
 			needs:    []string{"/usr/sbin/varnishd", "/usr/lib/*/varnish/vmods/libvmod_header.so"},
 			files:    []string{"varnish.vcl"},
 			command: func(config string, ports map[string]int) []string {
-				return []string{"/usr/sbin/varnishd", "-F", "-j", "none", "-n", filepath.Join(filepath.Dir(config), "run"), "-f", config,
-					"-a", fmt.Sprintf("off=127.0.0.1:%d", ports["off"]), "-a", fmt.Sprintf("on=127.0.0.1:%d", ports["on"])}
+				return []string{"/usr/sbin/varnishd", "-F", "-j", "none",
+					"-n", filepath.Join(filepath.Dir(config), "run"), "-f", config,
+					"-a", fmt.Sprintf("off=127.0.0.1:%d", ports["off"]),
+					"-a", fmt.Sprintf("on=127.0.0.1:%d", ports["on"])}
 			},
 			rows: withAndWithoutPreference("Varnish + `vmod_header`", matchesPreference),
 		},
@@ -134,14 +171,15 @@ func subjects(caddy string) []*subject {
 			needs:    []string{"/usr/sbin/apache2", "/usr/lib/apache2/modules/mod_headers.so"},
 			files:    []string{"apache.conf"},
 			command: func(config string, _ map[string]int) []string {
-				return []string{"/usr/sbin/apache2", "-d", filepath.Dir(config), "-f", config, "-DFOREGROUND"}
+				return []string{"/usr/sbin/apache2", "-d", filepath.Dir(config), "-f", config,
+					"-DFOREGROUND"}
 			},
 			rows: withAndWithoutPreference("Apache `mod_headers`", matchesPreference),
 		},
 	}
 }
 
-// missing are the files that a subject needs and that are not there.
+// missing returns the files that the subject needs and that do not exist.
 func (s *subject) missing() (files []string) {
 	for _, pattern := range s.needs {
 		if found, _ := filepath.Glob(pattern); found == nil {
@@ -151,14 +189,14 @@ func (s *subject) missing() (files []string) {
 	return files
 }
 
-// fail gives all rows of the subject the reason why they are not measured.
+// fail sets the reason why the rows of the subject are not measured.
 func (s *subject) fail(reason string) {
 	for _, r := range s.rows {
 		r.problem = reason
 	}
 }
 
-// ports are the subject's, all free a moment ago.
+// ports returns a free port for each name that the subject listens on.
 func (s *subject) ports() (map[string]int, error) {
 	ports := map[string]int{"off": 0}
 	for _, r := range s.rows {
@@ -169,7 +207,7 @@ func (s *subject) ports() (map[string]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close() // only when all are found: no port is given twice
+		defer l.Close() // after the loop, so that no port is returned twice
 		ports[name] = l.Addr().(*net.TCPAddr).Port
 	}
 	return ports, nil
@@ -206,7 +244,7 @@ func (s *subject) prepare(dir string, portal net.Addr, ports map[string]int) (*e
 	return cmd, nil
 }
 
-// selected are the subjects that -only names, separated by commas; all where it names none.
+// selected returns the subjects that -only names, or all of them if it is empty.
 func selected(all []*subject, only string) ([]*subject, error) {
 	if only == "" {
 		return all, nil
@@ -222,7 +260,8 @@ func selected(all []*subject, only string) ([]*subject, error) {
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("-only: there is no %q; there are %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("-only: unknown subject %q; want one or more of %s", name,
+				strings.Join(known, ", "))
 		}
 	}
 	return chosen, nil

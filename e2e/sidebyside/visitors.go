@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// visitors ask one port for one page, over connections that stay open.
+// visitors send the same request to one port, over connections that stay open.
 type visitors struct {
 	address string
 	request []byte
@@ -29,7 +29,8 @@ func newVisitors(port int, l *load) *visitors {
 	return &visitors{address: address, request: []byte(request + "\r\n")}
 }
 
-// ask sends requests over all connections, on each one after the other, until the time is over. It returns how many were answered.
+// ask sends requests over all connections, one at a time on each, for the duration d. It returns
+// how many were answered.
 func (v *visitors) ask(ctx context.Context, d time.Duration) (requests int, err error) {
 	end := time.Now().Add(d)
 	var counts [connections]int
@@ -66,11 +67,12 @@ func (v *visitors) leave() {
 
 // visitor is one connection.
 type visitor struct {
-	conn     net.Conn // nil where there is none, or no longer
+	conn     net.Conn // nil if it is not open
 	answers  *bufio.Reader
-	answered bool // a request, on this connection
+	answered bool // whether a request was answered on this connection
 }
 
+// leave closes the connection.
 func (v *visitor) leave() {
 	if v.conn != nil {
 		v.conn.Close()
@@ -78,7 +80,8 @@ func (v *visitor) leave() {
 	}
 }
 
-// ask sends one request and reads the answer. Proxies close connections now and then: then it goes on with another.
+// ask sends one request and reads the answer. If the proxy has closed the connection since the last
+// request, ask opens another.
 func (v *visitor) ask(address string, request []byte) error {
 	if v.conn == nil {
 		conn, err := net.Dial("tcp", address)
@@ -107,7 +110,7 @@ func (v *visitor) ask(address string, request []byte) error {
 	return v.read()
 }
 
-// read reads one answer, which has to be a page of the portal's length.
+// read reads one answer, and returns an error unless it is a page of the portal's length.
 func (v *visitor) read() error {
 	status, err := v.answers.ReadSlice('\n')
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Places for clients' names. The memory of an Observer for them stays below 4 MB.
+// Counters for clients' names. The memory of an Observer for them stays below 4 MB.
 const (
-	listedPlaces   = 1024
-	unlistedPlaces = 4096
-	sketchShards   = 16
+	listedCounters   = 1024
+	unlistedCounters = 4096
+	sketchShards     = 16
 
 	// NamesPerRequest is how many clients' names one request can bring into the sketch. Browsers keep
 	// about 180 cookies for a host, and few sites use more than some dozens.
@@ -28,9 +28,9 @@ const (
 )
 
 // sketch keeps the names that came with most requests, by the Space-Saving algorithm (Metwally,
-// Agrawal, El Abbadi 2005): a new name takes the place of the one that came least often, and inherits
-// its weight as the error of its own. With n places, a name that came with more than one of n
-// sightings has a place, whatever other names came in between.
+// Agrawal, El Abbadi 2005): a new name takes the counter of the one that came least often, and
+// inherits its weight as the error of its own. With n counters, a name that makes up more than one
+// in n of all sightings has a counter, whatever other names come in between.
 //
 // It is split by a hash of the name, so that requests seldom wait for each other.
 type sketch struct {
@@ -38,17 +38,17 @@ type sketch struct {
 }
 
 type sketchShard struct {
-	mu     sync.Mutex
-	places int
-	names  map[string]*Client
-	least  clientHeap
+	mu       sync.Mutex
+	counters int
+	names    map[string]*client
+	least    clientHeap
 }
 
-// Client is what is known of a name that has no place of its own. Its counts begin when it took its
-// place: before that it came with at most Missed requests.
-type Client struct {
+// client is what is known of a name that has no entry of its own. Its counts begin when it took its
+// counter: before that it came with at most missed requests.
+type client struct {
 	name     string
-	requests uint64 // since it took its place
+	requests uint64 // since it took its counter
 	missed   uint64
 	visit    uint64 // the request that counted last
 	verdicts [modes][verdicts]uint64
@@ -57,21 +57,21 @@ type Client struct {
 	lastDay  int64
 	days     int // on which it came
 	hosts    []string
-	told     bool
+	reported bool
 	index    int // in the heap
 }
 
-func (c *Client) weight() uint64 { return c.requests + c.missed }
+func (c *client) weight() uint64 { return c.requests + c.missed }
 
 // isEstablished reports whether the name came often enough to be reported.
-func (c *Client) isEstablished() bool {
+func (c *client) isEstablished() bool {
 	return c.requests >= enoughRequests || c.requests >= enoughRequestsOnDays && c.days >= enoughDays
 }
 
-func (s *sketch) init(places int) {
+func (s *sketch) init(counters int) {
 	for i := range s.shards {
-		s.shards[i].places = places / sketchShards
-		s.shards[i].names = map[string]*Client{}
+		s.shards[i].counters = counters / sketchShards
+		s.shards[i].names = map[string]*client{}
 	}
 }
 
@@ -86,11 +86,38 @@ func (o *Observer) sketch(kind Kind) *sketch {
 	return &o.listed
 }
 
-// NewVisit returns a number for a request that brings names without places of their own.
+func (o *Observer) otherSketch(kind Kind) *sketch {
+	if kind == Unknown {
+		return &o.listed
+	}
+	return &o.unlisted
+}
+
+// add adds what is known of the same name from another sketch.
+func (c *client) add(d *client) {
+	c.requests += d.requests
+	c.missed = max(c.missed, d.missed)
+	c.days = max(c.days, d.days)
+	c.lastDay = max(c.lastDay, d.lastDay)
+	for m := range modes {
+		for v := range verdicts {
+			c.verdicts[m][v] += d.verdicts[m][v]
+		}
+	}
+	if d.first.Before(c.first) {
+		c.first = d.first
+	}
+	for _, host := range d.hosts {
+		c.addHost(host)
+	}
+	c.reported = c.reported || d.reported
+}
+
+// NewVisit returns a number for a request that brings names without entries of their own.
 func (o *Observer) NewVisit() uint64 { return o.visits.Add(1) }
 
-// Meeting is one cookie of a request whose name has no place of its own.
-type Meeting struct {
+// ClientCookie is one cookie of a request whose name has no entry of its own.
+type ClientCookie struct {
 	Name    Name
 	Mode    Mode
 	Verdict Verdict
@@ -99,16 +126,30 @@ type Meeting struct {
 	Now     time.Time
 }
 
-// MeetClient counts a name that has no place of its own. It reports whether the name is to be
-// reported to the operator now, and with how many requests it came.
-func (o *Observer) MeetClient(m Meeting) (tell bool, requests uint64) {
+// CountClient counts a name that has no entry of its own, and reports whether the name is to be
+// reported to the operator now, and with how many requests it came. If the name has got an entry
+// meanwhile, it returns that, and counts nothing.
+func (o *Observer) CountClient(m ClientCookie) (tell bool, requests uint64, e *Entry) {
 	name, kind := m.Name.key()
 	shard := o.sketch(kind).shard(name)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
 	c := shard.names[name]
 	if c == nil {
-		c = shard.take(name, m.Now)
+		// Policies change: another one may have had the name in the other sketch.
+		shard.mu.Unlock()
+		moved := o.otherSketch(kind).remove(name)
+		shard.mu.Lock()
+		if e := o.read.find(name); e != nil {
+			return false, 0, e
+		}
+		if c = shard.names[name]; c == nil {
+			c = shard.take(name, m.Now)
+		}
+		if moved != nil {
+			c.add(moved)
+			heap.Fix(&shard.least, c.index)
+		}
 	}
 	if c.visit != m.Visit {
 		c.visit = m.Visit
@@ -122,14 +163,14 @@ func (o *Observer) MeetClient(m Meeting) (tell bool, requests uint64) {
 	c.verdicts[m.Mode][m.Verdict]++
 	c.last = m.Now
 	c.addHost(m.Site)
-	if kind != Unknown || c.told || !c.isEstablished() || !o.warnings.allow(m.Now) {
-		return false, 0
+	if kind != Unknown || c.reported || !c.isEstablished() || !o.warnings.allow(m.Now) {
+		return false, 0, nil
 	}
-	c.told = true
-	return true, c.requests
+	c.reported = true
+	return true, c.requests, nil
 }
 
-// CountExpired counts that a cookie is removed from the browser, if its name has a place.
+// CountExpired counts that a cookie is removed from the browser, if its name has a counter.
 func (o *Observer) CountExpired(name Name, m Mode) {
 	key, kind := name.key()
 	shard := o.sketch(kind).shard(key)
@@ -140,10 +181,10 @@ func (o *Observer) CountExpired(name Name, m Mode) {
 	}
 }
 
-// take gives a name a place, if need be that of the name that came least often.
-func (s *sketchShard) take(name string, now time.Time) *Client {
-	c := &Client{name: strings.Clone(name), first: now}
-	if len(s.least) < s.places {
+// take gives a name a counter, if need be that of the name that came least often.
+func (s *sketchShard) take(name string, now time.Time) *client {
+	c := &client{name: strings.Clone(name), first: now}
+	if len(s.least) < s.counters {
 		heap.Push(&s.least, c)
 	} else {
 		least := s.least[0]
@@ -155,7 +196,7 @@ func (s *sketchShard) take(name string, now time.Time) *Client {
 	return c
 }
 
-func (c *Client) addHost(host string) {
+func (c *client) addHost(host string) {
 	for _, known := range c.hosts {
 		if known == host {
 			return
@@ -167,7 +208,7 @@ func (c *Client) addHost(host string) {
 }
 
 // remove takes a name out of the sketch and returns what is known of it, or nil.
-func (s *sketch) remove(name string) *Client {
+func (s *sketch) remove(name string) *client {
 	shard := s.shard(name)
 	shard.mu.Lock()
 	defer shard.mu.Unlock()
@@ -180,7 +221,7 @@ func (s *sketch) remove(name string) *Client {
 }
 
 // takeOver adds what is known of a client's name to the entry that it gets.
-func (e *Entry) takeOver(c *Client) {
+func (e *Entry) takeOver(c *client) {
 	stripe := &e.stripes[0]
 	for m := range modes {
 		for v := range verdicts {
@@ -189,14 +230,15 @@ func (e *Entry) takeOver(c *Client) {
 	}
 	stripe.last.Store(c.last.Unix())
 	for _, host := range c.hosts {
-		e.learn(&lesson{host: host})
+		e.addFacts(&observation{host: host})
 	}
-	e.told.Store(c.told)
-	e.first = c.first
+	e.reported.Store(c.reported)
+	e.first.Store(c.first.UnixNano())
+	e.missed.Store(c.missed)
 }
 
 // all calls f with each name, in no order.
-func (s *sketch) all(f func(*Client)) {
+func (s *sketch) all(f func(*client)) {
 	for i := range s.shards {
 		shard := &s.shards[i]
 		shard.mu.Lock()
@@ -208,7 +250,7 @@ func (s *sketch) all(f func(*Client)) {
 }
 
 // clientHeap has the name that came least often on top.
-type clientHeap []*Client
+type clientHeap []*client
 
 func (h clientHeap) Len() int           { return len(h) }
 func (h clientHeap) Less(i, j int) bool { return h[i].weight() < h[j].weight() }
@@ -218,8 +260,8 @@ func (h clientHeap) Swap(i, j int) {
 }
 
 func (h *clientHeap) Push(c any) {
-	c.(*Client).index = len(*h)
-	*h = append(*h, c.(*Client))
+	c.(*client).index = len(*h)
+	*h = append(*h, c.(*client))
 }
 
 func (h *clientHeap) Pop() any {

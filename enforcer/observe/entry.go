@@ -27,10 +27,10 @@ const (
 	kinds
 )
 
-// maxNames is how many names that are not [Exact] have a place of their own: portals choose them.
+// maxNames is how many names that are not [Exact] have an entry: portals choose them.
 const maxNames = 1000
 
-// inventory holds the entries of the names that have a place of their own on one side.
+// inventory holds the entries of one side.
 type inventory struct {
 	entries sync.Map // of *Entry by name
 	taken   [kinds]atomic.Int32
@@ -44,9 +44,9 @@ func (i *inventory) find(name string) *Entry {
 	return nil
 }
 
-// add finds or adds an entry, and fills it before others see it. It returns nil if there is no place
-// for another.
-func (i *inventory) add(name string, kind Kind, now time.Time, fill func(*Entry)) *Entry {
+// add finds or adds an entry, and calls added if it is new. It returns nil if there is no room for
+// another.
+func (i *inventory) add(name string, kind Kind, now time.Time, added func(*Entry)) *Entry {
 	if e := i.find(name); e != nil {
 		return e
 	}
@@ -63,8 +63,8 @@ func (i *inventory) add(name string, kind Kind, now time.Time, fill func(*Entry)
 	}
 	i.taken[kind].Add(1)
 	e := newEntry(strings.Clone(name), now) // a substring would keep the whole header alive
-	fill(e)
 	i.entries.Store(e.name, e)
+	added(e)
 	return e
 }
 
@@ -82,12 +82,13 @@ func (i *inventory) all(f func(*Entry)) {
 
 // Entry is what is known of one name on one side.
 type Entry struct {
-	name    string
-	first   time.Time
-	told    atomic.Bool // that no rule names it
-	stripes [stripes]stripe
-	facts   atomic.Pointer[facts]
-	mu      sync.Mutex // held to add facts
+	name     string
+	first    atomic.Int64  // Unix time, in nanoseconds
+	missed   atomic.Uint64 // see [Sighting.Missed]
+	reported atomic.Bool   // that no rule names it
+	stripes  [stripes]stripe
+	facts    atomic.Pointer[facts]
+	mu       sync.Mutex // held to add facts
 }
 
 // stripes is how many processors can count a name without sharing cache lines. It is fixed, so that
@@ -117,7 +118,8 @@ type facts struct {
 const maxVariants = 8
 
 func newEntry(name string, now time.Time) *Entry {
-	e := &Entry{name: name, first: now}
+	e := &Entry{name: name}
+	e.first.Store(now.UnixNano())
 	e.facts.Store(new(facts))
 	return e
 }
@@ -129,21 +131,21 @@ type Name struct {
 	Pattern string // the wildcard that names it, if Kind is Wildcard
 }
 
-// SetEntry returns the entry of a name that the portal sets, or nil if there is no place for it.
+// SetEntry returns the entry of a name that the portal sets, or nil if there is no room for it.
 func (o *Observer) SetEntry(name Name, now time.Time) *Entry {
 	key, kind := name.key()
 	return o.set.add(key, kind, now, func(*Entry) {})
 }
 
-// ReadEntry returns the entry of a name that browsers send, if it has a place of its own: a rule
-// names it in full, or the portal sets it. The places of all others are those of [Client].
+// ReadEntry returns the entry of a name that browsers send, if it has one: a rule names it in
+// full, or the portal sets it. All others are counted by [Observer.CountClient].
 func (o *Observer) ReadEntry(name Name, now time.Time) *Entry {
 	key, kind := name.key()
-	if kind != Exact && o.set.find(key) == nil {
-		return nil
-	}
 	if e := o.read.find(key); e != nil {
 		return e
+	}
+	if kind != Exact && o.set.find(key) == nil {
+		return nil
 	}
 	return o.read.add(key, Exact, now, func(e *Entry) { // what the portal sets is bounded already
 		for _, s := range [...]*sketch{&o.unlisted, &o.listed} {
@@ -155,7 +157,7 @@ func (o *Observer) ReadEntry(name Name, now time.Time) *Entry {
 }
 
 // key returns the text under which a name is kept. A long name is kept under the wildcard that names
-// it, or cut. Cookies without a name share one place, which they always have.
+// it, or cut. Cookies without a name share one entry, which they always have.
 func (n *Name) key() (string, Kind) {
 	switch {
 	case n.Text == "":
@@ -165,10 +167,10 @@ func (n *Name) key() (string, Kind) {
 	case n.Kind == Wildcard:
 		return n.Pattern, n.Kind
 	}
-	return wire.Shorten(n.Text), n.Kind
+	return wire.Shorten(n.Text) + "…", n.Kind // which no wildcard takes for the whole name
 }
 
-// Overflow counts a cookie whose name has no place.
+// Overflow counts a cookie for whose name there is no room.
 func (p *Processor) Overflow() { p.overflow.Add(1) }
 
 // Count counts one verdict.
@@ -189,12 +191,12 @@ type Host struct {
 	hash uint64
 }
 
-// NewHost returns a Host.
+// NewHost returns the Host for the value of a Host header.
 func NewHost(host string) Host { return Host{host, maphash.String(hashSeed, host)} }
 
-// isNoted reports whether attributes and a host have been noted lately. If not, they count as noted
+// isRecent reports whether attributes and a host have been noted lately. If not, they count as noted
 // from now on.
-func (e *Entry) isNoted(p *Processor, attributes string, host Host) bool {
+func (e *Entry) isRecent(p *Processor, attributes string, host Host) bool {
 	hash := bits.RotateLeft64(maphash.String(hashSeed, attributes), 1) ^ host.hash
 	recent := &e.stripes[p.index%stripes].recent
 	place := int(hash % uint64(len(recent)))
@@ -212,44 +214,44 @@ func (e *Entry) isNoted(p *Processor, attributes string, host Host) bool {
 	return false
 }
 
-// NoteLine keeps what is new about a line's attributes and its host, and reports whether the
+// RecordLine keeps what is new about a line's attributes and its host, and reports whether the
 // attributes were new; then it returns the Domain. Of a deletion only the host is kept: it has no
 // lifetime, and portals omit its other attributes. The paths are those that the policy names for the
 // cookie; others are kept as [OtherPath], because they may contain names of people.
-func (o *Observer) NoteLine(
+func (o *Observer) RecordLine(
 	e *Entry, p *Processor, c *wire.SetCookie, host Host, paths []string, now time.Time,
 ) (domain string, isNew bool) {
-	if e.isNoted(p, c.Attributes, host) {
+	if e.isRecent(p, c.Attributes, host) {
 		return "", false
 	}
 	a := c.ParseAttributes()
 	if a.Path != "" && a.Path != "/" && !slices.Contains(paths, a.Path) {
 		a.Path = OtherPath
 	}
-	s := lesson{host: o.Site(host.name), attributes: &a}
+	s := observation{host: o.Site(host.name), attributes: &a}
 	if s.lifetime, s.persistent = a.Lifetime(now); s.persistent && s.lifetime <= 0 || c.Name == "" {
 		s.attributes = nil
 	}
-	e.learn(&s)
+	e.addFacts(&s)
 	return a.Domain, true
 }
 
-// NoteHost keeps the host of a request.
-func (o *Observer) NoteHost(e *Entry, p *Processor, host Host) {
-	if !e.isNoted(p, "", host) {
-		e.learn(&lesson{host: o.Site(host.name)})
+// RecordHost keeps the host of a request.
+func (o *Observer) RecordHost(e *Entry, p *Processor, host Host) {
+	if !e.isRecent(p, "", host) {
+		e.addFacts(&observation{host: o.Site(host.name)})
 	}
 }
 
-// lesson is what one line or pair shows of a name.
-type lesson struct {
+// observation is what one line or pair shows of a name.
+type observation struct {
 	host       string
 	attributes *wire.Attributes // nil if there are none
 	lifetime   time.Duration
 	persistent bool // it has a lifetime
 }
 
-func (e *Entry) learn(s *lesson) {
+func (e *Entry) addFacts(s *observation) {
 	if _, isNew := e.facts.Load().with(s); !isNew {
 		return
 	}
@@ -259,8 +261,8 @@ func (e *Entry) learn(s *lesson) {
 	e.facts.Store(&f)
 }
 
-// with returns the facts together with what a lesson adds, and whether it adds anything.
-func (f facts) with(s *lesson) (more facts, isNew bool) {
+// with returns the facts together with what a observation adds, and whether it adds anything.
+func (f facts) with(s *observation) (more facts, isNew bool) {
 	word := func(variants *[]string, variant string) {
 		variant = wire.Shorten(variant)
 		if len(*variants) < maxVariants && !slices.Contains(*variants, variant) {

@@ -2,9 +2,9 @@
 // met: names, never values.
 //
 // Any number of requests share an [Observer]. Its memory is bounded, whatever portals and clients
-// send: a name that a rule names in full has a place of its own, and so have the names that the
-// portal sets, up to a bound. All other names come from clients and compete for places in a sketch of
-// the most frequent ones (see [Client]).
+// send: a name that a rule names in full has an entry of its own, and so have the names that the
+// portal sets, up to a bound. All other names come from clients and compete for the counters of a
+// sketch that keeps the most frequent ones (see [ClientCookie]).
 //
 // The package does not judge cookies and does not know Caddy. It reads no clock.
 package observe
@@ -87,9 +87,6 @@ func CategoryIndex(c policy.Category) int { return slices.Index(counted, c) }
 // UnlistedIndex is the number of the counter for cookies that no rule names.
 const UnlistedIndex = categories - 1
 
-// states are the words for the states of a preference, in the order of their counters.
-var states = [...]string{"none", "too_old", "valid", "unreadable", "contradictory"}
-
 // Observer counts what a policy meets, and keeps an inventory of it.
 type Observer struct {
 	since      time.Time
@@ -102,7 +99,7 @@ type Observer struct {
 	unlisted  sketch // clients' names that no rule names
 
 	visits   atomic.Uint64 // the last number that a visit got
-	sites    atomic.Pointer[[]string]
+	sites    atomic.Pointer[sites]
 	warnings limiter
 }
 
@@ -111,7 +108,7 @@ type Observer struct {
 type Processor struct {
 	index       int
 	verdicts    [modes][channels][categories][verdicts]atomic.Uint64
-	preferences [len(states)]atomic.Uint64
+	preferences [policy.PreferenceStates]atomic.Uint64
 	requests    atomic.Uint64
 	last        atomic.Int64 // Unix time of the last request, in seconds
 	overflow    atomic.Uint64
@@ -127,9 +124,9 @@ func New(now time.Time) *Observer {
 		o.processors[i].index = i
 	}
 	o.free.New = func() any { return &o.processors[int(o.next.Add(1)-1)%n] }
-	o.listed.init(listedPlaces)
-	o.unlisted.init(unlistedPlaces)
-	o.sites.Store(new([]string))
+	o.listed.init(listedCounters)
+	o.unlisted.init(unlistedCounters)
+	o.SetSites(nil)
 	return o
 }
 
@@ -148,12 +145,12 @@ func (p *Processor) Count(m Mode, c Channel, category int, v Verdict) {
 }
 
 // CountPreference counts a preference that was read, by its state.
-func (p *Processor) CountPreference(state int) { p.preferences[state].Add(1) }
+func (p *Processor) CountPreference(s policy.PreferenceState) { p.preferences[s].Add(1) }
 
 // CountRequest counts a request.
 func (p *Processor) CountRequest(now time.Time) {
 	p.requests.Add(1)
-	if seconds := now.Unix(); p.last.Load() != seconds {
+	if seconds := now.Unix(); p.last.Load() < seconds {
 		p.last.Store(seconds)
 	}
 }
@@ -180,15 +177,14 @@ func (o *Observer) Verdicts(m Mode, f func(Channel, policy.Category, Verdict, ui
 	}
 }
 
-// Preferences calls f with the number of preferences that were read, by state: none, too_old, valid,
-// unreadable, contradictory.
-func (o *Observer) Preferences(f func(state string, n uint64)) {
-	for state, word := range states {
+// Preferences calls f with the number of preferences that were read, by state.
+func (o *Observer) Preferences(f func(policy.PreferenceState, uint64)) {
+	for state := range policy.PreferenceState(policy.PreferenceStates) {
 		var n uint64
 		for i := range o.processors {
 			n += o.processors[i].preferences[state].Load()
 		}
-		f(word, n)
+		f(state, n)
 	}
 }
 
@@ -206,7 +202,7 @@ func (o *Observer) Requests() (n uint64, last time.Time) {
 	return n, last
 }
 
-// Overflow returns the number of cookies whose names had no place in the inventory.
+// Overflow returns the number of cookies for whose names the inventory had no room.
 func (o *Observer) Overflow() (n uint64) {
 	for i := range o.processors {
 		n += o.processors[i].overflow.Load()
@@ -214,12 +210,23 @@ func (o *Observer) Overflow() (n uint64) {
 	return n
 }
 
-// SetSites tells the names of the sites that hold the policy, such as data.example.org or
+// sites are the names of the sites that hold a policy.
+type sites struct {
+	names     map[string]bool
+	wildcards []string // the longest first
+}
+
+// SetSites sets the names of the sites that hold the policy, such as data.example.org or
 // *.example.org. Hosts are recorded only as one of these: clients choose the Host header.
 func (o *Observer) SetSites(names []string) {
-	sites := slices.Clone(names)
-	slices.SortFunc(sites, func(a, b string) int { return len(b) - len(a) }) // the most specific first
-	o.sites.Store(&sites)
+	s := &sites{names: map[string]bool{}}
+	for _, name := range names {
+		if s.names[name] = true; strings.Contains(name, "*") {
+			s.wildcards = append(s.wildcards, name)
+		}
+	}
+	slices.SortFunc(s.wildcards, func(a, b string) int { return len(b) - len(a) })
+	o.sites.Store(s)
 }
 
 // OtherHost stands for a host that is not the name of a site, and OtherPath for a Path other than /
@@ -232,17 +239,32 @@ const (
 // Site returns the name of the site that serves a host, or [OtherHost].
 func (o *Observer) Site(host string) string {
 	host = wire.HostName(host)
-	for _, name := range *o.sites.Load() {
-		if name == host {
-			return name
-		}
-		// Caddy's host matcher: a * stands for one label.
-		if suffix, wild := strings.CutPrefix(name, "*"); wild && strings.HasSuffix(host, suffix) &&
-			!strings.Contains(strings.TrimSuffix(host, suffix), ".") {
+	s := o.sites.Load()
+	if s.names[host] {
+		return host
+	}
+	for _, name := range s.wildcards {
+		if matchesSite(name, host) {
 			return name
 		}
 	}
 	return OtherHost
+}
+
+// matchesSite reports whether a host is one of a site's with a wildcard, as Caddy's host matcher does:
+// a label * stands for any label.
+func matchesSite(site, host string) bool {
+	for {
+		want, siteRest, more := strings.Cut(site, ".")
+		got, hostRest, moreHost := strings.Cut(host, ".")
+		if want != "*" && want != got || more != moreHost {
+			return false
+		}
+		if !more {
+			return true
+		}
+		site, host = siteRest, hostRest
+	}
 }
 
 // limiter lets a few warnings through in each period.

@@ -28,15 +28,16 @@ func sighting(o *observe.Observer, channel observe.Channel, name string) (s obse
 
 // meetOnce counts one request of a client with a name that no rule names.
 func meetOnce(o *observe.Observer, name string, now time.Time) (tell bool, requests uint64) {
-	return o.MeetClient(observe.Meeting{
+	tell, requests, _ = o.CountClient(observe.ClientCookie{
 		Name: observe.Name{Text: name}, Verdict: observe.Refused, Site: observe.OtherHost,
 		Visit: o.NewVisit(), Now: now,
 	})
+	return tell, requests
 }
 
-// Of a name with a place the true number of requests is between those that were counted and these
+// Of a name with a counter the true number of requests is between those that were counted and these
 // plus those that may have been missed. A name with more than its share of the requests has a
-// place.
+// counter.
 func TestClientCountsAreBounded(t *testing.T) {
 	o := observe.New(noon)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -99,7 +100,7 @@ func TestReadEntryTakesOver(t *testing.T) {
 	}
 }
 
-func TestSite(t *testing.T) {
+func TestObserverSite(t *testing.T) {
 	o := observe.New(noon)
 	if got := o.Site("data.city.example"); got != observe.OtherHost {
 		t.Errorf("without sites: %s", got)
@@ -126,14 +127,14 @@ func TestSite(t *testing.T) {
 	}
 }
 
-// A long name is kept cut, or under the wildcard that names it. Names without a text share a place.
-func TestLongNames(t *testing.T) {
+// A long name is kept cut, or under the wildcard that names it. Names without a text share an entry.
+func TestEntryLongNames(t *testing.T) {
 	long := strings.Repeat("x", 3*wire.MaxWord)
 	for _, c := range []struct {
 		name observe.Name
 		want string
 	}{
-		{observe.Name{Text: long}, long[:wire.MaxWord]},
+		{observe.Name{Text: long}, long[:wire.MaxWord] + "…"},
 		{observe.Name{Text: long[:wire.MaxWord]}, long[:wire.MaxWord]},
 		{observe.Name{Text: "_pk_" + long, Kind: observe.Wildcard, Pattern: "_pk_*"}, "_pk_*"},
 		{observe.Name{Text: "_pk_id", Kind: observe.Wildcard, Pattern: "_pk_*"}, "_pk_id"},
@@ -241,7 +242,9 @@ func TestPreferences(t *testing.T) {
 	p.CountPreference(2)
 	o.Release(p)
 	var got []string
-	o.Preferences(func(state string, n uint64) { got = append(got, fmt.Sprint(state, " ", n)) })
+	o.Preferences(func(state policy.PreferenceState, n uint64) {
+		got = append(got, fmt.Sprint(state, " ", n))
+	})
 	want := []string{"none 0", "too_old 0", "valid 1", "unreadable 0", "contradictory 0"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

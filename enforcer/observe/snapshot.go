@@ -36,7 +36,7 @@ type Sighting struct {
 	First, Last time.Time
 	Counts      Counts
 
-	// A client's name without a place of its own came with at most Missed more requests before First.
+	// A client's name without an entry of its own came with at most Missed more requests before First.
 	// It is Established once it came often enough to be reported; all others are at once.
 	Missed      uint64
 	Established bool
@@ -59,15 +59,16 @@ func (o *Observer) Sightings() (names []Sighting) {
 	for channel, side := range map[Channel]*inventory{Set: &o.set, Read: &o.read} {
 		side.all(func(e *Entry) {
 			s := e.snapshot(channel)
-			// Anybody can send a cookie without a name, so it counts only if the portal sets some too.
-			s.Established = channel == Set || e.name != Nameless || o.set.find(Nameless) != nil
+			// Anybody can send a cookie. One without a name counts only if the portal sets some too.
+			s.Established = channel == Set || o.set.find(e.name) != nil || e.name != Nameless &&
+				s.Counts.Total(Enforce)+s.Counts.Total(Report) >= enoughRequests
 			names = append(names, s)
 		})
 	}
 	seen := func(name string) bool { return o.read.find(name) != nil }
 	for _, s := range [...]*sketch{&o.unlisted, &o.listed} {
-		s.all(func(c *Client) {
-			if !seen(c.name) { // it got a place of its own meanwhile
+		s.all(func(c *client) {
+			if !seen(c.name) { // it got an entry of its own meanwhile
 				names = append(names, Sighting{
 					Name: c.name, Channel: Read, First: c.first, Last: c.last, Counts: c.verdicts,
 					Missed: c.missed, Established: c.isEstablished(), Hosts: slices.Clone(c.hosts),
@@ -79,7 +80,9 @@ func (o *Observer) Sightings() (names []Sighting) {
 }
 
 func (e *Entry) snapshot(channel Channel) Sighting {
-	n := Sighting{Name: e.name, Channel: channel, First: e.first}
+	n := Sighting{
+		Name: e.name, Channel: channel, First: time.Unix(0, e.first.Load()).UTC(), Missed: e.missed.Load(),
+	}
 	var last int64
 	for i := range e.stripes {
 		s := &e.stripes[i]
@@ -99,17 +102,17 @@ func (e *Entry) snapshot(channel Channel) Sighting {
 	return n
 }
 
-// FirstTold reports, once for each name that portals set, whether it is to be reported that no rule
-// names it. It is not while too many were reported shortly before.
-func (o *Observer) FirstTold(e *Entry, now time.Time) bool {
-	if e.told.Load() || !o.warnings.allow(now) {
+// ReportOnce reports whether an unlisted name that the portal set is to be reported to the operator:
+// once for each name, and not while too many were reported shortly before.
+func (o *Observer) ReportOnce(e *Entry, now time.Time) bool {
+	if e.reported.Load() || !o.warnings.allow(now) {
 		return false
 	}
-	told := e.told.Swap(true)
+	already := e.reported.Swap(true)
 	for _, side := range [...]*inventory{&o.set, &o.read} {
 		if other := side.find(e.name); other != nil && other != e {
-			told = other.told.Swap(true) || told
+			already = other.reported.Swap(true) || already
 		}
 	}
-	return !told
+	return !already
 }

@@ -72,8 +72,8 @@ func (d Duration) String() string {
 // MarshalJSON writes the duration as text.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
-// UnmarshalJSON reads a text or a number of nanoseconds. As everywhere in JSON null changes
-// nothing. What is no duration is kept as one that [Policy.Faults] refuses.
+// UnmarshalJSON reads a text or a number of nanoseconds. Null changes nothing. A value that is not a
+// duration is stored as noDuration, which [Policy.Faults] reports.
 func (d *Duration) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil
@@ -91,6 +91,5 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// noDuration stands for what was given and is no duration, or none at all. Where it was given,
-// and all else that is wrong, is told by [Policy.Faults].
+// noDuration stands for a value that is not a duration or is zero. [Policy.Faults] reports it.
 const noDuration = Duration(math.MinInt64)

@@ -12,7 +12,7 @@ type Fault struct {
 	Right   string // what would be right
 }
 
-// Message is the fault without its path.
+// Message returns the fault without its path.
 func (f Fault) Message() string {
 	var b strings.Builder
 	if f.Word != "" {
@@ -27,7 +27,7 @@ func (f Fault) Message() string {
 	return b.String()
 }
 
-// Error is the fault with its path.
+// Error returns the fault with its path.
 func (f Fault) Error() string {
 	if f.Path == "" {
 		return f.Message()
@@ -38,7 +38,7 @@ func (f Fault) Error() string {
 // Faults are all that is wrong with a policy, in the order of its fields.
 type Faults []Fault
 
-// Error is one line per fault.
+// Error returns one line for each fault.
 func (fs Faults) Error() string {
 	lines := make([]string, len(fs))
 	for i, f := range fs {

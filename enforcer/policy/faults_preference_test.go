@@ -141,3 +141,18 @@ func TestPolicyFaultsOfTimestampAboveChoices(t *testing.T) {
 		}
 	}
 }
+
+// A preference that is sent again at a path that its own rule does not accept would be refused.
+func TestPolicyFaultsOfPersistPath(t *testing.T) {
+	for path, fault := range map[string]bool{"/": true, "/fr": false} {
+		p := Policy{
+			Allow: []Rule{{Category: Necessary, Cookies: []string{"prefs"}, RuleOptions: RuleOptions{Path: []string{"/fr"}}}},
+			Preference: []Preference{{
+				Cookies: []string{"prefs"}, Timestamp: "at", MaxAge: 183 * day, Persist: path,
+			}},
+		}
+		if got := len(p.Faults()) > 0; got != fault {
+			t.Errorf("persist %s: %v", path, p.Faults())
+		}
+	}
+}

@@ -398,3 +398,26 @@ func (p Preference) clone() Preference {
 
 // AnyTime among the granted words of a preference stands for any time in ISO 8601.
 const AnyTime = "<time>"
+
+// PreferenceState is what reading a visitor's preferences came to. Of several the highest counts.
+type PreferenceState uint8
+
+// The states of a preference.
+const (
+	PreferenceNone          PreferenceState = iota // no cookie holds a choice
+	PreferenceTooOld                               // the choice is older than max_age, or from the future
+	PreferenceValid                                // every cookie that holds a choice was read
+	PreferenceUnreadable                           // one could not be read
+	PreferenceContradictory                        // one says two things about a key
+	PreferenceStates        = iota
+)
+
+// String returns the state's word in metrics.
+func (s PreferenceState) String() string {
+	words := [...]string{"none", "too_old", "valid", "unreadable", "contradictory"}
+	return words[min(int(s), len(words)-1)]
+}
+
+// InDoubt reports whether the preference could not be understood. Then it grants nothing, and no
+// anonymous cookie is let through either.
+func (s PreferenceState) InDoubt() bool { return s >= PreferenceUnreadable }

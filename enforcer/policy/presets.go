@@ -112,7 +112,7 @@ func necessary(provider string, lifetime Duration, cookies []string, english, fr
 	}}
 }
 
-// choiceCookies is the rule for cookies in which a consent tool keeps the visitor's choices.
+// choiceCookies returns the rule for cookies in which a consent tool keeps the visitor's choices.
 func choiceCookies(provider string, lifetime Duration, cookies ...string) Rule {
 	return necessary(provider, lifetime, cookies,
 		"Keeps the visitor's choices about cookies.",
@@ -126,7 +126,7 @@ func statistical(provider string, lifetime Duration, consent, cookies []string, 
 	}}
 }
 
-// Presets are the names of all presets.
+// Presets returns the names of all presets.
 func Presets() []string {
 	names := make([]string, len(presets))
 	for i := range presets {
@@ -143,7 +143,7 @@ func presetNamed(name string) (preset, bool) {
 	return presets[i], true
 }
 
-// with is the preset's rule under the options an operator gave for all of the preset's rules.
+// with returns the preset's rule with the options that an operator gave for all of its rules.
 // Necessary rules take no consent.
 func (r Rule) with(o RuleOptions) Rule {
 	if len(o.Consent) > 0 && r.Category != Necessary {

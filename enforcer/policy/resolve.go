@@ -12,7 +12,7 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/match"
 )
 
-// Resolved is a policy without faults, its presets and defaults written out. It does not change.
+// Resolved is a policy without faults, its presets and defaults written out. It is immutable.
 type Resolved struct {
 	policy   Policy
 	name     string

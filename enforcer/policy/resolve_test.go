@@ -177,7 +177,7 @@ func TestResolvedCounts(t *testing.T) {
 	}
 }
 
-func TestZeroValues(t *testing.T) {
+func TestPolicyZero(t *testing.T) {
 	var p Policy
 	if faults := p.Faults(); len(faults) != 1 {
 		t.Errorf("the zero Policy has the faults %v", faults)

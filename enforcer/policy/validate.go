@@ -65,7 +65,8 @@ func (v *validator) policy(p *Policy) {
 	v.oneOf("lifetimes", p.Lifetimes, LifetimesReport, LifetimesEnforce)
 	v.rewrites(p.RewriteDomain)
 	v.oneOf("shared_cache", p.SharedCache, SharedCacheProtect, SharedCacheKeep)
-	v.scripts(p)
+	v.scriptReadable(p)
+	v.persistPaths(p)
 	v.keys(p)
 }
 
@@ -268,9 +269,9 @@ func (v *validator) rewrites(rewrites []Rewrite) {
 	}
 }
 
-// scripts refuses HttpOnly on cookies that scripts have to read: the portal's own script sends
+// scriptReadable refuses HttpOnly on cookies that scripts have to read: the portal's own script sends
 // csrftoken back with its API calls, and its banner reads and writes the preference.
-func (v *validator) scripts(p *Policy) {
+func (v *validator) scriptReadable(p *Policy) {
 	rules, preferences := p.resolve()
 	var names match.Names[*Rule]
 	for i := range rules {
@@ -292,6 +293,26 @@ func (v *validator) scripts(p *Policy) {
 		for _, name := range preference.Cookies {
 			r, _ := names.Exact(name) // wildcards have no say in a preference
 			refuse(name, r)
+		}
+	}
+}
+
+// persistPaths refuses a preference that is sent again at a path that its own rule does not accept.
+func (v *validator) persistPaths(p *Policy) {
+	rules, preferences := p.resolve()
+	for _, preference := range preferences {
+		if preference.Persist == "" {
+			continue
+		}
+		for i := range rules {
+			r := &rules[i]
+			for _, name := range preference.Cookies {
+				if slices.Contains(r.Cookies, name) && len(r.Path) > 0 && !slices.Contains(r.Path, preference.Persist) {
+					v.fault(preference.origin+".persist", preference.Persist,
+						"the rule for "+name+" does not accept this path: the line would be refused",
+						"name one of the rule's paths: "+strings.Join(r.Path, ", "))
+				}
+			}
 		}
 	}
 }

@@ -105,7 +105,7 @@ func (v *validator) format(path string, p *Preference) {
 
 // dotted accepts the path of a JSON member.
 func (v *validator) dotted(path, dotted string) {
-	if dotted != "" && slices.Contains(splitPath(dotted), "") {
+	if dotted != "" && slices.Contains(strings.Split(dotted, "."), "") {
 		v.fault(path, dotted, "this path has an empty part", "write one such as purposes.enabled")
 	}
 }
@@ -118,12 +118,4 @@ func (v *validator) necessary(preference string) {
 			"remove the name from this rule")
 		delete(v.allowed, preference) // told once
 	}
-}
-
-// splitPath splits a dotted path. An empty one leads to the whole object.
-func splitPath(path string) []string {
-	if path == "" {
-		return []string{}
-	}
-	return strings.Split(path, ".")
 }

@@ -178,10 +178,10 @@ func TestInventoryFirstAndLast(t *testing.T) {
 // Names are kept cut and shown without harm. What has no name is a value, and is not kept.
 func TestInventoryOfHostileNames(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
-		{strings.Repeat("x", 4000), strings.Repeat("x", 100)},
-		{strings.Repeat("é", 2000), strings.Repeat("é", 50)},
-		{"x" + strings.Repeat("é", 2000), "x" + strings.Repeat("é", 49)},
-		{"x" + strings.Repeat("\xbf", 2000), "x" + strings.Repeat(`\xbf`, 99)},
+		{strings.Repeat("x", 4000), strings.Repeat("x", 100) + "…"},
+		{strings.Repeat("é", 2000), strings.Repeat("é", 50) + "…"},
+		{"x" + strings.Repeat("é", 2000), "x" + strings.Repeat("é", 49) + "…"},
+		{"x" + strings.Repeat("\xbf", 2000), "x" + strings.Repeat(`\xbf`, 99) + "…"},
 		{"<script>alert(1)</script>", "<script>alert(1)</script>"},
 		{"=HYPERLINK(1)", "(nameless)"},
 		{"@SUM(1)", "@SUM(1)"},

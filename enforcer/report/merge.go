@@ -8,8 +8,8 @@ import (
 // Different stands for a digest if merged gateways have different policies.
 const Different = "different"
 
-// MergeInventories adds up what several gateways met. The answer is about the time that all of them
-// observed. Without inventories it is empty.
+// MergeInventories adds up the inventories of several gateways. Since is the latest start among them
+// and At the latest answer; counts before Since are included. Without inventories it is empty.
 func MergeInventories(inventories []Inventory) (merged Inventory) {
 	type key struct{ name, channel, mode string }
 	items := map[key]int{}

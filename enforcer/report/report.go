@@ -23,7 +23,7 @@ type Inventory struct {
 	Since    time.Time `json:"since"` // the start of the observation
 	At       time.Time `json:"at"`
 	Cookies  []Item    `json:"cookies"`
-	Overflow uint64    `json:"overflow,omitempty"` // cookies whose names had no place
+	Overflow uint64    `json:"overflow,omitempty"` // cookies for whose names there was no room
 }
 
 // Item is one cookie name on one side and in one mode. The side is `set` for what portals set, `read`
@@ -39,7 +39,7 @@ type Item struct {
 	Count    uint64          `json:"count"`
 
 	// The name may have come with this many more requests before First: it is a client's name, and
-	// took the place of another one then.
+	// took the counter of another one then.
 	Missed uint64 `json:"missed,omitempty"`
 
 	Verdicts map[string]uint64 `json:"verdicts"`

@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-// File is a file of an archive.
-type File struct{ Name, Text string }
+// archiveFile is a file of an archive.
+type archiveFile struct{ Name, Text string }
 
-// ParseArchive returns the files of a text in the txtar format.
-func ParseArchive(text string) (files []File) {
+// parseArchive returns the files of a text in the txtar format.
+func parseArchive(text string) (files []archiveFile) {
 	for line := range strings.Lines(text) {
 		trimmed := strings.TrimRight(line, "\r\n")
 		if strings.HasPrefix(trimmed, "-- ") && strings.HasSuffix(trimmed, " --") &&
 			len(trimmed) > len("--  --") {
 			files = append(files,
-				File{Name: strings.TrimSpace(trimmed[len("-- ") : len(trimmed)-len(" --")])})
+				archiveFile{Name: strings.TrimSpace(trimmed[len("-- ") : len(trimmed)-len(" --")])})
 		} else if len(files) > 0 {
 			files[len(files)-1].Text += line
 		}
@@ -53,7 +53,7 @@ func ReadCases(t testing.TB, path string, words ...string) []Case {
 func parseCases(t testing.TB, text string, words ...string) (cases []Case) {
 	t.Helper()
 	replace := strings.NewReplacer(words...).Replace
-	for _, file := range ParseArchive(text) {
+	for _, file := range parseArchive(text) {
 		c := Case{Name: file.Name, notes: map[string][]string{}}
 		rest := file.Text
 		for strings.HasPrefix(rest, "# ") {

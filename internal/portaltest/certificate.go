@@ -60,7 +60,8 @@ func WriteCertificate(dir string, hosts ...string) (certificate tls.Certificate,
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, certFile, keyFile, nil
 }
 
-// AnyCertificate is for clients of a gateway whose certificate was made for this run.
+// AnyCertificate returns the TLS config of a client that accepts any certificate, such as one that
+// was made for this run.
 func AnyCertificate() *tls.Config {
 	return &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"}
 }

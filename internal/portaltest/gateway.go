@@ -20,7 +20,7 @@ const timeout = 30 * time.Second
 // in the clear there, and HTTPS on the next port.
 type Gateway int
 
-// HTTPSPort is the port on which the same site answers over TLS.
+// HTTPSPort returns the port on which the same site answers over TLS.
 func (g Gateway) HTTPSPort() int { return int(g) + 1 }
 
 // Get asks for / with a Cookie header, in the clear and on a connection of its own.
@@ -42,7 +42,7 @@ func (g Gateway) Send(t testing.TB, request string) Answer {
 	return a
 }
 
-// Try is Send where an answer may break off, or not come.
+// Try does what Send does, and returns an error if the answer breaks off or does not come.
 func (g Gateway) Try(request string) (Answer, error) {
 	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", g))
 	if err != nil {
@@ -108,7 +108,7 @@ func (g Gateway) Dial(t testing.TB) (net.Conn, *bufio.Reader) {
 	return conn, bufio.NewReader(conn)
 }
 
-// Request is one to the gateway, over TLS.
+// Request returns a request to the gateway, over TLS.
 func (g Gateway) Request(t testing.TB, ctx context.Context, method, path string, header http.Header,
 	body io.Reader) *http.Request {
 	t.Helper()
@@ -128,7 +128,7 @@ func (g Gateway) Ask(t testing.TB, client http.RoundTripper, method, path string
 	return Ask(t, client, method, g.url(path), header, body)
 }
 
-// TryAsk is Ask where an answer may break off, or not come.
+// TryAsk does what Ask does, and returns an error if the answer breaks off or does not come.
 func (g Gateway) TryAsk(t testing.TB, client http.RoundTripper, method, path string,
 	header http.Header, body io.Reader) (Reply, error) {
 	t.Helper()

@@ -50,7 +50,7 @@ func Paths(t testing.TB) (paths []Path) {
 	cases := parseCases(t, pathsArchive,
 		"PORTAL", StartHandler(t, setsCookies),
 		"AUTH", StartHandler(t, authenticates),
-		"PHP", StartFastCGI(t, setsCookies),
+		"PHP", startFastCGI(t, setsCookies),
 		"SITE", pathsSite(t),
 		"LONG", long,
 		"GOOGLE", Google, "SESSION", Session, "MATOMO", Matomo, "CSRF", CSRF)

@@ -102,8 +102,8 @@ func StartHandler(t testing.TB, handler http.HandlerFunc) string {
 	return server.Listener.Addr().String()
 }
 
-// StartFastCGI runs a portal that speaks FastCGI, and returns its host and port.
-func StartFastCGI(t testing.TB, handler http.HandlerFunc) string {
+// startFastCGI runs a portal that speaks FastCGI, and returns its host and port.
+func startFastCGI(t testing.TB, handler http.HandlerFunc) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -75,7 +75,7 @@ func Ask(t testing.TB, client http.RoundTripper, method, url string, header http
 	return r
 }
 
-// TryAsk is Ask where an answer may break off, or not come.
+// TryAsk does what Ask does, and returns an error if the answer breaks off or does not come.
 func TryAsk(t testing.TB, client http.RoundTripper, method, url string, header http.Header,
 	body io.Reader) (r Reply, err error) {
 	t.Helper()

@@ -209,8 +209,8 @@ func EchoFrames(out io.Writer, in io.Reader) {
 	io.Copy(out, in)
 }
 
-// ExchangeFrames is the other side of [EchoFrames]. What it sends looks like a frame, and like a
-// header: it is neither to the gateway.
+// ExchangeFrames checks that the other side does what [EchoFrames] does. It sends what looks like a
+// frame, and like a header: it is neither to the gateway.
 func ExchangeFrames(t testing.TB, what string, out io.Writer, in io.Reader) {
 	t.Helper()
 	want := "\x81\x05hello"

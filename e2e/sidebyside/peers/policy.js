@@ -1,8 +1,11 @@
-const necessary = {sessionid: true, csrftoken: true, django_language: true, cookies_preferences: true};
+const necessary = {
+	sessionid: true, csrftoken: true, django_language: true, cookies_preferences: true,
+};
 
 function grantsMatomo(r) {
 	try {
-		return decodeURIComponent(r.variables.cookie_cookies_preferences || '').includes('"matomo":true');
+		const preference = decodeURIComponent(r.variables.cookie_cookies_preferences || '');
+		return preference.includes('"matomo":true');
 	} catch (e) {
 		return false;
 	}

@@ -1,4 +1,6 @@
-local necessary = {sessionid = true, csrftoken = true, django_language = true, cookies_preferences = true}
+local necessary = {
+	sessionid = true, csrftoken = true, django_language = true, cookies_preferences = true,
+}
 
 local function grants_matomo(txn)
 	local preference = txn:get_var("txn.preference")
@@ -12,7 +14,7 @@ core.register_action("cookie_policy", {"http-res"}, function(txn)
 	end
 	txn.http:res_del_header("set-cookie")
 	local granted = nil
-	-- HAProxy counts them from zero.
+	-- HAProxy numbers the lines from zero.
 	for i = 0, #lines do
 		local line = lines[i]
 		local name = line:match("^[ \t]*(.-)[ \t]*=")

@@ -14,9 +14,11 @@ sub vcl_recv {
 sub vcl_deliver {
 	if (local.socket == "on") {
 		if (req.http.Cookie ~ "(^|; )cookies_preferences=[^;]*%22matomo%22%3Atrue") {
-			header.remove(resp.http.Set-Cookie, "^(?!(?:sessionid|csrftoken|django_language|cookies_preferences|_pk_[^=;]*)=)");
+			header.remove(resp.http.Set-Cookie,
+				"^(?!(?:sessionid|csrftoken|django_language|cookies_preferences|_pk_[^=;]*)=)");
 		} else {
-			header.remove(resp.http.Set-Cookie, "^(?!(?:sessionid|csrftoken|django_language|cookies_preferences)=)");
+			header.remove(resp.http.Set-Cookie,
+				"^(?!(?:sessionid|csrftoken|django_language|cookies_preferences)=)");
 		}
 	}
 }

@@ -26,23 +26,17 @@ func (s Set) Has(k int) bool { return s&(1<<k) != 0 }
 // Add adds key k.
 func (s *Set) Add(k int) { *s |= 1 << k }
 
-// State is what reading a preference came to. Of several cookies the highest counts.
-type State uint8
+// State is what reading a preference came to.
+type State = policy.PreferenceState
 
 // The states of a preference.
 const (
-	None          State = iota // no cookie holds a choice
-	TooOld                     // the choice is older than max_age, or from the future
-	Valid                      // every cookie that holds a choice was read
-	Unreadable                 // one could not be read
-	Contradictory              // one says two things about a key
-	States        = iota
+	None          = policy.PreferenceNone
+	TooOld        = policy.PreferenceTooOld
+	Valid         = policy.PreferenceValid
+	Unreadable    = policy.PreferenceUnreadable
+	Contradictory = policy.PreferenceContradictory
 )
-
-// String returns the word for the state in metrics.
-func (s State) String() string {
-	return [...]string{"none", "too_old", "valid", "unreadable", "contradictory"}[s]
-}
 
 // Choice is what the visitor chose. The zero Choice is that of a visitor without a preference.
 type Choice struct {
@@ -53,7 +47,7 @@ type Choice struct {
 
 // InDoubt reports whether the preference could not be understood. Then it grants nothing, and no
 // anonymous cookie is let through either.
-func (c *Choice) InDoubt() bool { return c.State >= Unreadable }
+func (c *Choice) InDoubt() bool { return c.State.InDoubt() }
 
 // Consent returns what the choice says about key k.
 func (c *Choice) Consent(k int) policy.Consent {
@@ -77,7 +71,7 @@ type Written struct {
 	Doubtful bool
 }
 
-// Reader reads the preferences of one policy. It does not change.
+// Reader reads the preferences of one policy. It is immutable.
 type Reader struct {
 	preferences []preference
 	now         func() time.Time
@@ -226,9 +220,6 @@ func (c *copies) add(value string) {
 		c.granted &= stored.granted
 	}
 }
-
-// InDoubt reports whether the state is that of a preference that could not be understood.
-func (s State) InDoubt() bool { return s >= Unreadable }
 
 // clockSkew is how far ahead of the gateway's clock a visitor's clock may be.
 const clockSkew = time.Hour

@@ -199,7 +199,7 @@ func TestReadJSONDepth(t *testing.T) {
 }
 
 // A preference has at most 256 keys, so that a key that is given twice is found.
-func TestReadManyMembers(t *testing.T) {
+func TestReadJSONManyMembers(t *testing.T) {
 	members := func(n int, format, separator string) string {
 		var all []string
 		for i := range n {

@@ -53,7 +53,7 @@ func FilterPairs(line string, keep func(name string) bool) (kept string, changed
 		pair := line[start:end]
 		name, _, found := strings.Cut(pair, "=")
 		name = Trim(name)
-		empty := name == "" && !found
+		empty := !found && name == "" // "=x" is a pair without a name
 		if !found {
 			name = ""
 		}

@@ -294,8 +294,7 @@ func checkHardened(t *testing.T, line string, was, is *Attributes) {
 	}
 }
 
-// keptAttributes returns the attributes of a line, byte for byte, without those that an Editor can
-// change and without empty ones.
+// keptAttributes returns the attributes of a line that an Editor does not change, byte for byte.
 func keptAttributes(line string) (attributes []string) {
 	for _, attribute := range strings.Split(line, ";")[1:] {
 		name, _, _ := strings.Cut(attribute, "=")

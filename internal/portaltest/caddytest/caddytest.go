@@ -23,8 +23,8 @@ const DiscardLogs = "log {\noutput discard\n}\n"
 // Caddy's own would come later.
 var storage, tls string
 
-// Main is what a package's TestMain does: it keeps Caddy's files out of the home directory, and
-// then runs the tests.
+// Main runs the tests of a package, for its TestMain. It keeps Caddy's files out of the home
+// directory.
 func Main(m *testing.M) {
 	dir, err := os.MkdirTemp("", "cookie-policy")
 	if err == nil {
@@ -39,10 +39,10 @@ func Main(m *testing.M) {
 	os.Exit(status)
 }
 
-// TLS is a directive that names a certificate for localhost.
+// TLS returns a directive that names a certificate for localhost.
 func TLS() string { return tls }
 
-// Storage is a global option that keeps Caddy's files out of the home directory.
+// Storage returns a global option that keeps Caddy's files out of the home directory.
 func Storage() string { return "storage file_system " + storage }
 
 // Start runs one site, given its directives.
@@ -76,7 +76,7 @@ func StartBoth(t testing.TB, policy, directives string) (with, without portaltes
 	return with, without
 }
 
-// sites are those of a gateway: in the clear, and over TLS.
+// sites returns the sites of a gateway: in the clear, and over TLS.
 func sites(g portaltest.Gateway, host, directives string) string {
 	return fmt.Sprintf("http://%s:%d {\n%s\n}\nhttps://%[1]s:%[4]d {\n%[5]s\n%[3]s\n}\n", host, g,
 		directives, g.HTTPSPort(), tls)
@@ -92,7 +92,8 @@ func Load(t testing.TB, options, caddyfile string) {
 	t.Cleanup(func() { Stop(t) })
 }
 
-// TryLoad is Load where the Caddyfile may be faulty. What it starts runs on.
+// TryLoad does what Load does, and returns an error if the Caddyfile is faulty. What it starts
+// continues to run.
 func TryLoad(options, caddyfile string) error {
 	options = "{\nadmin off\npersist_config off\nskip_install_trust\nauto_https disable_redirects\n" +
 		"default_bind 127.0.0.1\ngrace_period 5s\n" + Storage() + "\n" + options + "\n}\n"

@@ -45,7 +45,7 @@ func (i *Instance) Reload(directives string) {
 	i.Load(i.SiteWith(directives))
 }
 
-// SiteWith is the instance's site with some directives.
+// SiteWith returns the instance's site with some directives.
 func (i *Instance) SiteWith(directives string) string {
 	return fmt.Sprintf("http://localhost:%d {\nlog\n%s\n}\n", i.Site, directives)
 }
@@ -59,7 +59,7 @@ func (i *Instance) Load(sites string) {
 	i.t.Cleanup(func() { Stop(i.t) })
 }
 
-// TryLoad is Load where the sites may be faulty.
+// TryLoad does what Load does, and returns an error if the sites are faulty.
 func (i *Instance) TryLoad(sites string) error {
 	config, err := i.Adapt(sites)
 	if err != nil {
@@ -194,7 +194,7 @@ func (i *Instance) Log(file, logger, message string) []Entry {
 	return ReadLog(i.t, filepath.Join(i.Dir, file), logger, message)
 }
 
-// ReadLog is [Instance.Log] for any log in JSON.
+// ReadLog does what [Instance.Log] does, for any log in JSON.
 func ReadLog(t testing.TB, path, logger, message string) (entries []Entry) {
 	t.Helper()
 	b, err := os.ReadFile(path)

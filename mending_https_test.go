@@ -69,7 +69,7 @@ func TestMendingSecure(t *testing.T) {
 
 // Browsers accept SameSite=None over HTTPS only. The first response over plain HTTP with a cookie of
 // such a rule logs a warning, and the cookie goes out without the attributes.
-func TestSameSiteNoneNeedsHTTPS(t *testing.T) {
+func TestMendingNeedsHTTPS(t *testing.T) {
 	portal := portaltest.StartHandler(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Set-Cookie"] = []string{"b=s3cr3t"}
 		switch r.URL.Path {
