@@ -71,7 +71,8 @@ func TestAdminCSV(t *testing.T) {
 				want(t, fmt.Sprintf("%q, mode %s: %s", ask, mode, column), row[column], cell)
 			}
 			for _, column := range []string{"first", "last"} {
-				if at, err := time.Parse(time.RFC3339, row[column]); err != nil || time.Since(at) > time.Minute {
+				if at, err := time.Parse(time.RFC3339, row[column]); err != nil ||
+					time.Since(at) > time.Minute {
 					t.Errorf("%q: %s is %q (%v)", ask, column, row[column], err)
 				}
 			}

@@ -71,7 +71,8 @@ func TestCommandHostileGateway(t *testing.T) {
 	head := `{"policy": ` + text + `, "digest": ` + text + `, "since": "2026-01-01T00:00:00Z", ` +
 		`"at": "2026-01-01T00:00:00Z", `
 	ok := func(body string) string {
-		return fmt.Sprintf("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
+			len(body), body)
 	}
 	onePolicy := ok(`[{"name": ` + text + `}]`)
 	for _, c := range []struct {
@@ -80,7 +81,8 @@ func TestCommandHostileGateway(t *testing.T) {
 		status           int // of the command
 		holds            string
 	}{
-		{"an inventory", onePolicy, ok(head + `"cookies": [` + item + `, ` + item + `]}`), exitDone, "gnp.exe"},
+		{"an inventory", onePolicy,
+			ok(head + `"cookies": [` + item + `, ` + item + `]}`), exitDone, "gnp.exe"},
 		{"a drift", onePolicy, ok(head + `"findings": [` + finding + `]}`), exitFindings, "gnp.exe"},
 		{"several policies", ok(`[{"name": ` + text + `}, {"name": ` + string(withC0) + `}]`), "", exitFailed,
 			"this gateway has 2 policies"},
@@ -89,10 +91,13 @@ func TestCommandHostileGateway(t *testing.T) {
 			"\r\nConnection: close\r\n\r\n" + `{"error": ` + string(withC0) + `}`, exitFailed, "404"},
 		{"a protocol that is none", hostile + "\r\n\r\n", "", exitFailed, "malformed"},
 		{"a status code that is none", "HTTP/1.1 " + hostile + "\r\n\r\n", "", exitFailed, "malformed"},
-		{"a header line that is none", "HTTP/1.1 200 OK\r\n" + hostile + "\r\n\r\n", "", exitFailed, "malformed"},
-		{"a length that is none", "HTTP/1.1 200 OK\r\nContent-Length: " + hostile + "\r\n\r\n", "", exitFailed,
+		{"a header line that is none",
+			"HTTP/1.1 200 OK\r\n" + hostile + "\r\n\r\n", "", exitFailed, "malformed"},
+		{"a length that is none",
+			"HTTP/1.1 200 OK\r\nContent-Length: " + hostile + "\r\n\r\n", "", exitFailed,
 			"Content-Length"},
-		{"a transfer encoding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + hostile + "\r\n\r\n", "", exitFailed,
+		{"a transfer encoding",
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: " + hostile + "\r\n\r\n", "", exitFailed,
 			"encoding"},
 		{"a redirect to a host", "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: http://" + hostile +
 			"/x\r\n\r\n", "", exitFailed, ""},
@@ -102,7 +107,8 @@ func TestCommandHostileGateway(t *testing.T) {
 		{"JSON of another type", ok(`{` + text + `: 1}`), "", exitFailed, "not an answer of a gateway"},
 		{"a time that is none", onePolicy, ok(`{"since": ` + text + `}`), exitFailed,
 			"not an answer of a gateway"},
-		{"bytes that are not UTF-8", ok("[{\"name\": \"\xff\x9b31m\"}, {\"name\": \"\x9b\"}]"), "", exitFailed,
+		{"bytes that are not UTF-8",
+			ok("[{\"name\": \"\xff\x9b31m\"}, {\"name\": \"\x9b\"}]"), "", exitFailed,
 			"this gateway has 2 policies"},
 	} {
 		gateway := portaltest.StartSocket(t, func(conn net.Conn, _ *bufio.Reader, r *http.Request) {
@@ -128,7 +134,9 @@ func TestCommandHostileGateway(t *testing.T) {
 			if asJSON && status != exitFailed && !json.Valid(out.Bytes()) {
 				t.Errorf("%s: no JSON: %q", c.what, out.String())
 			}
-			for where, shown := range map[string]string{"the output": out.String(), "the error": fmt.Sprint(err)} {
+			for where, shown := range map[string]string{
+				"the output": out.String(), "the error": fmt.Sprint(err),
+			} {
 				if !utf8.ValidString(shown) {
 					t.Errorf("%s, JSON %v: %s is not UTF-8: %q", c.what, asJSON, where, shown)
 				}

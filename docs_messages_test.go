@@ -63,7 +63,8 @@ func logMessages(t *testing.T) map[string]string {
 // isLogging reports whether a call is one of a logger's methods.
 func isLogging(call *ast.CallExpr) bool {
 	method, ok := call.Fun.(*ast.SelectorExpr)
-	return ok && len(call.Args) > 0 && slices.Contains([]string{"Debug", "Info", "Warn", "Error"}, method.Sel.Name)
+	return ok && len(call.Args) > 0 &&
+		slices.Contains([]string{"Debug", "Info", "Warn", "Error"}, method.Sel.Name)
 }
 
 // constantText returns the text of a string literal, or of several joined with +.

@@ -219,7 +219,8 @@ func TestDocsWidth(t *testing.T) {
 	const widest = 120
 	for _, file := range documents(t) {
 		for i, line := range strings.Split(prose(read(t, file)), "\n") {
-			if n := utf8.RuneCountInString(line); n > widest && !strings.HasPrefix(strings.TrimSpace(line), "|") {
+			if n := utf8.RuneCountInString(line); n > widest &&
+				!strings.HasPrefix(strings.TrimSpace(line), "|") {
 				t.Errorf("%s:%d: %d columns, and at most %d are wanted", file, i+1, n, widest)
 			}
 		}
@@ -282,9 +283,12 @@ func TestDocsNames(t *testing.T) {
 		}
 	}
 
-	for _, answer := range []any{report.Inventory{}, report.Item{}, report.Drift{}, report.Finding{}, policyInForce{}} {
+	for _, answer := range []any{
+		report.Inventory{}, report.Item{}, report.Drift{}, report.Finding{}, policyInForce{},
+	} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(answer)) {
-			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && !strings.Contains(evidence, "`"+name+"`") {
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" &&
+				!strings.Contains(evidence, "`"+name+"`") {
 				t.Errorf("docs/evidence.md does not name the field %s of %T", name, answer)
 			}
 		}

@@ -69,7 +69,8 @@ func TestHandlerLateCookiesWithinEncode(t *testing.T) {
 				got := gateway.Ask(t, client, http.MethodGet, "/",
 					http.Header{"Accept-Encoding": {encoding}}, nil)
 				if !slices.Equal(got.Header["Set-Cookie"], []string{session}) {
-					t.Errorf("%s, encode %s, over %s: got %q", what, encoding, protocol, got.Header["Set-Cookie"])
+					t.Errorf("%s, encode %s, over %s: got %q",
+						what, encoding, protocol, got.Header["Set-Cookie"])
 				}
 				if got.Header.Get("Content-Encoding") != encoding || len(got.Body) < 128<<10 {
 					t.Errorf("%s, encode %s, over %s: the body has %d bytes, with the encoding %q", what,

@@ -106,11 +106,15 @@ func TestLayoutSites(t *testing.T) {
 		hosts      []string
 	}{
 		"a site": {"cookie_policy opendatasoft {\nname city\n}\nreverse_proxy PORTAL", []string{"localhost"}},
-		"handle": {"handle {\ncookie_policy opendatasoft {\nname city\n}\nreverse_proxy PORTAL\n}", []string{"localhost"}},
+		"handle": {
+			"handle {\ncookie_policy opendatasoft {\nname city\n}\nreverse_proxy PORTAL\n}",
+			[]string{"localhost"},
+		},
 		"handle_errors": {"error 500\nhandle_errors {\ncookie_policy opendatasoft {\nname city\n}\n" +
 			"reverse_proxy PORTAL\n}", []string{"localhost"}},
-		"a host matcher": {"@localhost host localhost\nroute @localhost {\ncookie_policy opendatasoft {\nname city\n}\n" +
-			"reverse_proxy PORTAL\n}", []string{"localhost"}},
+		"a host matcher": {"@localhost host localhost\nroute @localhost {\n" +
+			"cookie_policy opendatasoft {\nname city\n}\nreverse_proxy PORTAL\n}",
+			[]string{"localhost"}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			w := caddytest.StartInstance(t, strings.ReplaceAll(c.directives, "PORTAL", portal.Address))
@@ -119,8 +123,8 @@ func TestLayoutSites(t *testing.T) {
 		})
 	}
 	w := caddytest.NewInstance(t)
-	w.Load(fmt.Sprintf("&(named) {\nroute {\ncookie_policy opendatasoft {\nname city\n}\nreverse_proxy %s\n}\n}\n"+
-		"http://localhost:%d {\ninvoke named\n}\n", portal.Address, w.Site))
+	w.Load(fmt.Sprintf("&(named) {\nroute {\ncookie_policy opendatasoft {\nname city\n}\n"+
+		"reverse_proxy %s\n}\n}\nhttp://localhost:%d {\ninvoke named\n}\n", portal.Address, w.Site))
 	w.Get("/")
 	want(t, "hosts of a named route", inventory(t, w, "city")["set _ga"].Hosts, []string{"localhost"})
 	caddytest.Stop(t) // the inventory begins anew
@@ -128,7 +132,9 @@ func TestLayoutSites(t *testing.T) {
 	w.Load(fmt.Sprintf("(site) {\ncookie_policy opendatasoft {\nname city\n}\nreverse_proxy %s\n}\n"+
 		"http://*.localhost:%d, http://localhost:%[2]d {\nimport site\n}\nhttp://:%[2]d {\nimport site\n}\n",
 		portal.Address, w.Site))
-	for _, host := range []string{"localhost", "LOCALHOST", "a.localhost", "a.b.localhost", "made-up.example"} {
+	for _, host := range []string{
+		"localhost", "LOCALHOST", "a.localhost", "a.b.localhost", "made-up.example",
+	} {
 		w.Site.Send(t, "GET / HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
 	}
 	hosts := inventory(t, w, "city")["set _ga"].Hosts

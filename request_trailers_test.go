@@ -43,7 +43,8 @@ func startTrailerPortal(t *testing.T) *trailerPortal {
 func (p *trailerPortal) seen() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return fmt.Sprintf("cookies %q, body %q, announced %q, trailer %q", p.cookies, p.body, p.announced, p.trailer)
+	return fmt.Sprintf("cookies %q, body %q, announced %q, trailer %q",
+		p.cookies, p.body, p.announced, p.trailer)
 }
 
 // A request's trailer brings the portal no cookie, in any spelling and over any version of HTTP, and
@@ -63,7 +64,8 @@ func TestHandlerRequestTrailers(t *testing.T) {
 			want                          http.Header
 		}{
 			{"Cookie", "enforce", "Cookie", "Cookie: _ga=1\r\n", nil, http.Header{}},
-			{"a listed cookie", "enforce", "Cookie, X-Checksum", "Cookie: sessionid=2\r\nX-Checksum: 5d41\r\n",
+			{"a listed cookie", "enforce", "Cookie, X-Checksum",
+				"Cookie: sessionid=2\r\nX-Checksum: 5d41\r\n",
 				[]string{"X-Checksum"}, http.Header{"X-Checksum": {"5d41"}}},
 			{"another case", "enforce", "x-checksum, cOOkIE", "X-CHECKSUM: 5d41\r\nCOOKIE: _ga=1\r\n",
 				[]string{"X-Checksum"}, http.Header{"X-Checksum": {"5d41"}}},
@@ -71,14 +73,17 @@ func TestHandlerRequestTrailers(t *testing.T) {
 				[]string{"X-Checksum"}, http.Header{"X-Checksum": {"5d41"}}},
 			{"announced, and not there", "enforce", "Cookie, X-Checksum", "X-Checksum: 5d41\r\n",
 				[]string{"X-Checksum"}, http.Header{"X-Checksum": {"5d41"}}},
-			{"other fields", "enforce", "X-Checksum, Cookie2", "X-Checksum: 5d41\r\nX-Checksum: 5d42\r\nCookie2: a\r\n",
-				[]string{"Cookie2", "X-Checksum"}, http.Header{"X-Checksum": {"5d41", "5d42"}, "Cookie2": {"a"}}},
+			{"other fields", "enforce", "X-Checksum, Cookie2",
+				"X-Checksum: 5d41\r\nX-Checksum: 5d42\r\nCookie2: a\r\n",
+				[]string{"Cookie2", "X-Checksum"},
+				http.Header{"X-Checksum": {"5d41", "5d42"}, "Cookie2": {"a"}}},
 			{"mode report", "report", "Cookie, X-Checksum", "Cookie: _ga=1\r\nX-Checksum: 5d41\r\n",
 				[]string{"Cookie", "X-Checksum"}, http.Header{"Cookie": {"_ga=1"}, "X-Checksum": {"5d41"}}},
 		} {
 			t.Run(c.what+", to the portal over "+transport, func(t *testing.T) {
 				gateway := caddytest.Start(t, "cookie_policy opendatasoft {\nmode "+c.mode+"\n}\n"+upstream)
-				want := fmt.Sprintf("cookies %q, body %q, announced %q, trailer %q", []string{"sessionid=1"}, "hello",
+				want := fmt.Sprintf("cookies %q, body %q, announced %q, trailer %q",
+					[]string{"sessionid=1"}, "hello",
 					c.announced, c.want)
 				gateway.Send(t, head+"Trailer: "+c.announce+"\r\n"+chunks+c.trailer+"\r\n")
 				if got := portal.seen(); got != want {

@@ -51,7 +51,8 @@ func TestSharedCacheVisitors(t *testing.T) {
 			}
 			for _, leak := range []string{"/session/", "/tracked/", "/choice/"} {
 				if !strings.Contains(all.String(), leak) {
-					t.Errorf("nothing went wrong with %s, and this test would not notice if it did:\n%s", leak, &all)
+					t.Errorf("nothing went wrong with %s, and this test would not notice if it did:\n%s",
+						leak, &all)
 				}
 			}
 		})

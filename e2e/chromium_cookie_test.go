@@ -14,8 +14,8 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
-// cookieVector is a line of enforcer/internal/wire/testdata/cookie.jsonl. In its strings, but for the scripts,
-// each character stands for one byte.
+// cookieVector is a line of enforcer/internal/wire/testdata/cookie.jsonl. In its strings, except for
+// the scripts, each character stands for one byte.
 type cookieVector struct {
 	ID     string   `json:"id"`
 	Note   string   `json:"note"`

@@ -16,8 +16,8 @@ import (
 // The four cookies of the published policy.
 var published = []string{"sessionid", "csrftoken", "django_language", "cookies_preferences"}
 
-// setCookieVector is a line of enforcer/internal/wire/testdata/setcookie.jsonl. In its strings each character
-// stands for one byte, so that JSON can hold bytes that are no UTF-8.
+// setCookieVector is a line of enforcer/internal/wire/testdata/setcookie.jsonl. In its strings each
+// character stands for one byte, so that JSON can hold bytes that are no UTF-8.
 type setCookieVector struct {
 	ID      string   `json:"id"`
 	Note    string   `json:"note"`

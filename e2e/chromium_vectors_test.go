@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false,
-	"record what Chromium does in enforcer/internal/wire/testdata, where the tests of that package read it")
+var update = flag.Bool("update", false, "record what Chromium does in "+
+	"enforcer/internal/wire/testdata, where the tests of that package read it")
 
 // raw turns characters into the bytes that they stand for.
 func raw(s string) string {

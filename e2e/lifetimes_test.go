@@ -342,7 +342,8 @@ func TestLifetimesThroughTheGateway(t *testing.T) {
 				}
 			}
 			if lost > len(deletions)/40 {
-				t.Errorf("of %d lines, %d that delete in both browsers became session cookies", len(deletions), lost)
+				t.Errorf("of %d lines, %d that delete in both browsers became session cookies",
+					len(deletions), lost)
 			}
 		})
 	}

@@ -43,7 +43,8 @@ func pageLines(n int) []string {
 			"_pk_4_1.abcd=0123456789abcdef.1768478400.; Path=/; Max-Age=33955200; SameSite=Lax",
 			"csrftoken=0123456789abcdef0123456789abcdef; expires=Thu, 14 Jan 2027 12:00:00 GMT; " +
 				"Max-Age=31449600; Path=/; SameSite=Lax; Secure",
-			"_ga=GA1.1.1234567890.1768478400; Domain=.example.org; Path=/; expires=Sat, 15 Jan 2028 12:00:00 GMT",
+			"_ga=GA1.1.1234567890.1768478400; Domain=.example.org; Path=/; " +
+				"expires=Sat, 15 Jan 2028 12:00:00 GMT",
 			"django_language=fr; Path=/",
 			"campaign=spring; Path=/",
 		}[i%6]
@@ -171,9 +172,8 @@ func BenchmarkFilterRequest(b *testing.B) {
 		"csrftoken=0123456789abcdef0123456789abcdef; django_language=fr; "
 	for _, c := range []struct{ what, cookies string }{
 		{"six_and_all_stay", necessary + "sessionid=1; csrftoken=2; django_language=en"},
-		{"six_of_which_three_go",
-			necessary +
-				"_ga=GA1.1.1234567890.1768478400; _pk_id.1.1fff=0123456789abcdef.1768478400.; _pk_ses.1.1fff=1"},
+		{"six_of_which_three_go", necessary + "_ga=GA1.1.1234567890.1768478400; " +
+			"_pk_id.1.1fff=0123456789abcdef.1768478400.; _pk_ses.1.1fff=1"},
 		{"1MiB_of_one_that_goes", strings.Repeat("_ga=1; ", mebibyte/7)},
 		{"1MiB_of_one_that_stays", strings.Repeat("sessionid=1; ", mebibyte/13)},
 		{"1MiB_of_both", strings.Repeat("sessionid=1; _ga=1; ", mebibyte/20)},
@@ -230,8 +230,8 @@ func BenchmarkObserved(b *testing.B) {
 					e.Observe(observe.New(time.Now()))
 				}
 				original := pageLines(lines)
-				cookie := []string{"sessionid=0123456789abcdef; csrftoken=0123456789abcdef; _pk_4_1.abcd=0; _ga=GA1.1.1; " +
-					acceptsMatomo}
+				cookie := []string{"sessionid=0123456789abcdef; csrftoken=0123456789abcdef; " +
+					"_pk_4_1.abcd=0; _ga=GA1.1.1; " + acceptsMatomo}
 				hosts := []string{"dashboard.paris", "opendata.paris.fr",
 					"cityai.my.opendatasoft.com", "data.city.example", "open.town.example"}
 				b.ReportAllocs()

@@ -26,7 +26,9 @@ func TestCompileClonesPolicy(t *testing.T) {
 		Preference: []policy.Preference{{
 			Cookies: []string{"prefs"}, Format: policy.FormatFlag, Value: "yes", Keys: []string{"ads"},
 		}},
-		Signal:        []policy.Signal{{Signal: policy.SignalGPC, Categories: []policy.Category{policy.ThirdParty}}},
+		Signal: []policy.Signal{
+			{Signal: policy.SignalGPC, Categories: []policy.Category{policy.ThirdParty}},
+		},
 		RewriteDomain: []policy.Rewrite{{From: "portal.example.org", To: "city.example"}},
 	}
 	e := compiled(t, p)

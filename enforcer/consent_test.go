@@ -177,7 +177,8 @@ func TestConsentMaxAge(t *testing.T) {
 		`{"stats":true,"timestamp":[1768478400]}`:                      false,
 		`{"stats":true,"timestamp":{"a":1768478400}}`:                  false,
 		`{"stats":true,"timestamp":1768478400,"timestamp":1768478400}`: false,
-		`{"stats":true,"Timestamp":1}`:                                 true, `{"stats":true,"x":{"timestamp":1}}`: true,
+		`{"stats":true,"Timestamp":1}`:                                 true,
+		`{"stats":true,"x":{"timestamp":1}}`:                           true,
 	} {
 		if got := letThrough(e, []string{"prefs=" + value}, "_ga=1"); got != counts {
 			t.Errorf("%s: granted is %t", value, got)

@@ -20,13 +20,15 @@ var consentTools = []struct{ preset, cookies, key string }{
 		"OptanonConsent=groups=C0001%3A1%2CC0002%3A0; OptanonAlertBoxClosed=2025-11-20T10:15:30.123Z",
 		"C0002"},
 	{"cookiebot",
-		"CookieConsent={stamp:%27x%27%2Cnecessary:true%2Cpreferences:false%2Cstatistics:false%2Cmarketing:false}",
+		"CookieConsent={stamp:%27x%27%2Cnecessary:true%2Cpreferences:false%2C" +
+			"statistics:false%2Cmarketing:false}",
 		"statistics"},
 	{"tarteaucitron", "tarteaucitron=!gtag=false!youtube=false!facebookpixel=false", "gtag"},
 	{"klaro", "klaro=%7B%22matomo%22%3Afalse%2C%22youtube%22%3Afalse%7D", "matomo"},
 	{"cookieconsent", "cc_cookie=%7B%22categories%22%3A%5B%22necessary%22%5D%7D", "analytics"},
 	{"axeptio",
-		"axeptio_cookies={%22google_analytics%22:false%2C%22$$completed%22:true}; axeptio_all_vendors=%2Cx%2C",
+		"axeptio_cookies={%22google_analytics%22:false%2C%22$$completed%22:true}; " +
+			"axeptio_all_vendors=%2Cx%2C",
 		"google_analytics"},
 	{"didomi", "didomi_token=eyJwdXJwb3NlcyI6eyJkaXNhYmxlZCI6WyJhbmFseXRpY3MiXX19", "analytics"},
 	{"cookieyes", "cookieyes-consent=consentid:x,consent:no,action:yes,necessary:yes,analytics:no",

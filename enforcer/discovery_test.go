@@ -92,7 +92,8 @@ func TestDiscovery(t *testing.T) {
 	const host = "data.city.example"
 	want := []enforcer.Discovery{
 		{Name: "a", Channel: observe.Set, Host: host,
-			Attributes: "path=(other); Secure; HTTPONLY; SameSite=Lax; Max-Age=60; Domain=.city.example; Expires"},
+			Attributes: "path=(other); Secure; HTTPONLY; SameSite=Lax; Max-Age=60; " +
+				"Domain=.city.example; Expires"},
 		{Name: "b", Channel: observe.Set, Host: host},
 		{Name: "(nameless)", Channel: observe.Set, Host: host},
 	}

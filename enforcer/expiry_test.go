@@ -60,7 +60,8 @@ func TestExpiryLines(t *testing.T) {
 		{"domains and paths", "_ga", policy.RuleOptions{Domain: []string{"city.example"},
 			Path: []string{"/a", "/b"}}, "data.city.example", false, plain(
 			"_ga=; Path=/a", "_ga=; Path=/a; Domain=data.city.example", "_ga=; Path=/a; Domain=city.example",
-			"_ga=; Path=/b", "_ga=; Path=/b; Domain=data.city.example", "_ga=; Path=/b; Domain=city.example")},
+			"_ga=; Path=/b",
+			"_ga=; Path=/b; Domain=data.city.example", "_ga=; Path=/b; Domain=city.example")},
 		{"a wildcard", "_pk_id.1.1fff", policy.RuleOptions{}, "localhost", false,
 			plain("_pk_id.1.1fff=; Path=/")},
 

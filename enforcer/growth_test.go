@@ -79,7 +79,10 @@ var shapes = []shape{
 		return http.Header{"Set-Cookie": {"_ga=1"}, "Vary": {strings.Repeat("Accept, ", n)}}
 	}},
 	{"cache_control", nil, func(n int) http.Header {
-		return http.Header{"Set-Cookie": {"sessionid=1"}, "Cache-Control": {strings.Repeat("s-maxage=1, ", n)}}
+		return http.Header{
+			"Set-Cookie":    {"sessionid=1"},
+			"Cache-Control": {strings.Repeat("s-maxage=1, ", n)},
+		}
 	}},
 	{"trailers", nil, func(n int) http.Header {
 		header := lines("_ga%=1")(n)

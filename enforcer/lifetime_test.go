@@ -57,7 +57,8 @@ func TestMaxAge(t *testing.T) {
 		{"an Expires that some browser may read", "a=b; Expires=01/15/2027", "a=b"},
 		{"a date in another zone", "a=b; Expires=Thu, 15 Jan 2026 12:30:00 PST",
 			"a=b"},
-		{"a tab, for which Chromium rejects the line", "a=b;\tMax-Age=7200", "a=b;\tMax-Age=7200; Max-Age=3600"},
+		{"a tab, for which Chromium rejects the line",
+			"a=b;\tMax-Age=7200", "a=b;\tMax-Age=7200; Max-Age=3600"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			want := c.want

@@ -66,7 +66,8 @@ func TestReportModeChangesNoByte(t *testing.T) {
 	if len(response["Set-Cookie "]) != 1 || len(response["Set-Cookie2"]) != 1 {
 		t.Errorf("lines under keys that are not sent are gone: %q", response)
 	}
-	const want = "read/necessary/let_through=2 read/statistical/would_refuse=1 read/third_party/would_refuse=1 " +
+	const want = "read/necessary/let_through=2 read/statistical/would_refuse=1 " +
+		"read/third_party/would_refuse=1 " +
 		"read/unlisted/would_refuse=1 "
 	if got := verdictsOf(o, observe.Report); len(got) < len(want) {
 		t.Errorf("counted %s", got)

@@ -122,7 +122,8 @@ func TestTallyCountsOnce(t *testing.T) {
 			complete(h)
 			complete(h)
 			complete(h)
-		}, "set/necessary/let_through=1 set/third_party/refused=1 set/unlisted/deletion=1 set/unlisted/refused=1"},
+		}, "set/necessary/let_through=1 set/third_party/refused=1 set/unlisted/deletion=1 " +
+			"set/unlisted/refused=1"},
 		{"the same line twice in one header", "", func(complete, _ filter) {
 			h := http.Header{"Set-Cookie": {"sessionid=1", "sessionid=1", "_ga=1", "_ga=1"}}
 			complete(h)

@@ -46,7 +46,8 @@ func TestVerdictByCategory(t *testing.T) {
 				"inner", "outer", "counter"}},
 		{"everything refused",
 			`{"necessary":false,"statistical":false,"first_party":false,"third_party":false,` +
-				`"matomo":false,"at":false,"xiti":false,"counts":false,"figures":false,"functional_cookies":false}`,
+				`"matomo":false,"at":false,"xiti":false,"counts":false,"figures":false,` +
+				`"functional_cookies":false}`,
 			nil},
 		{"one tracker granted", `{"matomo":true}`, []string{"_pk_id.1", "counter"}},
 		{"one tracker refused", `{"matomo":false,"statistical":true}`,

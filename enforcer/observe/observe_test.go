@@ -157,7 +157,9 @@ func TestEntryLongNames(t *testing.T) {
 // A thousand names of the portal that no rule names have places, and a thousand that wildcards
 // name. Names that rules name in full always have theirs.
 func TestSetEntryBounds(t *testing.T) {
-	for kind, want := range map[observe.Kind]int{observe.Unknown: 1000, observe.Wildcard: 1000, observe.Exact: 1500} {
+	for kind, want := range map[observe.Kind]int{
+		observe.Unknown: 1000, observe.Wildcard: 1000, observe.Exact: 1500,
+	} {
 		o := observe.New(noon)
 		n := 0
 		for i := range 1500 {

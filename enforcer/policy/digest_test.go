@@ -58,12 +58,14 @@ func TestResolveDigest(t *testing.T) {
 	}
 	seen := map[string]string{original: "nothing"}
 	for name, change := range map[string]func(*Policy){
-		"unlisted":                 func(p *Policy) { p.Unlisted = UnlistedPass },
-		"mode":                     func(p *Policy) { p.Mode = ModeReport },
-		"lifetimes":                func(p *Policy) { p.Lifetimes = LifetimesEnforce },
-		"shared_cache":             func(p *Policy) { p.SharedCache = SharedCacheKeep },
-		"a preset less":            func(p *Policy) { p.Presets = p.Presets[:1] },
-		"a preset more":            func(p *Policy) { p.Presets = append(p.Presets, Preset{Name: "eulerian"}) },
+		"unlisted":      func(p *Policy) { p.Unlisted = UnlistedPass },
+		"mode":          func(p *Policy) { p.Mode = ModeReport },
+		"lifetimes":     func(p *Policy) { p.Lifetimes = LifetimesEnforce },
+		"shared_cache":  func(p *Policy) { p.SharedCache = SharedCacheKeep },
+		"a preset less": func(p *Policy) { p.Presets = p.Presets[:1] },
+		"a preset more": func(p *Policy) {
+			p.Presets = append(p.Presets, Preset{Name: "eulerian"})
+		},
 		"presets in another order": func(p *Policy) { slices.Reverse(p.Presets) },
 		"a preset's option":        func(p *Policy) { p.Presets[0].Consent[0] = "n" },
 		"a preset's provider":      func(p *Policy) { p.Presets[1].Provider = "n" },
@@ -117,7 +119,8 @@ func TestResolveDigestGolden(t *testing.T) {
 		"c9ddb7ae46334c2108d838c3ee828e33236a5918991f756a62cd01895519bd21": complete(),
 	} {
 		if got := resolved(t, p).Digest(); got != want {
-			t.Errorf("the digest of the policy %q with %d rules is %s, want %s", p.Name, len(p.Allow), got, want)
+			t.Errorf("the digest of the policy %q with %d rules is %s, want %s",
+				p.Name, len(p.Allow), got, want)
 		}
 	}
 }

@@ -32,7 +32,8 @@ func TestPolicyFaultsSignal(t *testing.T) {
 		{"twice", signalling(Signal{SignalGPC, objects}, Signal{SignalGPC, objects}), nil},
 		{"nine times", signalling(slices.Repeat([]Signal{{SignalGPC, objects}}, 9)...), nil},
 		{"both",
-			signalling(Signal{SignalGPC, objects}, Signal{SignalDNT, []Category{ThirdParty, FirstParty}}), nil},
+			signalling(Signal{SignalGPC, objects},
+				Signal{SignalDNT, []Category{ThirdParty, FirstParty}}), nil},
 	})
 }
 
@@ -131,7 +132,9 @@ func TestPolicyFaultsPreference(t *testing.T) {
 
 // A timestamp above the choices would be an object, and never a time.
 func TestPolicyFaultsOfTimestampAboveChoices(t *testing.T) {
-	for timestamp, fault := range map[string]bool{"a": true, "a.b": true, "a.bc": false, "ab": false, "a.b.c": false} {
+	for timestamp, fault := range map[string]bool{
+		"a": true, "a.b": true, "a.bc": false, "ab": false, "a.b.c": false,
+	} {
 		p := Policy{
 			Presets:    []Preset{{Name: "opendatasoft"}},
 			Preference: []Preference{{Cookies: []string{"prefs"}, Path: "a.b", Timestamp: timestamp}},
@@ -146,7 +149,10 @@ func TestPolicyFaultsOfTimestampAboveChoices(t *testing.T) {
 func TestPolicyFaultsOfPersistPath(t *testing.T) {
 	for path, fault := range map[string]bool{"/": true, "/fr": false} {
 		p := Policy{
-			Allow: []Rule{{Category: Necessary, Cookies: []string{"prefs"}, RuleOptions: RuleOptions{Path: []string{"/fr"}}}},
+			Allow: []Rule{{
+				Category: Necessary, Cookies: []string{"prefs"},
+				RuleOptions: RuleOptions{Path: []string{"/fr"}},
+			}},
 			Preference: []Preference{{
 				Cookies: []string{"prefs"}, Timestamp: "at", MaxAge: 183 * day, Persist: path,
 			}},

@@ -209,7 +209,8 @@ func TestPolicyFaultsNone(t *testing.T) {
 		{"same_site lax", options(RuleOptions{SameSite: SameSiteLax}), nil},
 		{"a provider", options(RuleOptions{Provider: "Matomo, self-hosted"}), nil},
 		{"purposes", options(RuleOptions{Purpose: []Purpose{
-			{"", "x"}, {"en", "x"}, {"pt-BR", "x"}, {"zh-Hant-TW", "x"}, {"de-1996", "x"}, {"zz-abcdefgh", "x"},
+			{"", "x"}, {"en", "x"}, {"pt-BR", "x"}, {"zh-Hant-TW", "x"},
+			{"de-1996", "x"}, {"zz-abcdefgh", "x"},
 		}}), nil},
 		{"preferences", preferring(Preference{Cookies: []string{"p", "q"}},
 			Preference{Cookies: []string{"r"}, Format: FormatJSON}), nil},

@@ -183,7 +183,8 @@ func TestResolveOrderOfPresets(t *testing.T) {
 			preference: []Preference{{Cookies: []string{"p"}}}},
 		preset{name: "two",
 			rules: []Rule{
-				{Category: FirstParty, Cookies: []string{"y", "z"}}, {Category: FirstParty, Cookies: []string{"x"}},
+				{Category: FirstParty, Cookies: []string{"y", "z"}},
+				{Category: FirstParty, Cookies: []string{"x"}},
 			},
 			preference: []Preference{{Cookies: []string{"p", "q"}, Path: "two"}}})
 	r := resolved(t, Policy{Presets: []Preset{{Name: "one"}, {Name: "two"}}})

@@ -101,7 +101,8 @@ func TestInventoryAttributes(t *testing.T) {
 	}, "[2001:db8::1]")
 	for _, line := range []string{
 		"sessionid=1; Path=/; Secure; HttpOnly; SameSite=LAX; Max-Age=60",
-		"sessionid=1; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=1209600; Expires=Thu, 15 Jan 2099 12:00:00 GMT",
+		"sessionid=1; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=1209600; " +
+			"Expires=Thu, 15 Jan 2099 12:00:00 GMT",
 		"sessionid=1; Domain=.City.example; path=/app; secure; httponly; samesite=lax; " +
 			"Expires=Thu, 15 Jan 2026 13:00:00 GMT",
 		"sessionid=; Path=/old; Domain=old.example; Max-Age=0",

@@ -25,7 +25,9 @@ func TestReadAge(t *testing.T) {
 		"milliseconds":             func(t time.Time) string { return fmt.Sprint(t.UnixMilli()) },
 		"milliseconds as a text":   func(t time.Time) string { return fmt.Sprintf(`"%d"`, t.UnixMilli()) },
 		"milliseconds as JSON may": func(t time.Time) string { return fmt.Sprintf("%d.0e3", t.Unix()) },
-		"ISO 8601":                 func(t time.Time) string { return `"` + t.Format(time.RFC3339Nano) + `"` },
+		"ISO 8601": func(t time.Time) string {
+			return `"` + t.Format(time.RFC3339Nano) + `"`
+		},
 		"ISO 8601, elsewhere": func(t time.Time) string {
 			return `"` + t.In(time.FixedZone("", 7*3600)).Format(time.RFC3339) + `"`
 		},
@@ -98,7 +100,9 @@ func TestReadTimestamp(t *testing.T) {
 	p.Cookies = []string{"prefs"}
 	p.Format = policy.FormatJSON
 	r = NewReader([]policy.Preference{p}, func() time.Time { return time.UnixMilli(1e11) })
-	for member, want := range map[string]string{`,"timestamp":100000000000`: "+a", `,"timestamp":99999999999`: ""} {
+	for member, want := range map[string]string{
+		`,"timestamp":100000000000`: "+a", `,"timestamp":99999999999`: "",
+	} {
 		if got := readAB(t, r, `prefs={"a":true`+member+`}`); got != want {
 			t.Errorf("in March 1973 %s was read as %q, want %q", member, got, want)
 		}

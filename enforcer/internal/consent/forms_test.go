@@ -207,7 +207,8 @@ func TestReadBase64(t *testing.T) {
 		}
 		for _, value := range []string{
 			std.EncodeToString([]byte(text)), raw.EncodeToString([]byte(text)),
-			base64.RawStdEncoding.EncodeToString([]byte(text)), base64.URLEncoding.EncodeToString([]byte(text)),
+			base64.RawStdEncoding.EncodeToString([]byte(text)),
+			base64.URLEncoding.EncodeToString([]byte(text)),
 			url.QueryEscape(std.EncodeToString([]byte(text))), encodeEvery(std.EncodeToString([]byte(text))),
 			`"` + std.EncodeToString([]byte(text)) + `"`, std.EncodeToString([]byte(text)) + "==",
 		} {
@@ -218,14 +219,15 @@ func TestReadBase64(t *testing.T) {
 	}
 	std2 := func(text string) string { return std.EncodeToString([]byte(text)) }
 	for name, value := range map[string]string{
-		"nothing":                              "",
-		"padding alone":                        "==",
-		"JSON that is not encoded":             `{"a":true}`,
-		"text that is not JSON":                std2("yes"),
-		"both alphabets":                       std2(texts[0]) + "-_",
-		"a byte that is not UTF-8":             std2("{\"a\":true,\"x\":\"\xff\"}"),
-		"UTF-8 cut short":                      std2("{\"a\":true,\"x\":\"\xc3\"}"),
-		"a byte that is not UTF-8, URL":        raw.EncodeToString([]byte("{\"a\":true,\"x\":\"\xff\xfe\xff\"}")),
+		"nothing":                  "",
+		"padding alone":            "==",
+		"JSON that is not encoded": `{"a":true}`,
+		"text that is not JSON":    std2("yes"),
+		"both alphabets":           std2(texts[0]) + "-_",
+		"a byte that is not UTF-8": std2("{\"a\":true,\"x\":\"\xff\"}"),
+		"UTF-8 cut short":          std2("{\"a\":true,\"x\":\"\xc3\"}"),
+		"a byte that is not UTF-8, URL": raw.EncodeToString(
+			[]byte("{\"a\":true,\"x\":\"\xff\xfe\xff\"}")),
 		"a letter too few":                     strings.TrimRight(std2(texts[0]), "=")[1:],
 		"one letter alone behind":              std2(`{"a":true,"b":0}..`) + "A",
 		"padding within":                       std2(`{"a":true,`) + "=" + std2(`"b":1}`),

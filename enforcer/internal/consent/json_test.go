@@ -43,7 +43,8 @@ func TestReadJSONGranted(t *testing.T) {
 	r := prefsReader(t, policy.Preference{Granted: []string{"yes", "1", `a\u0062`}})
 	for value, want := range map[string]string{
 		"true": "+a", `"yes"`: "+a", "1": "+a", `"1"`: "+a", `"a\u0062"`: "+a",
-		"false": "-a", `"true"`: "-a", `"YES"`: "-a", `" yes"`: "-a", "1.0": "-a", "10": "-a", `["yes"]`: "-a",
+		"false": "-a", `"true"`: "-a", `"YES"`: "-a", `" yes"`: "-a",
+		"1.0": "-a", "10": "-a", `["yes"]`: "-a",
 		`{"yes":true}`: "-a", `"ab"`: "-a", "null": "-a", `""`: "-a",
 	} {
 		if got := readAB(t, r, `prefs={"a":`+value+`}`); got != want {
@@ -56,7 +57,8 @@ func TestReadJSONGranted(t *testing.T) {
 func TestReadJSONArray(t *testing.T) {
 	r := prefsReader(t, policy.Preference{})
 	for value, want := range map[string]string{
-		`[]`: "", `[ ]`: "", `["a"]`: "+a", `%20[ "a" , "b" ]%20`: "+a +b", `["c","b"]`: "+b", `["a","a"]`: "+a",
+		`[]`: "", `[ ]`: "", `["a"]`: "+a", `%20[ "a" , "b" ]%20`: "+a +b",
+		`["c","b"]`: "+b", `["a","a"]`: "+a",
 		`["\u0061"]`: "+a", `[1,"b",null,{"a":true},["a"]]`: "+b", `["A","a "]`: "", `[true]`: "",
 		`["a"`: "unreadable", `["a",]`: "unreadable", `[,"a"]`: "unreadable", `["a" "b"]`: "unreadable",
 		`["a"}`: "unreadable", `["a"]x`: "unreadable", `["a"][]`: "unreadable", `[a]`: "unreadable",
@@ -162,7 +164,8 @@ func TestReadJSONTimestampPath(t *testing.T) {
 func TestReadJSONNested(t *testing.T) {
 	r := prefsReader(t, policy.Preference{})
 	for depth := range 31 {
-		value := `{"x":` + strings.Repeat(`[{"b":`, depth) + "true" + strings.Repeat("}]", depth) + `,"a":true}`
+		value := `{"x":` + strings.Repeat(`[{"b":`, depth) + "true" + strings.Repeat("}]", depth) +
+			`,"a":true}`
 		if got := readAB(t, r, "prefs="+value); got != "+a" {
 			t.Errorf("%d levels were read as %q", 2*depth, got)
 		}

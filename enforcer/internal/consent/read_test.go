@@ -43,7 +43,8 @@ var ab = Keys{"a": 0, "b": 1}
 // nothing where it is undecided; or the state of a preference in doubt.
 func describe(tb testing.TB, c Choice, keys Keys) string {
 	tb.Helper()
-	if want := c.State == Unreadable || c.State == Contradictory; c.InDoubt() != want || c.State.InDoubt() != want {
+	want := c.State == Unreadable || c.State == Contradictory
+	if c.InDoubt() != want || c.State.InDoubt() != want {
 		tb.Errorf("%v is in doubt: %t", c.State, c.InDoubt())
 	}
 	if c.InDoubt() {
@@ -223,15 +224,18 @@ func TestReadWritten(t *testing.T) {
 		{"the grant in another preference, after a refusal", []string{refusal}, []Written{more(yes)},
 			"-a", Valid},
 		{"a deletion of another preference", []string{grant}, []Written{more(deletion)}, "+a", Valid},
-		{"a cookie that is no preference", []string{grant}, []Written{{Cookie: "other", Value: `{"a":false}`}},
+		{"a cookie that is no preference", []string{grant},
+			[]Written{{Cookie: "other", Value: `{"a":false}`}},
 			"+a", Valid},
 
 		// Over two copies, it is unknown which one it takes the place of.
-		{"a grant over two copies that refuse", []string{refusal + "; " + refusal}, []Written{yes}, "-a", Valid},
+		{"a grant over two copies that refuse",
+			[]string{refusal + "; " + refusal}, []Written{yes}, "-a", Valid},
 		{"a grant over two copies that grant", []string{grant + "; " + grant}, []Written{yes}, "+a", Valid},
 		{"a grant over copies on two lines", []string{grant, refusal}, []Written{yes}, "-a", Valid},
 		{"a refusal over two copies that grant", []string{grant, grant}, []Written{no}, "-a", Valid},
-		{"a deletion over two copies that refuse", []string{refusal, refusal}, []Written{deletion}, "-a", Valid},
+		{"a deletion over two copies that refuse",
+			[]string{refusal, refusal}, []Written{deletion}, "-a", Valid},
 		{"a deletion over two copies that grant", []string{grant, grant}, []Written{deletion}, "+a", Valid},
 
 		// Not every browser keeps it.
@@ -243,7 +247,8 @@ func TestReadWritten(t *testing.T) {
 		{"a doubtful grant, after what cannot be read", []string{"prefs=yes"}, []Written{doubtful(yes)},
 			"unreadable", Unreadable},
 		{"a doubtful deletion, after a grant", []string{grant}, []Written{doubtful(deletion)}, "+a", Valid},
-		{"a doubtful deletion, after a refusal", []string{refusal}, []Written{doubtful(deletion)}, "-a", Valid},
+		{"a doubtful deletion, after a refusal",
+			[]string{refusal}, []Written{doubtful(deletion)}, "-a", Valid},
 		{"a doubtful grant and a sure one, after a refusal", []string{refusal},
 			[]Written{doubtful(yes), yes}, "+a", Valid},
 		{"a sure grant and a doubtful refusal", []string{refusal}, []Written{yes, doubtful(no)}, "-a", Valid},
@@ -297,7 +302,8 @@ func TestStateString(t *testing.T) {
 	for s := range State(policy.PreferenceStates) {
 		words = append(words, s.String())
 	}
-	if want := []string{"none", "too_old", "valid", "unreadable", "contradictory"}; !slices.Equal(words, want) {
+	want := []string{"none", "too_old", "valid", "unreadable", "contradictory"}
+	if !slices.Equal(words, want) {
 		t.Errorf("the words are %q, want %q", words, want)
 	}
 }
@@ -312,7 +318,8 @@ func TestReadManyKeys(t *testing.T) {
 	}
 	for _, i := range []int{0, 1, 30, 31, 32, 33, 61, 62, 63} {
 		granted, refused := names[i], names[(i+1)%len(names)]
-		cookies := []string{fmt.Sprintf(`prefs={"%s":true,"%s":false}; prefs={"%[1]s":true}`, granted, refused)}
+		cookies := []string{fmt.Sprintf(`prefs={"%s":true,"%s":false}; prefs={"%[1]s":true}`,
+			granted, refused)}
 		choice := r.Read(keys, cookies, nil)
 		for name, k := range keys {
 			want := map[string]policy.Consent{granted: policy.Granted, refused: policy.Refused}[name]

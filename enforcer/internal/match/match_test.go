@@ -83,10 +83,12 @@ func TestLookupBest(t *testing.T) {
 		{"any wildcard beats a lone star", []string{"*", "*b*"}, "abc", "*b*"},
 		{"the first of two lone stars wins", []string{"*", "**"}, "abc", "*"},
 		// Names of a policy's block are added before those of its presets.
-		{"a name of the block beats a wildcard of a preset", []string{"_ga_1", "_ga", "_ga_*"}, "_ga_1", "_ga_1"},
+		{"a name of the block beats a wildcard of a preset",
+			[]string{"_ga_1", "_ga", "_ga_*"}, "_ga_1", "_ga_1"},
 		{"a wildcard of the block with more literals beats one of a preset",
 			[]string{"_ga_1*", "_ga", "_ga_*"}, "_ga_12", "_ga_1*"},
-		{"a name of a preset beats a wildcard of the block", []string{"session*", "sessionid"}, "sessionid", "sessionid"},
+		{"a name of a preset beats a wildcard of the block",
+			[]string{"session*", "sessionid"}, "sessionid", "sessionid"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			checkLookup(t, namesOf(c.patterns...), c.name, c.want, true)

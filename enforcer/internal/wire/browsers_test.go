@@ -194,7 +194,8 @@ func recordedBrowsers(answers []recordedLifetime) []*recordedBrowser {
 func (b *recordedBrowser) predict(attributes string) (answer any, ok bool) {
 	last := lastAttributes(attributes)
 	if b.rejectsTab {
-		for _, attribute := range strings.FieldsFunc(attributes, func(r rune) bool { return r == ';' || r == '=' }) {
+		separates := func(r rune) bool { return r == ';' || r == '=' }
+		for _, attribute := range strings.FieldsFunc(attributes, separates) {
 			// A name or a value; one that is cut at a second equals sign has its tab all the same.
 			if strings.Contains(trimmed(attribute), "\t") {
 				return "ignored", true
@@ -227,7 +228,8 @@ func TestLifetimesRecordIsPredictable(t *testing.T) {
 		for i := range answers {
 			v := &answers[i]
 			if predicted, ok := b.predict(v.Attributes); !ok || !sameAnswer(predicted, b.of(v)) {
-				t.Errorf("%.200q: %s says %v; predicted is %v, %t", v.Attributes, b.name, b.of(v), predicted, ok)
+				t.Errorf("%.200q: %s says %v; predicted is %v, %t",
+					v.Attributes, b.name, b.of(v), predicted, ok)
 			}
 		}
 	}
@@ -260,7 +262,8 @@ func TestLifetimesRecord(t *testing.T) {
 			}
 			seconds, ok := answer.(float64)
 			if ok && (!persistent || lifetime.Seconds() < seconds-recordGrace) {
-				t.Errorf("%.200q: the lifetime is %v, %t; %s says %v", v.Attributes, lifetime, persistent, name, answer)
+				t.Errorf("%.200q: the lifetime is %v, %t; %s says %v",
+					v.Attributes, lifetime, persistent, name, answer)
 			}
 		}
 	}
@@ -309,7 +312,8 @@ func TestLifetimesRecordLimited(t *testing.T) {
 		}
 	}
 	if changed < 500 || unknown > 0 || odd > 50 {
-		t.Errorf("%d lines changed, nobody asked browsers about %d, and %d are deletions", changed, unknown, odd)
+		t.Errorf("%d lines changed, nobody asked browsers about %d, and %d are deletions",
+			changed, unknown, odd)
 	}
 }
 

@@ -100,7 +100,8 @@ func TestFilterPairs(t *testing.T) {
 			[]string{"_ga=1", `prefs={"stats":true}`}, nil, []string{"_ga"}},
 		{"unreadable JSON", []string{`_ga=1; prefs={"stats":true; _pk_id=1`},
 			[]string{`prefs={"stats":true`}, nil, nil},
-		{"one granted, one not", []string{"counter=1; _ga=1"}, []string{"counter=1"}, nil, []string{"counter"}},
+		{"one granted, one not",
+			[]string{"counter=1; _ga=1"}, []string{"counter=1"}, nil, []string{"counter"}},
 		{"one kept, one not", []string{`_ga=1; prefs={"counts":false}`},
 			[]string{`prefs={"counts":false}`}, nil, nil},
 
@@ -194,7 +195,8 @@ func FuzzCookie(f *testing.F) {
 			}
 			name, value = trimmed(name), trimmed(value)
 			if gotName, gotValue, ok := next(); !ok || gotName != name || gotValue != value {
-				t.Fatalf("of %q the pair %q=%q was read as %q=%q, %t", lines, name, value, gotName, gotValue, ok)
+				t.Fatalf("of %q the pair %q=%q was read as %q=%q, %t",
+					lines, name, value, gotName, gotValue, ok)
 			}
 		}
 		if name, value, ok := next(); ok {

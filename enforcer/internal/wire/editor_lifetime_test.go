@@ -64,7 +64,8 @@ func TestEditorLimitLifetime(t *testing.T) {
 			"a=b; Max-Age=; Expires=" + inAYear, "a=b; Max-Age=3600; Expires=" + inAYear},
 		{"no value, so Expires decides",
 			"a=b; Max-Age; Expires=" + inAYear, "a=b; Max-Age=3600; Expires=" + inAYear},
-		{"with a plus it is a number to Chromium alone: a session cookie to all", "a=b; Max-Age=+7200", "a=b"},
+		{"with a plus it is a number to Chromium alone: a session cookie to all",
+			"a=b; Max-Age=+7200", "a=b"},
 		{"shorter with a plus, and Expires decides in Firefox",
 			"a=b; Max-Age=+60; Expires=" + inAYear, "a=b; Max-Age=+60"},
 		{"shorter with a plus, and Expires in time", "a=b; Max-Age=+60; Expires=" + inAnHour, ""},
@@ -210,11 +211,14 @@ func TestEditorLimitLifetimeKeeps(t *testing.T) {
 // so, and other browsers get the limit.
 func TestEditorLimitLifetimeTabs(t *testing.T) {
 	checkEdits(t, []editCase{
-		{"in Max-Age", "a=b; Max-Age=99999999999999999999\tx", "a=b; Max-Age=99999999999999999999\tx; Max-Age=3600"},
+		{"in Max-Age",
+			"a=b; Max-Age=99999999999999999999\tx", "a=b; Max-Age=99999999999999999999\tx; Max-Age=3600"},
 		{"in Expires, which no browser reads alike", "a=b; Expires=15.1.2027\t12:00:00",
 			"a=b; Expires=15.1.2027\t12:00:00; Expires="},
-		{"in another attribute", "a=b; Path=/\tx; Max-Age=7200", "a=b; Path=/\tx; Max-Age=7200; Max-Age=3600"},
-		{"in an unknown attribute", "a=b; \tx\ty; Expires=" + inAYear, "a=b; \tx\ty; Expires=" + inAYear + hourAdded},
+		{"in another attribute",
+			"a=b; Path=/\tx; Max-Age=7200", "a=b; Path=/\tx; Max-Age=7200; Max-Age=3600"},
+		{"in an unknown attribute",
+			"a=b; \tx\ty; Expires=" + inAYear, "a=b; \tx\ty; Expires=" + inAYear + hourAdded},
 		{"with a plus", "a=b; Max-Age=+7200\t; X=\t", "a=b; Max-Age=+7200\t; X=\t; Max-Age="},
 		{"shorter", "a=b; Max-Age=60; Path=/\tx", ""},
 	}, limitToAnHour())

@@ -139,7 +139,8 @@ func replacePortal(t *testing.T, to string) func(*Editor) {
 func TestEditorReplaceDomain(t *testing.T) {
 	over := strings.Repeat("x", 1025)
 	for _, c := range []struct{ what, line, to, without string }{
-		{"a Domain", "a=b; Domain=portal.example.org; Path=/", "a=b; Domain=city.example; Path=/", "a=b; Path=/"},
+		{"a Domain",
+			"a=b; Domain=portal.example.org; Path=/", "a=b; Domain=city.example; Path=/", "a=b; Path=/"},
 		{"leading dot", "a=b; Domain=.portal.example.org", "a=b; Domain=city.example", "a=b"},
 		{"another case", "a=b; DOMAIN=Portal.EXAMPLE.org", "a=b; DOMAIN=city.example", "a=b"},
 		{"blanks", "a=b; Domain = portal.example.org ;Path=/",

@@ -270,7 +270,8 @@ func TestLifetime(t *testing.T) {
 		line := mustParse(t, "a=b"+c.attributes)
 		a := line.ParseAttributes()
 		if got, persistent := a.Lifetime(noon); got != c.want || persistent != c.persistent {
-			t.Errorf("%q: Lifetime is %v, %t; want %v, %t", c.attributes, got, persistent, c.want, c.persistent)
+			t.Errorf("%q: Lifetime is %v, %t; want %v, %t",
+				c.attributes, got, persistent, c.want, c.persistent)
 		}
 	}
 }

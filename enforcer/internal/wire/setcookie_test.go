@@ -114,7 +114,8 @@ func TestParseAttributes(t *testing.T) {
 			line := mustParse(t, c.line)
 			a := line.ParseAttributes()
 			if a.Domain != c.domain || a.Path != c.path || a.MaxAge != c.maxAge || a.Expires != c.expires {
-				t.Errorf("%.200q was read as %.99q, %.99q, %q, %q", c.line, a.Domain, a.Path, a.MaxAge, a.Expires)
+				t.Errorf("%.200q was read as %.99q, %.99q, %q, %q",
+					c.line, a.Domain, a.Path, a.MaxAge, a.Expires)
 			}
 		})
 	}
