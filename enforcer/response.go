@@ -114,7 +114,7 @@ func (f *responseFilter) filter() {
 		return
 	}
 	if f.state.isUnchanged(&f.scan) {
-		f.state.hasSetCookie = true
+		f.state.hasSetCookie = len(f.state.kept) > 0
 		return
 	}
 	f.state.settled = !f.scan.nonCanonical
