@@ -178,3 +178,16 @@ func FuzzParseDate(f *testing.F) {
 		}
 	})
 }
+
+// A date of more than 128 bytes is not read: the work for one is bounded.
+func TestParseDateIsBounded(t *testing.T) {
+	const date = "Thu, 01 Jan 1970 00:00:00 GMT"
+	for _, c := range []struct {
+		bytes int
+		want  bool
+	}{{128, true}, {129, false}} {
+		if _, ok := ParseDate(strings.Repeat(" ", c.bytes-len(date)) + date); ok != c.want {
+			t.Errorf("%d bytes: read is %t", c.bytes, ok)
+		}
+	}
+}
