@@ -75,7 +75,7 @@ type place struct {
 	hosts          []string       // of the nearest host matcher around
 	policy         *runningPolicy // before
 	answered       bool           // by a handler before, every request
-	unprotected    bool           // by a handler before, some requests, which met no policy
+	unprotected    bool           // by a proxy before, some requests, which met no policy
 	deferredCookie bool           // a deferred header before sets Set-Cookie
 	inErrors       bool
 }
@@ -102,8 +102,10 @@ func (w *walk) routes(routes caddyhttp.RouteList, at place) place {
 			if inside.unprotected && !at.unprotected {
 				groups[route.Group] = true
 			}
+			at.deferredCookie = inside.deferredCookie
 		case len(route.MatcherSets) > 0:
 			at.unprotected = at.unprotected || inside.unprotected
+			at.deferredCookie = inside.deferredCookie
 		default:
 			at = inside
 		}
@@ -136,23 +138,14 @@ func (w *walk) handler(handler caddyhttp.MiddlewareHandler, at place) place {
 		w.requestHeader(h.Request, at)
 	case *reverseproxy.Handler:
 		w.proxy(h, at)
-		if len(h.HandleResponse) > 0 { // such as forward_auth, which passes requests on
-			return at.answers(false)
-		}
-		return at.answers(true)
+		at.unprotected = at.unprotected || at.policy == nil
+		at.answered = at.answered || len(h.HandleResponse) == 0 // forward_auth passes requests on
 	case *fileserver.FileServer:
-		return at.answers(!h.PassThru)
+		at.answered = at.answered || !h.PassThru
 	case *caddyhttp.StaticResponse, *caddyhttp.StaticError:
-		return at.answers(true)
+		at.answered = true
 	}
 	return at
-}
-
-// answers returns the place behind a handler that answers every request, or some.
-func (p place) answers(every bool) place {
-	p.answered = p.answered || every
-	p.unprotected = p.unprotected || p.policy == nil
-	return p
 }
 
 func (w *walk) proxy(h *reverseproxy.Handler, at place) {
@@ -166,7 +159,7 @@ func (w *walk) proxy(h *reverseproxy.Handler, at place) {
 		return
 	}
 	for _, p := range w.policies { // of the same site
-		if len(at.hosts) == 0 || len(p.hosts) == 0 ||
+		if len(at.hosts) == 0 ||
 			slices.ContainsFunc(at.hosts, func(host string) bool { return slices.Contains(p.hosts, host) }) {
 			w.layout.warn(p.policy, w.name, errorRoutesWarning)
 		}

@@ -81,13 +81,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		handler:               h,
 		visit:                 h.running.enforcer.Visit(request),
 		http1:                 r.ProtoMajor == 1,
-		http3:                 r.ProtoMajor == 3,
 	}
 	if h.logger.Core().Enabled(zapcore.DebugLevel) {
 		fw.visit.Trace()
 	}
 	outer := fw.resolvePlaceholders(r, vars)
-	if earlier := fw.earlier(); earlier != nil {
+	earlier := fw.earlier()
+	if earlier != nil {
 		fw.visit.Continue(&earlier.visit)
 	}
 	fw.visit.FilterRequest()
@@ -96,8 +96,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		r.Body = &requestBody{ReadCloser: r.Body, request: r, visit: &fw.visit}
 	}
 	defer func() { // also if the handler panics, as reverse_proxy does when a body breaks off
-		fw.finish()
+		fw.complete()
 		h.log(&fw.visit, r)
+		if earlier != nil {
+			earlier.visit.Resume(&fw.visit)
+		}
 	}()
 	err := next.ServeHTTP(fw, r)
 	if err == nil && outer != nil { // after an error, its routes ask this writer, unless they have a policy

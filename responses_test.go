@@ -283,3 +283,49 @@ func TestHandlerTrailers(t *testing.T) {
 		}
 	}
 }
+
+// A handler that flushes or writes nothing before it sets a status or a header gets what it would get
+// without a policy.
+func TestHandlerStatusAfterNothing(t *testing.T) {
+	for what, f := range map[string]func(http.ResponseWriter){
+		"an empty write, then a status": func(w http.ResponseWriter) {
+			w.Write(nil)
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, "x")
+		},
+		"an empty write, then a header": func(w http.ResponseWriter) {
+			w.Write(nil)
+			w.Header().Set("X-Late", "1")
+			io.WriteString(w, "<html>x")
+		},
+		"a flush, then a status": func(w http.ResponseWriter) {
+			http.NewResponseController(w).Flush()
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, "x")
+		},
+		"a page without a type": func(w http.ResponseWriter) {
+			io.WriteString(w, "<html>"+strings.Repeat("x", 9000))
+		},
+	} {
+		caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
+			f(w)
+			return nil
+		})
+		with, without := caddytest.StartBoth(t, "cookie_policy opendatasoft", "test_handler")
+		for protocol, client := range portaltest.Protocols(t) {
+			for _, method := range []string{http.MethodGet, http.MethodHead} {
+				got := with.Ask(t, client, method, "/", nil, nil)
+				bare := without.Ask(t, client, method, "/", nil, nil)
+				for _, field := range []string{"Date", "Alt-Svc"} { // a time and a port
+					got.Header.Del(field)
+					bare.Header.Del(field)
+				}
+				if got.Status != bare.Status || got.Body != bare.Body ||
+					fmt.Sprint(got.Header) != fmt.Sprint(bare.Header) {
+					t.Errorf("%s, %s %s: got %d %v, and without the policy %d %v", what, protocol, method,
+						got.Status, got.Header, bare.Status, bare.Header)
+				}
+			}
+		}
+	}
+}

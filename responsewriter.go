@@ -16,13 +16,9 @@ import (
 type responseWriter struct {
 	caddyhttp.ResponseWriterWrapper
 
-	handler *Handler
-	visit   enforcer.Visit
-	http1   bool
-	http3   bool // holds the header back until a body of some size, or the end
-	// A body has begun, and the header is out. Before that, encode and others may hold it back.
-	sent     bool
-	status   bool // WriteHeader was called with a final status
+	handler  *Handler
+	visit    enforcer.Visit
+	http1    bool
 	switched bool // the connection speaks another protocol now
 
 	outermost *responseWriter // of the request
@@ -40,40 +36,26 @@ func (w *responseWriter) WriteHeader(status int) {
 		w.switched = w.switched || w.http1 && status == http.StatusSwitchingProtocols
 	} else {
 		w.complete()
-		w.status = true
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// begin sends the header if nothing has. A writer outside, such as encode, that was not told a status
-// would take the header from the map only when its buffer is full, with what was added until then.
-func (w *responseWriter) begin() {
-	if w.status || w.switched {
-		w.complete()
-		return
-	}
-	w.WriteHeader(http.StatusOK)
-}
-
-// Write sends the header if nothing has, and writes to the body.
+// Write filters before each part of the body: a writer outside, such as encode, can hold the header
+// back until its buffer is full, and HTTP/3 until a body of some size.
 func (w *responseWriter) Write(b []byte) (int, error) {
-	w.begin()
-	n, err := w.ResponseWriter.Write(b)
-	w.sent = w.sent || n > 0
-	return n, err
+	w.complete()
+	return w.ResponseWriter.Write(b)
 }
 
 // ReadFrom lets the connection use sendfile.
 func (w *responseWriter) ReadFrom(r io.Reader) (int64, error) {
-	w.begin()
-	n, err := w.ResponseWriterWrapper.ReadFrom(r)
-	w.sent = w.sent || n > 0
-	return n, err
+	w.complete()
+	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError sends the header if nothing else has done so.
 func (w *responseWriter) FlushError() error {
-	w.begin()
+	w.complete()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
@@ -85,17 +67,11 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
-// finish filters what was set without anything being written, what is left in the map for an error
-// route or for a writer that holds the response back, and trailers.
-func (w *responseWriter) finish() {
-	if !w.switched {
-		w.visit.CompleteResponse(w.Header())
-	}
-}
-
-// complete filters the final header and adds to it.
+// complete filters the final header and adds to it. When the handler has returned, that is what was
+// set without anything being written, what is left in the map for an error route or for a writer that
+// holds the response back, and trailers.
 func (w *responseWriter) complete() {
-	if !w.switched && (!w.sent || w.http3) {
+	if !w.switched {
 		w.visit.CompleteResponse(w.Header())
 	}
 }

@@ -102,6 +102,34 @@ func TestHandlerHTTP3EveryWayToSendAHeader(t *testing.T) {
 	}
 }
 
+// A handler that leaves the status and the type of its response to the server, or sets them late, gets
+// the same response over HTTP/3 with the policy as without it.
+func TestHandlerHTTP3StatusAndType(t *testing.T) {
+	gateway := startHTTP3(t, caddyWithHandler(t), "handle /with {\nroute {\ncookie_policy opendatasoft\n"+
+		"test_handler\n}\n}\nhandle /without {\nroute {\ntest_handler\n}\n}")
+	for _, steps := range []string{
+		"write 9000", "copy 5000", "write 5", "write 0|status 404|write 1", "copy 0|status 404|write 1",
+		"write 0|set X-Late=1|write 5", "flush|status 404|write 1", "flush|write 9000",
+	} {
+		query := url.Values{"do": strings.Split(steps, "|")}.Encode()
+		for log, base := range gateway.urls {
+			for _, method := range []string{http.MethodGet, http.MethodHead} {
+				ask := func(path string) portaltest.Reply {
+					got := portaltest.Ask(t, gateway.transport, method, base+path+"?"+query, nil, nil)
+					got.Header.Del("Date")
+					return got
+				}
+				got, bare := ask("/with"), ask("/without")
+				if got.Status != bare.Status || got.Body != bare.Body ||
+					fmt.Sprint(got.Header) != fmt.Sprint(bare.Header) {
+					t.Errorf("%s %s%s: got %d %v, and without the policy %d %v", method, steps, log,
+						got.Status, got.Header, bare.Status, bare.Header)
+				}
+			}
+		}
+	}
+}
+
 // Over HTTP/2 and HTTP/3 a 101 is one more informational response: what is set after it is filtered
 // too, also where nothing is written any more.
 func TestHandlerSwitchingProtocols(t *testing.T) {

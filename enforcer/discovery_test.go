@@ -196,3 +196,30 @@ func TestDiscoveryIsLimited(t *testing.T) {
 		t.Errorf("reported %v, want %v", got, want)
 	}
 }
+
+// A name that a rule once named is reported like any other of a client's, once it came often.
+func TestDiscoveryOfFormerName(t *testing.T) {
+	o := observe.New(noon)
+	allow := func(name string) *enforcer.Enforcer {
+		e := compiled(t, policy.Policy{
+			Allow: []policy.Rule{{Category: policy.Necessary, Cookies: []string{name}}},
+		})
+		e.Observe(o)
+		return e
+	}
+	before, after := allow("trk"), allow("other")
+	discovered := 0
+	for i := range 151 {
+		e := after
+		if i == 0 {
+			e = before
+		}
+		visit := e.Visit(enforcer.Request{Header: map[string][]string{"Cookie": {"trk=1"}}})
+		visit.FilterRequest()
+		discoveries, _ := visit.End()
+		discovered += len(discoveries)
+	}
+	if discovered != 1 {
+		t.Errorf("it was reported %d times", discovered)
+	}
+}

@@ -170,3 +170,45 @@ func TestObserverLastRequest(t *testing.T) {
 		t.Errorf("in the end %d requests, the last at %v", n, last)
 	}
 }
+
+// Two handlers of one policy around one request count it once, and each line once.
+func TestVisitResume(t *testing.T) {
+	e := compiled(t, matomoPolicy())
+	o := observe.New(noon)
+	e.Observe(o)
+	request := enforcer.Request{Header: http.Header{"Cookie": {"sessionid=1; " + refusesMatomo}}}
+	header := http.Header{"Set-Cookie": {"_ga=1", "csrftoken=2"}}
+	outer := e.Visit(request)
+	outer.FilterRequest()
+	inner := e.Visit(request)
+	inner.Continue(&outer)
+	inner.FilterRequest()
+	inner.CompleteResponse(header)
+	inner.End()
+	outer.Resume(&inner)
+	outer.CompleteResponse(header)
+	outer.End()
+	for _, s := range o.Sightings() {
+		if n := s.Counts.Total(observe.Enforce); n != 1 {
+			t.Errorf("%s on %s was counted %d times", s.Name, s.Channel, n)
+		}
+	}
+	if requests, _ := o.Requests(); requests != 1 {
+		t.Errorf("%d requests were counted", requests)
+	}
+}
+
+// A preference that was read is counted, also if a 103 wrote another one.
+func TestPreferenceIsCountedBesideInformational(t *testing.T) {
+	e := compiled(t, matomoPolicy())
+	o := observe.New(noon)
+	e.Observe(o)
+	visit := e.Visit(enforcer.Request{Header: http.Header{"Cookie": {acceptsMatomo + "; _pk_id=1"}}})
+	visit.FilterRequest()
+	visit.FilterResponse(http.Header{"Set-Cookie": {refusesMatomo + "; Path=/"}})
+	visit.CompleteResponse(http.Header{})
+	visit.End()
+	if got := preferencesOf(o); got != "valid=1" {
+		t.Errorf("counted %s", got)
+	}
+}

@@ -59,7 +59,7 @@ type response struct {
 	needsHTTPS string // the name of a cookie; see Visit.NeedsHTTPS
 
 	finalized    bool  // the final header is complete
-	continued    bool  // an earlier Visit has counted the lines in kept
+	continued    bool  // another Visit has counted the lines in kept
 	settled      bool  // no verdict can change while the lines are the same
 	hasSetCookie bool  // at the last pass
 	varies       bool  // by the visitor's choice
@@ -77,6 +77,15 @@ func (r *response) needRare() *rareResponse {
 		r.rare = &rareResponse{counted: map[string][]string{}, rewritten: map[string]bool{}}
 	}
 	return r.rare
+}
+
+// adoptCounted takes over the lines that another Visit has counted in the same header map.
+func (r *response) adoptCounted(other *response) {
+	r.continued = true
+	r.keep(other.kept)
+	if other.rare != nil {
+		r.needRare().counted = other.rare.counted
+	}
 }
 
 // wasRewritten reports whether a line got its Domain from rewrite_domain. A header can be filtered

@@ -63,8 +63,8 @@ func (v *Visit) End() (discoveries []Discovery, traced []Traced) {
 	if v.enforcer.observer != nil && !t.finished {
 		t.finished = true
 		p := t.acquire()
-		if v.visitor.read && !t.continued {
-			p.CountPreference(v.visitor.choice.State)
+		if v.visitor.wasRead && !t.continued {
+			p.CountPreference(v.visitor.state)
 		}
 		v.enforcer.observer.Release(p)
 		t.processor = nil

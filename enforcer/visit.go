@@ -44,8 +44,12 @@ func (e *Enforcer) Visit(r Request) Visit {
 // as in Caddy's error routes: what that one counted is not counted again. It must be called first.
 func (v *Visit) Continue(earlier *Visit) {
 	v.tally.continued = true
-	v.response.continued, v.response.kept = true, earlier.response.kept
+	v.response.adoptCounted(&earlier.response)
 }
+
+// Resume makes the Visit go on after one that continued it: the lines that that one counted are not
+// counted again.
+func (v *Visit) Resume(inner *Visit) { v.response.adoptCounted(&inner.response) }
 
 // forgetWritten forgets a choice that a response wrote: an informational one, whose cookies browsers
 // do not store.
@@ -87,7 +91,9 @@ type visitor struct {
 	choice  consent.Choice
 	decided consent.Set // the keys that the preference itself decides
 
+	state        policy.PreferenceState // when the choice was read first, for the counts
 	lineCount    uint8
+	wasRead      bool // the choice was, at some time
 	read         bool // the choice is
 	fromResponse bool // and it is the one that the response writes
 	expirable    bool // the request has a cookie that a rule names and the request's choice refuses
@@ -134,6 +140,9 @@ func (v *visitor) readOnce() {
 // keys that it leaves undecided.
 func (v *visitor) readChoice(written []consent.Written) {
 	v.choice = v.enforcer.preferences.Read(v.enforcer.keys, v.cookies(), written)
+	if !v.wasRead {
+		v.wasRead, v.state = true, v.choice.State
+	}
 	v.decided = v.choice.Granted | v.choice.Refused
 	for i := range v.enforcer.signals {
 		if s := &v.enforcer.signals[i]; v.objects(s.header) && !v.choice.InDoubt() {

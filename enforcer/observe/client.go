@@ -140,7 +140,7 @@ func (o *Observer) CountClient(m ClientCookie) (tell bool, requests uint64, e *E
 		shard.mu.Unlock()
 		moved := o.otherSketch(kind).remove(name)
 		shard.mu.Lock()
-		if e := o.read.find(name); e != nil {
+		if e := o.read.find(name); e != nil && o.set.find(name) != nil {
 			return false, 0, e
 		}
 		if c = shard.names[name]; c == nil {

@@ -141,11 +141,11 @@ func (o *Observer) SetEntry(name Name, now time.Time) *Entry {
 // full, or the portal sets it. All others are counted by [Observer.CountClient].
 func (o *Observer) ReadEntry(name Name, now time.Time) *Entry {
 	key, kind := name.key()
-	if e := o.read.find(key); e != nil {
-		return e
-	}
 	if kind != Exact && o.set.find(key) == nil {
 		return nil
+	}
+	if e := o.read.find(key); e != nil {
+		return e
 	}
 	return o.read.add(key, Exact, now, func(e *Entry) { // what the portal sets is bounded already
 		for _, s := range [...]*sketch{&o.unlisted, &o.listed} {

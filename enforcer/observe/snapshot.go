@@ -55,33 +55,60 @@ type Sighting struct {
 }
 
 // Sightings returns what is known of each name, in no order. Strings are as they came from the wire.
-func (o *Observer) Sightings() (names []Sighting) {
-	for channel, side := range map[Channel]*inventory{Set: &o.set, Read: &o.read} {
-		side.all(func(e *Entry) {
-			s := e.snapshot(channel)
-			// Anybody can send a cookie. One without a name counts only if the portal sets some too.
-			s.Established = channel == Set || o.set.find(e.name) != nil || e.name != Nameless &&
-				s.Counts.Total(Enforce)+s.Counts.Total(Report) >= enoughRequests
-			names = append(names, s)
+func (o *Observer) Sightings() (sightings []Sighting) {
+	o.set.all(func(e *Entry) { sightings = append(sightings, e.snapshot(Set)) })
+	read := map[string]int{} // indices
+	add := func(s Sighting) {
+		// A name can have been that of a client, of the portal or of a rule by turns.
+		if i, known := read[s.Name]; known {
+			sightings[i].add(&s)
+			return
+		}
+		read[s.Name] = len(sightings)
+		sightings = append(sightings, s)
+	}
+	o.read.all(func(e *Entry) {
+		s := e.snapshot(Read)
+		s.Established = o.set.find(e.name) != nil // otherwise anybody can send it
+		add(s)
+	})
+	for _, sketch := range [...]*sketch{&o.unlisted, &o.listed} {
+		sketch.all(func(c *client) {
+			add(Sighting{
+				Name: c.name, Channel: Read, First: c.first, Last: c.last, Counts: c.verdicts,
+				Missed: c.missed, Established: c.isEstablished(), Hosts: slices.Clone(c.hosts),
+			})
 		})
 	}
-	seen := func(name string) bool { return o.read.find(name) != nil }
-	for _, s := range [...]*sketch{&o.unlisted, &o.listed} {
-		s.all(func(c *client) {
-			if !seen(c.name) { // it got an entry of its own meanwhile
-				names = append(names, Sighting{
-					Name: c.name, Channel: Read, First: c.first, Last: c.last, Counts: c.verdicts,
-					Missed: c.missed, Established: c.isEstablished(), Hosts: slices.Clone(c.hosts),
-				})
-			}
-		})
+	return sightings
+}
+
+// add adds what is known of the same name on the side of browsers.
+func (s *Sighting) add(t *Sighting) {
+	if t.First.Before(s.First) {
+		s.First = t.First
 	}
-	return names
+	if t.Last.After(s.Last) {
+		s.Last = t.Last
+	}
+	for m := range modes {
+		for v := range verdicts {
+			s.Counts[m][v] += t.Counts[m][v]
+		}
+	}
+	s.Missed = max(s.Missed, t.Missed)
+	s.Established = s.Established || t.Established
+	for _, host := range t.Hosts {
+		if !slices.Contains(s.Hosts, host) {
+			s.Hosts = append(slices.Clip(s.Hosts), host)
+		}
+	}
 }
 
 func (e *Entry) snapshot(channel Channel) Sighting {
 	n := Sighting{
 		Name: e.name, Channel: channel, First: time.Unix(0, e.first.Load()).UTC(), Missed: e.missed.Load(),
+		Established: true,
 	}
 	var last int64
 	for i := range e.stripes {
