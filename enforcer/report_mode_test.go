@@ -66,10 +66,13 @@ func TestReportModeChangesNoByte(t *testing.T) {
 	if len(response["Set-Cookie "]) != 1 || len(response["Set-Cookie2"]) != 1 {
 		t.Errorf("lines under keys that are not sent are gone: %q", response)
 	}
-	const want = "read/necessary/let_through=2 read/statistical/would_refuse=1 " +
-		"read/third_party/would_refuse=1 " +
-		"read/unlisted/would_refuse=1 "
-	if got := verdictsOf(o, observe.Report); len(got) < len(want) {
+	// The informational header and the final one count, and the final one once.
+	const want = "expire/statistical/would_expire=1 expire/third_party/would_expire=1 " +
+		"read/necessary/let_through=2 read/statistical/would_refuse=1 " +
+		"read/third_party/would_refuse=1 read/unlisted/would_refuse=1 " +
+		"set/necessary/let_through=6 set/statistical/would_refuse=2 " +
+		"set/third_party/would_refuse=6 set/unlisted/would_refuse=2"
+	if got := verdictsOf(o, observe.Report); got != want {
 		t.Errorf("counted %s", got)
 	}
 }
