@@ -59,7 +59,7 @@ func restore(site, all []cookie, sent []string) {
 }
 
 // TestChromiumStoresWhatThePolicyLetsThrough shows every vector to Chromium three times. What it
-// stores where the policy is enforced is what it stores where it is not, but for the cookies that
+// stores where the policy is enforced is what it stores where it is not, except for the cookies that
 // the policy does not name.
 func TestChromiumStoresWhatThePolicyLetsThrough(t *testing.T) {
 	file := filepath.Join("..", "enforcer", "internal", "wire", "testdata", "setcookie.jsonl")
@@ -207,7 +207,7 @@ func (v *setCookieVector) expected(had, plain []cookie) (want []cookie, doubted 
 	return want, doubted
 }
 
-// deletesUnlisted says whether a line is let through though the policy does not name its cookie.
+// deletesUnlisted reports whether a line is let through though the policy does not name its cookie.
 func (v *setCookieVector) deletesUnlisted() bool {
 	for i, line := range v.Lines {
 		name, _, _ := strings.Cut(line, "=")

@@ -29,8 +29,10 @@ func (f *responseFilter) mend(line string, j *judgement) string {
 		return line
 	}
 	e := wire.NewEditor(line, &j.cookie)
-	if a := j.cookie.ParseAttributes(); a.Deletes(&f.clock) {
-		m = mending{}
+	if m != (mending{}) {
+		if a := j.cookie.ParseAttributes(); a.Deletes(&f.clock) {
+			m = mending{}
+		}
 	}
 	rewritten := f.state.wasRewritten(line)
 	// A cookie with this prefix has no Domain.

@@ -137,14 +137,7 @@ func TestVisitContinue(t *testing.T) {
 	if got := strings.Join(header["Set-Cookie"], " "); got != "csrftoken=2 django_language=en" {
 		t.Errorf("%s was let through", got)
 	}
-	if requests, _ := o.Requests(); requests != 1 {
-		t.Errorf("%d requests were counted", requests)
-	}
-	for _, s := range o.Sightings() {
-		if n := s.Counts.Total(observe.Enforce); n != 1 {
-			t.Errorf("%s on %s was counted %d times", s.Name, s.Channel, n)
-		}
-	}
+	checkCountedOnce(t, o)
 }
 
 // The time of the last request does not go back when a long request ends.
@@ -188,14 +181,7 @@ func TestVisitResume(t *testing.T) {
 	outer.Resume(&inner)
 	outer.CompleteResponse(header)
 	outer.End()
-	for _, s := range o.Sightings() {
-		if n := s.Counts.Total(observe.Enforce); n != 1 {
-			t.Errorf("%s on %s was counted %d times", s.Name, s.Channel, n)
-		}
-	}
-	if requests, _ := o.Requests(); requests != 1 {
-		t.Errorf("%d requests were counted", requests)
-	}
+	checkCountedOnce(t, o)
 }
 
 // A preference that was read is counted, also if a 103 wrote another one.
@@ -210,5 +196,18 @@ func TestPreferenceIsCountedBesideInformational(t *testing.T) {
 	visit.End()
 	if got := preferencesOf(o); got != "valid=1" {
 		t.Errorf("counted %s", got)
+	}
+}
+
+// checkCountedOnce checks that one request was counted, and each of its names once.
+func checkCountedOnce(t *testing.T, o *observe.Observer) {
+	t.Helper()
+	if requests, _ := o.Requests(); requests != 1 {
+		t.Errorf("%d requests were counted", requests)
+	}
+	for _, s := range o.Sightings() {
+		if n := s.Counts.Total(observe.Enforce); n != 1 {
+			t.Errorf("%s on %s was counted %d times", s.Name, s.Channel, n)
+		}
 	}
 }

@@ -159,12 +159,18 @@ func (f *responseFilter) filterField(key string, lines []string) {
 	f.state.hasSetCookie = f.state.hasSetCookie || len(kept) > 0
 }
 
-// keep stores the lines that a pass left. It copies them: a handler can change them in place.
-func (r *response) keep(lines []string) { r.kept = append(r.buffer[:0], lines...) }
+// keep stores the lines that a pass left. It copies them: a handler can change them in place. Each
+// part of a body brings a pass, so the memory is used again.
+func (r *response) keep(lines []string) {
+	if r.kept == nil {
+		r.kept = r.buffer[:0]
+	}
+	r.kept = append(r.kept[:0], lines...)
+}
 
 // isUnchanged reports whether the header has just the lines that the last pass kept. The final header
-// is filtered up to three times, because a writer around the handler may hold it back; comparing
-// lines saves 1.9 of 6.4 µs of BenchmarkHandler with six lines.
+// is filtered before each part of the body and at the end, because a writer around the handler may
+// hold it back; comparing lines saves 1.9 of 6.4 µs of BenchmarkHandler with six lines.
 func (r *response) isUnchanged(s *headerScan) bool {
 	return r.finalized && r.settled && !s.nonCanonical && slices.Equal(s.setCookie, r.kept)
 }
@@ -211,7 +217,8 @@ func (f *responseFilter) filterLines(key string, lines []string) (kept []string,
 }
 
 // countedLines returns the lines that were counted under a key in an earlier pass over the final
-// header, and left in it: each line counts once. Every header that goes out counts, informational ones too.
+// header, and left in it: each line counts once. Every header that goes out counts, informational
+// ones too.
 func (f *responseFilter) countedLines(key string) []string {
 	switch {
 	case !f.state.finalized && !f.state.continued:

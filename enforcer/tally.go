@@ -104,6 +104,14 @@ func (t *tally) hostOf(v *visitor) observe.Host {
 	return t.host
 }
 
+// siteOf returns the site that serves the host of the request.
+func (t *tally) siteOf(v *visitor) string {
+	if t.site == "" {
+		t.site = t.enforcer.observer.Site(v.request.Host)
+	}
+	return t.site
+}
+
 // countRequest counts the request.
 func (t *tally) countRequest() {
 	if t.enforcer.observer != nil && !t.continued {
@@ -214,11 +222,8 @@ func (t *tally) countPair(c *cachedName, verdict observe.Verdict, v *visitor) {
 	if t.visit == 0 {
 		t.visit = o.NewVisit()
 	}
-	if t.site == "" {
-		t.site = o.Site(v.request.Host)
-	}
 	tell, requests, entry := o.CountClient(observe.ClientCookie{
-		Name: c.name, Mode: t.enforcer.mode, Verdict: verdict, Site: t.site,
+		Name: c.name, Mode: t.enforcer.mode, Verdict: verdict, Site: t.siteOf(v),
 		Visit: t.visit, Now: t.time(),
 	})
 	if entry != nil {
@@ -248,7 +253,7 @@ func (t *tally) countExpiry(c *cachedName) {
 // discover keeps an unlisted cookie to be reported.
 func (t *tally) discover(channel observe.Channel, name string, v *visitor, d Discovery) {
 	d.Name, d.Channel = displayName(name), channel
-	d.Host = wire.Printable(t.enforcer.observer.Site(v.request.Host))
+	d.Host = wire.Printable(t.siteOf(v))
 	rare := t.needRare()
 	rare.discoveries = append(rare.discoveries, d)
 }

@@ -3,6 +3,7 @@ package observe
 import (
 	"container/heap"
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -51,7 +52,7 @@ type client struct {
 	requests uint64 // since it took its counter
 	missed   uint64
 	visit    uint64 // the request that counted last
-	verdicts [modes][verdicts]uint64
+	verdicts Counts
 	first    time.Time
 	last     time.Time
 	lastDay  int64
@@ -99,11 +100,7 @@ func (c *client) add(d *client) {
 	c.missed = max(c.missed, d.missed)
 	c.days = max(c.days, d.days)
 	c.lastDay = max(c.lastDay, d.lastDay)
-	for m := range modes {
-		for v := range verdicts {
-			c.verdicts[m][v] += d.verdicts[m][v]
-		}
-	}
+	c.verdicts.add(&d.verdicts)
 	if d.first.Before(c.first) {
 		c.first = d.first
 	}
@@ -197,12 +194,7 @@ func (s *sketchShard) take(name string, now time.Time) *client {
 }
 
 func (c *client) addHost(host string) {
-	for _, known := range c.hosts {
-		if known == host {
-			return
-		}
-	}
-	if len(c.hosts) < maxVariants {
+	if len(c.hosts) < maxVariants && !slices.Contains(c.hosts, host) {
 		c.hosts = append(c.hosts, host)
 	}
 }

@@ -8,6 +8,14 @@ import (
 // Counts are numbers of verdicts, by mode and verdict.
 type Counts [modes][verdicts]uint64
 
+func (c *Counts) add(d *Counts) {
+	for m := range modes {
+		for v := range verdicts {
+			c[m][v] += d[m][v]
+		}
+	}
+}
+
 // Total returns how often the name was met in a mode. Removals from the browser are not meetings.
 func (c *Counts) Total(m Mode) (n uint64) {
 	for v, count := range c[m] {
@@ -91,11 +99,7 @@ func (s *Sighting) add(t *Sighting) {
 	if t.Last.After(s.Last) {
 		s.Last = t.Last
 	}
-	for m := range modes {
-		for v := range verdicts {
-			s.Counts[m][v] += t.Counts[m][v]
-		}
-	}
+	s.Counts.add(&t.Counts)
 	s.Missed = max(s.Missed, t.Missed)
 	s.Established = s.Established || t.Established
 	for _, host := range t.Hosts {

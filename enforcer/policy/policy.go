@@ -357,13 +357,10 @@ func badDurations(b []byte) map[string]string {
 	return bad
 }
 
-// clone returns a copy that shares no memory with the policy.
+// clone returns a copy that shares no memory with the policy, except for its presets: what they say
+// is copied where they are written out.
 func (p *Policy) clone() Policy {
 	c := *p
-	c.Presets = slices.Clone(p.Presets)
-	for i := range c.Presets {
-		c.Presets[i].RuleOptions = c.Presets[i].RuleOptions.clone()
-	}
 	c.Allow = slices.Clone(p.Allow)
 	for i := range c.Allow {
 		c.Allow[i] = c.Allow[i].clone()

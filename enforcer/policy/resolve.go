@@ -150,8 +150,8 @@ func (r *Rule) ConsentKeys() []string {
 // one's.
 func (p *Policy) resolve() (rules []Rule, preferences []Preference) {
 	taken := map[string]bool{}
-	free := func(names []string) []string {
-		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return taken[name] })
+	free := func(names []string) []string { // of a copy
+		return slices.DeleteFunc(names, func(name string) bool { return taken[name] })
 	}
 	take := func(names []string) {
 		for _, name := range names {

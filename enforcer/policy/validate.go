@@ -65,9 +65,7 @@ func (v *validator) policy(p *Policy) {
 	v.oneOf("lifetimes", p.Lifetimes, LifetimesReport, LifetimesEnforce)
 	v.rewrites(p.RewriteDomain)
 	v.oneOf("shared_cache", p.SharedCache, SharedCacheProtect, SharedCacheKeep)
-	v.scriptReadable(p)
-	v.persistPaths(p)
-	v.keys(p)
+	v.resolved(p)
 }
 
 // label accepts what can stand unquoted in logs, metrics and addresses.
@@ -269,9 +267,8 @@ func (v *validator) rewrites(rewrites []Rewrite) {
 	}
 }
 
-// scriptReadable refuses HttpOnly on cookies that scripts have to read: the portal's own script sends
-// csrftoken back with its API calls, and its banner reads and writes the preference.
-func (v *validator) scriptReadable(p *Policy) {
+// resolved judges what shows only once the presets are written out.
+func (v *validator) resolved(p *Policy) {
 	rules, preferences := p.resolve()
 	var names match.Names[*Rule]
 	for i := range rules {
@@ -280,40 +277,36 @@ func (v *validator) scriptReadable(p *Policy) {
 		}
 	}
 	names.Sort()
-	refuse := func(name string, r *Rule) {
-		if r != nil && r.HTTPOnly {
-			v.fault(r.origin.Path+".http_only", name,
-				"scripts of the portal have to read this cookie, and HttpOnly would hide it from them",
-				"put the other cookies into a rule of their own, with http_only there")
+	if r, _, ok := names.Lookup("csrftoken"); ok {
+		v.scriptReadable("csrftoken", r)
+	}
+	for i := range preferences {
+		for _, name := range preferences[i].Cookies {
+			if r, ok := names.Exact(name); ok { // wildcards have no say in a preference
+				v.scriptReadable(name, r)
+				v.persistPath(&preferences[i], name, r)
+			}
 		}
 	}
-	r, _, _ := names.Lookup("csrftoken")
-	refuse("csrftoken", r)
-	for _, preference := range preferences {
-		for _, name := range preference.Cookies {
-			r, _ := names.Exact(name) // wildcards have no say in a preference
-			refuse(name, r)
-		}
+	v.keys(rules)
+}
+
+// scriptReadable refuses HttpOnly on a cookie that scripts have to read: the portal's own script sends
+// csrftoken back with its API calls, and its banner reads and writes the preference.
+func (v *validator) scriptReadable(name string, r *Rule) {
+	if r.HTTPOnly {
+		v.fault(r.origin.Path+".http_only", name,
+			"scripts of the portal have to read this cookie, and HttpOnly would hide it from them",
+			"put the other cookies into a rule of their own, with http_only there")
 	}
 }
 
-// persistPaths refuses a preference that is sent again at a path that its own rule does not accept.
-func (v *validator) persistPaths(p *Policy) {
-	rules, preferences := p.resolve()
-	for _, preference := range preferences {
-		if preference.Persist == "" {
-			continue
-		}
-		for i := range rules {
-			r := &rules[i]
-			for _, name := range preference.Cookies {
-				if slices.Contains(r.Cookies, name) && len(r.Path) > 0 && !slices.Contains(r.Path, preference.Persist) {
-					v.fault(preference.origin+".persist", preference.Persist,
-						"the rule for "+name+" does not accept this path: the line would be refused",
-						"name one of the rule's paths: "+strings.Join(r.Path, ", "))
-				}
-			}
-		}
+// persistPath refuses a preference that is sent again at a path that its own rule does not accept.
+func (v *validator) persistPath(p *Preference, name string, r *Rule) {
+	if p.Persist != "" && len(r.Path) > 0 && !slices.Contains(r.Path, p.Persist) {
+		v.fault(p.origin+".persist", p.Persist,
+			"the rule for "+name+" does not accept this path: the line would be refused",
+			"name one of the rule's paths: "+strings.Join(r.Path, ", "))
 	}
 }
 
@@ -321,8 +314,7 @@ func (v *validator) persistPaths(p *Policy) {
 const MaxKeys = 64
 
 // keys refuses more consent keys than a policy can have.
-func (v *validator) keys(p *Policy) {
-	rules, _ := p.resolve()
+func (v *validator) keys(rules []Rule) {
 	known := map[string]bool{}
 	for i := range rules {
 		for _, key := range rules[i].ConsentKeys() {

@@ -175,10 +175,7 @@ func (e *Editor) AddHTTPOnly() {
 // the attribute, `none`. Not every browser treats a line without SameSite as Lax.
 func (e *Editor) RaiseSameSite(sameSite string) {
 	word := strings.ToUpper(sameSite[:1]) + sameSite[1:]
-	switch {
-	case !e.has(sameSiteAttribute):
-		e.add("SameSite=" + word)
-	case Strictness(sameSite) > Strictness(e.valueOf(sameSiteAttribute)):
+	if Strictness(sameSite) > Strictness(e.valueOf(sameSiteAttribute)) {
 		e.set(sameSiteAttribute, "SameSite", word)
 	}
 }
