@@ -190,8 +190,7 @@ func (h *Handler) name() string { return h.running.enforcer.Policy().Name() }
 
 // log ends a Visit and logs what is to be reported of it: names, never values.
 func (h *Handler) log(visit *enforcer.Visit, r *http.Request) {
-	discoveries, traced := visit.End()
-	for _, d := range discoveries {
+	for _, d := range visit.End() {
 		h.logger.Warn("met a cookie that the policy does not name",
 			zap.String("policy", h.name()),
 			zap.String("cookie", d.Name),
@@ -200,13 +199,8 @@ func (h *Handler) log(visit *enforcer.Visit, r *http.Request) {
 			zap.String("attributes", d.Attributes),
 			zap.String("host", d.Host))
 	}
-	for _, t := range traced {
-		h.logger.Debug("verdict",
-			zap.String("policy", h.name()),
-			zap.String("cookie", t.Cookie),
-			zap.Stringer("channel", t.Channel),
-			zap.String("verdict", t.Verdict),
-			zap.String("rule", t.Rule))
+	if x := visit.Explanation(); x != nil {
+		h.logVerdicts(x, r)
 	}
 	if u, met := visit.Unusable(); met && h.running.loggedUnusable.CompareAndSwap(false, true) {
 		message := "no browser accepts a cookie of the portal from this host, because of its Domain; see rewrite_domain"
@@ -225,6 +219,37 @@ func (h *Handler) log(visit *enforcer.Visit, r *http.Request) {
 			"serve the site over HTTPS, name the proxies in front of it with trusted_proxies, or remove same_site none",
 			zap.String("policy", h.name()),
 			zap.String("cookie", report.Printable(name)))
+	}
+}
+
+// logVerdicts logs each verdict with what decided it, for debugging. The id is the same for all of one
+// request, and the one that Caddy's access log can have.
+func (h *Handler) logVerdicts(x *enforcer.Explanation, r *http.Request) {
+	id := ""
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		id, _ = repl.GetString("http.request.uuid")
+	}
+	for i := range x.Verdicts {
+		v := &x.Verdicts[i]
+		fields := []zap.Field{
+			zap.String("policy", x.Policy),
+			zap.String("id", id),
+			zap.String("host", x.Host),
+			zap.String("cookie", v.Cookie),
+			zap.String("channel", v.Channel),
+			zap.String("verdict", v.Verdict),
+			zap.Stringer("reason", v.Reason),
+		}
+		if v.Rule != nil {
+			fields = append(fields, zap.String("rule", v.Rule.Label), zap.String("path", v.Rule.Path))
+		}
+		if len(v.Keys) > 0 {
+			fields = append(fields, zap.Any("keys", v.Keys))
+		}
+		if v.Condition != nil { // its value may name a person, as a path can
+			fields = append(fields, zap.String("condition", v.Condition.Attribute))
+		}
+		h.logger.Debug("verdict", fields...)
 	}
 }
 

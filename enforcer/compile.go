@@ -47,13 +47,17 @@ type rule struct {
 
 // signal is a request header that counts as a refusal of undecided keys.
 type signal struct {
+	signal string // its word in the policy
 	header string
 	keys   consent.Set
 }
 
-// signalHeaders are the headers of the signals. Each objects by the value 1 (W3C Global Privacy
-// Control section 3, W3C Tracking Preference Expression section 5).
+// signalHeaders are the headers of the signals, as header maps have them. Each objects by the value 1
+// (W3C Global Privacy Control section 3, W3C Tracking Preference Expression section 5).
 var signalHeaders = map[string]string{policy.SignalGPC: "Sec-Gpc", policy.SignalDNT: "Dnt"}
+
+// signalFields are the same headers as the standards write them.
+var signalFields = map[string]string{policy.SignalGPC: "Sec-GPC", policy.SignalDNT: "DNT"}
 
 // rewrite replaces a Domain attribute by another, or removes it.
 type rewrite struct{ from, to string }
@@ -99,7 +103,7 @@ func Compile(p policy.Policy, now func() time.Time) (*Enforcer, error) {
 		e.mends = true
 	}
 	for _, s := range full.Signal {
-		compiled := signal{header: signalHeaders[s.Signal]}
+		compiled := signal{signal: s.Signal, header: signalHeaders[s.Signal]}
 		for _, r := range e.rules {
 			for _, category := range s.Categories {
 				if r.declared.Category == category {
@@ -142,13 +146,15 @@ func (e *Enforcer) Observe(o *observe.Observer) { e.observer = o }
 // Policy returns the policy that is enforced, with presets and defaults written out.
 func (e *Enforcer) Policy() *policy.Resolved { return e.policy }
 
-// accepts reports whether the attributes are within the rule's domains and paths. Attributes that
-// browsers ignore count as absent: an empty Domain, and a Path that does not begin with a slash
-// (RFC 6265bis sections 5.6.3 and 5.6.4).
-func (r *rule) accepts(a *wire.Attributes) bool {
-	if len(r.domains) > 0 && a.Domain != "" && !slices.Contains(r.domains, wire.NormalDomain(a.Domain)) {
-		return false
-	}
+// acceptsDomain reports whether the Domain attribute is one of the rule's. An empty one counts as
+// absent, as in browsers (RFC 6265bis section 5.6.3).
+func (r *rule) acceptsDomain(a *wire.Attributes) bool {
+	return len(r.domains) == 0 || a.Domain == "" || slices.Contains(r.domains, wire.NormalDomain(a.Domain))
+}
+
+// acceptsPath reports whether the Path attribute is one of the rule's. One that does not begin with a
+// slash counts as absent, as in browsers (RFC 6265bis section 5.6.4).
+func (r *rule) acceptsPath(a *wire.Attributes) bool {
 	paths := r.declared.Path
 	return len(paths) == 0 || a.Path == "" || a.Path[0] != '/' || slices.Contains(paths, a.Path)
 }

@@ -90,7 +90,7 @@ func TestVisitEmptyInput(t *testing.T) {
 			t.Errorf("unusable: %+v", u)
 		}
 		visit.End()
-		if discoveries, _ := visit.End(); len(discoveries) > 3 {
+		if discoveries := visit.End(); len(discoveries) > 3 {
 			t.Errorf("ended twice: %+v", discoveries)
 		}
 	}

@@ -13,38 +13,6 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 )
 
-// A traced Visit keeps each verdict with its rule, in the words of the policy's mode.
-func TestTrace(t *testing.T) {
-	for mode, word := range map[observe.Mode]string{
-		observe.Enforce: policy.ModeEnforce, observe.Report: policy.ModeReport,
-	} {
-		p := portalPolicy()
-		p.Mode = word
-		e, _ := observed(t, p)
-		visit := visitWith(e, "_ga=1; stray=1; nameless")
-		visit.Trace()
-		visit.FilterRequest()
-		lines := []string{"sessionid=1", "_pk_id.1=1", "x\x1b[2J=1", "\u202ex=1"}
-		visit.CompleteResponse(http.Header{"Set-Cookie": lines, "Content-Type": {"text/html"}})
-		_, traced := visit.End()
-		refused, expired := observe.Refused.Word(mode), observe.Expired.Word(mode)
-		want := []enforcer.Traced{
-			{Channel: observe.Read, Cookie: "_ga", Verdict: refused, Rule: "third_party _ga"},
-			{Channel: observe.Read, Cookie: "stray", Verdict: refused},
-			{Channel: observe.Read, Cookie: "(nameless)", Verdict: refused},
-			{Channel: observe.Set, Cookie: "sessionid", Verdict: "let_through",
-				Rule: "necessary sessionid"},
-			{Channel: observe.Set, Cookie: "_pk_id.1", Verdict: refused, Rule: "statistical _pk_*"},
-			{Channel: observe.Set, Cookie: "(nameless)", Verdict: refused},
-			{Channel: observe.Set, Cookie: `\u202ex`, Verdict: refused},
-			{Channel: observe.Expire, Cookie: "_ga", Verdict: expired, Rule: "third_party _ga"},
-		}
-		if !slices.Equal(traced, want) {
-			t.Errorf("mode %s: got  %v\nwant %v", word, traced, want)
-		}
-	}
-}
-
 // Counting known names allocates nothing. There is one allocation for the Visit, and one for a
 // slice from which a line was removed.
 func TestTallyAllocations(t *testing.T) {
@@ -83,7 +51,7 @@ func TestDiscovery(t *testing.T) {
 		visit := e.Visit(enforcer.Request{Header: header, Host: "Data.city.example:8443"})
 		visit.FilterRequest()
 		visit.CompleteResponse(http.Header{"Set-Cookie": lines})
-		discoveries, _ := visit.End()
+		discoveries := visit.End()
 		return discoveries
 	}
 	const attributes = "a=1; path=/x; Secure=s3cr3t; HTTPONLY; token=s3cr3t; SameSite=Lax; Max-Age=60; " +
@@ -157,7 +125,7 @@ func TestDiscoveryOfClientNames(t *testing.T) {
 			for i := range uint64(120) {
 				visit := visitWith(e, c.cookie)
 				visit.FilterRequest()
-				discoveries, _ := visit.End()
+				discoveries := visit.End()
 				reports := len(discoveries) == 1
 				if reports && (discoveries[0].Name != "stray" ||
 					discoveries[0].Requests != c.want) {
@@ -188,7 +156,7 @@ func TestDiscoveryIsLimited(t *testing.T) {
 	for range 4 {
 		visit := visitWith(e)
 		visit.CompleteResponse(http.Header{"Set-Cookie": lines})
-		discoveries, _ := visit.End()
+		discoveries := visit.End()
 		got = append(got, len(discoveries))
 		now = now.Add(time.Minute)
 	}
@@ -216,7 +184,7 @@ func TestDiscoveryOfFormerName(t *testing.T) {
 		}
 		visit := e.Visit(enforcer.Request{Header: map[string][]string{"Cookie": {"trk=1"}}})
 		visit.FilterRequest()
-		discoveries, _ := visit.End()
+		discoveries := visit.End()
 		discovered += len(discoveries)
 	}
 	if discovered != 1 {

@@ -42,6 +42,9 @@ func (f *responseFilter) expire() {
 		lines = append(lines, e.lines...)
 		keys |= e.name.rule.keys
 		f.tally.countExpiry(&e.name)
+		if f.visitor.trace != nil {
+			f.visitor.trace.expiry(f.visitor, &e)
+		}
 	}
 	if len(lines) > 0 && !f.enforcer.reports {
 		f.addLines(lines)
@@ -104,7 +107,7 @@ func (f *responseFilter) namesToExpire() (names []cachedName) {
 			continue
 		}
 		seen[name] = true
-		if c := f.tally.lookupRead(name); c.rule != nil && !f.visitor.grants(c.rule) {
+		if c := f.tally.lookupRead(name); c.rule != nil && !f.visitor.grants(c.rule).letsThrough() {
 			names = append(names, c)
 		}
 	}

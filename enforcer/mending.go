@@ -45,6 +45,9 @@ func (f *responseFilter) mend(line string, j *judgement) string {
 	}
 	m.apply(e, &f.clock, https)
 	mended := e.String()
+	if f.visitor.trace != nil {
+		j.changes = e.Changes()
+	}
 	if rewritten && mended != line {
 		f.state.needRare().rewritten[mended] = true
 	}

@@ -48,6 +48,9 @@ func (f *responseFilter) persist(began time.Time) {
 		}
 		f.enforcer.lookup(r.Cookie).rule.mending.apply(e, &f.clock, https)
 		f.addLines([]string{e.String()})
+		if f.visitor.trace != nil {
+			f.visitor.trace.renewed(r.Cookie)
+		}
 	}
 }
 

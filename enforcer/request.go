@@ -64,16 +64,15 @@ func (f *requestFilter) filter() {
 // name never is.
 func (f *requestFilter) keeps(name string) bool {
 	if name == "" {
-		f.tally.countPair(&cachedName{}, observe.Refused, f.visitor)
+		f.tally.countPair(&cachedName{}, observe.Refused, NoName, f.visitor)
 		return false
 	}
 	c := f.tally.lookupRead(name)
-	granted := c.rule == nil && f.enforcer.passesUnlisted || c.rule != nil && f.visitor.grants(c.rule)
-	verdict := observe.LetThrough
-	if !granted {
+	verdict, reason := observe.LetThrough, f.visitor.judge(c.rule)
+	if !reason.letsThrough() {
 		verdict = observe.Refused
 		f.visitor.expirable = f.visitor.expirable || c.rule != nil
 	}
-	f.tally.countPair(&c, verdict, f.visitor)
-	return granted
+	f.tally.countPair(&c, verdict, reason, f.visitor)
+	return verdict == observe.LetThrough
 }

@@ -39,7 +39,11 @@ func (v *Visit) CompleteResponse(header map[string][]string) {
 	}
 	f.state.keep(header["Set-Cookie"])
 	if f.enforcer.protects && !f.enforcer.reports {
-		f.protect()
+		if f.visitor.trace != nil {
+			f.visitor.trace.protect(&f)
+		} else {
+			f.protect()
+		}
 	}
 }
 
@@ -146,7 +150,7 @@ func (f *responseFilter) filter() {
 
 func (f *responseFilter) filterField(key string, lines []string) {
 	kept, changed := f.filterLines(key, lines)
-	if key != "Set-Cookie" && f.enforcer.observer != nil {
+	if key != "Set-Cookie" && f.tally.observes(f.visitor) {
 		f.state.needRare().counted[key] = kept
 	}
 	switch {
@@ -189,7 +193,7 @@ func (f *responseFilter) filterLines(key string, lines []string) (kept []string,
 			isCounted = names[j.cookie.Name] > 0
 			names[j.cookie.Name]--
 		}
-		if f.enforcer.observer != nil && !isCounted {
+		if f.tally.observer != nil && !isCounted {
 			f.tally.countLine(&j, f.visitor, f.state)
 		}
 		if j.verdict == observe.Deletion { // it can depend on the Date
@@ -198,6 +202,9 @@ func (f *responseFilter) filterLines(key string, lines []string) (kept []string,
 		passes, mended := j.verdict != observe.Refused, line
 		if passes && f.enforcer.mends {
 			mended = f.mend(line, &j)
+		}
+		if f.visitor.trace != nil && !isCounted {
+			f.visitor.trace.line(f, &j)
 		}
 		if f.enforcer.reports || passes && mended == line {
 			if changed {
@@ -253,6 +260,8 @@ type judgement struct {
 	cookie  wire.SetCookie // without a name if browsers read different ones, or none
 	name    cachedName
 	verdict observe.Verdict
+	reason  Reason   // of a deletion: why it would be refused otherwise
+	changes []string // what mending changes, if the Visit is traced
 }
 
 // judge reads a Set-Cookie line and gives the verdict on it.
@@ -260,35 +269,42 @@ func (f *responseFilter) judge(line string, j *judgement) {
 	j.verdict = observe.Refused
 	cookie, ok := wire.ParseSetCookie(line)
 	j.cookie = cookie
-	if !ok || f.tally.lookupSet(cookie.Name, &j.name) {
-		j.cookie.Name = ""
+	if !ok {
+		j.cookie.Name, j.reason = "", NoName
+		return
+	}
+	if f.tally.lookupSet(cookie.Name, &j.name) {
+		j.cookie.Name, j.reason = "", ControlCharacter
 		return
 	}
 	if wire.HasControl(line) {
+		j.reason = ControlCharacter
 		return
 	}
 	r := j.name.rule
-	granted := r == nil && f.enforcer.passesUnlisted || r != nil && f.grants(r)
+	j.reason = f.visitor.judge(r)
+	if r != nil && !r.always { // the response depends on the visitor's choice
+		f.state.dependsOn(f.visitor, r.keys)
+	}
+	granted := j.reason.letsThrough()
 	if granted && (!r.hasConditions() || f.state.wasRewritten(line)) {
 		j.verdict = observe.LetThrough
 		return
 	}
-	switch a := j.cookie.ParseAttributes(); {
-	case granted && r.accepts(&a):
+	a := j.cookie.ParseAttributes()
+	switch {
+	case !granted:
+	case !r.acceptsDomain(&a):
+		j.reason = WrongDomain
+	case !r.acceptsPath(&a):
+		j.reason = WrongPath
+	default:
 		j.verdict = observe.LetThrough
-	case j.cookie.Storable() && a.Deletes(&f.clock):
+		return
+	}
+	if j.cookie.Storable() && a.Deletes(&f.clock) {
 		j.verdict = observe.Deletion
 	}
-}
-
-// grants reports whether the visitor's choice lets a rule's cookies into the response, which then
-// depends on that choice.
-func (f *responseFilter) grants(r *rule) bool {
-	granted := f.visitor.grants(r)
-	if !r.always {
-		f.state.dependsOn(f.visitor, r.keys)
-	}
-	return granted
 }
 
 // readWritten looks for lines by which the response itself sets or deletes the preference: they hold

@@ -13,23 +13,17 @@ import (
 // one. Without an observer it does nothing but look up names.
 type tally struct {
 	enforcer  *Enforcer
+	observer  *observe.Observer  // nil if nothing is counted
 	processor *observe.Processor // taken when there is something to count
 	began     time.Time          // when the first cookie was seen; all count as seen then
 	host      observe.Host
 	site      string // that serves the host, once it is needed
 	visit     uint64 // identifies the request where clients' names are counted
 	clients   int    // clients' names so far
-	rare      *rareTally
+	found     []Discovery
 	continued bool // an earlier Visit has counted the request
 	finished  bool // the Visit has ended
 	hashed    bool // the host is
-}
-
-// rareTally is what most visits do not need.
-type rareTally struct {
-	discoveries []Discovery
-	tracing     bool
-	traced      []Traced
 }
 
 // Discovery is a name that no rule names, to be reported to the operator: one that the portal set for
@@ -45,46 +39,27 @@ type Discovery struct {
 	Attributes string
 }
 
-// Traced is one verdict. See [Visit.Trace].
-type Traced struct {
-	Channel observe.Channel
-	Cookie  string
-	Verdict string // the verdict's word in the policy's mode
-	Rule    string // category and names; empty for an unlisted cookie
-}
-
-// Trace makes the Visit keep each verdict, for debugging. It costs memory.
-func (v *Visit) Trace() { v.tally.needRare().tracing = true }
-
-// End ends the Visit. It returns what is to be reported one by one: unlisted cookies, and each
-// verdict if the Visit is traced.
-func (v *Visit) End() (discoveries []Discovery, traced []Traced) {
+// End ends the Visit. It returns what is to be reported one by one: unlisted cookies.
+func (v *Visit) End() []Discovery {
 	t := &v.tally
-	if v.enforcer.observer != nil && !t.finished {
+	if t.observer != nil && !t.finished {
 		t.finished = true
 		p := t.acquire()
 		if v.visitor.wasRead && !t.continued {
 			p.CountPreference(v.visitor.state)
 		}
-		v.enforcer.observer.Release(p)
+		t.observer.Release(p)
 		t.processor = nil
 	}
-	if t.rare == nil {
-		return nil, nil
-	}
-	return t.rare.discoveries, t.rare.traced
+	return t.found
 }
 
-func (t *tally) needRare() *rareTally {
-	if t.rare == nil {
-		t.rare = new(rareTally)
-	}
-	return t.rare
-}
+// observes reports whether anybody wants to know the verdicts.
+func (t *tally) observes(v *visitor) bool { return t.observer != nil || v.trace != nil }
 
 func (t *tally) acquire() *observe.Processor {
 	if t.processor == nil {
-		t.processor = t.enforcer.observer.Acquire()
+		t.processor = t.observer.Acquire()
 	}
 	return t.processor
 }
@@ -107,14 +82,14 @@ func (t *tally) hostOf(v *visitor) observe.Host {
 // siteOf returns the site that serves the host of the request.
 func (t *tally) siteOf(v *visitor) string {
 	if t.site == "" {
-		t.site = t.enforcer.observer.Site(v.request.Host)
+		t.site = t.observer.Site(v.request.Host)
 	}
 	return t.site
 }
 
 // countRequest counts the request.
 func (t *tally) countRequest() {
-	if t.enforcer.observer != nil && !t.continued {
+	if t.observer != nil && !t.continued {
 		t.acquire().CountRequest(t.time())
 	}
 }
@@ -130,7 +105,7 @@ func (t *tally) lookupSet(name string, c *cachedName) (unreadable bool) {
 		return true
 	}
 	*c = t.enforcer.lookup(name)
-	if o := t.enforcer.observer; o != nil {
+	if o := t.observer; o != nil {
 		c.entry = o.SetEntry(c.name, t.time())
 		c.storeIn(&t.enforcer.set)
 	}
@@ -143,7 +118,7 @@ func (t *tally) lookupRead(name string) (c cachedName) {
 		return *cached.(*cachedName)
 	}
 	c = t.enforcer.lookup(name)
-	if o := t.enforcer.observer; o != nil {
+	if o := t.observer; o != nil {
 		c.entry = o.ReadEntry(c.name, t.time())
 		c.storeIn(&t.enforcer.read)
 	}
@@ -171,9 +146,8 @@ func (r *rule) counter() int {
 
 // countLine counts a verdict on a Set-Cookie line.
 func (t *tally) countLine(j *judgement, v *visitor, state *response) {
-	o, p, rule := t.enforcer.observer, t.acquire(), j.name.rule
+	o, p, rule := t.observer, t.acquire(), j.name.rule
 	p.Count(t.enforcer.mode, observe.Set, rule.counter(), j.verdict)
-	t.trace(observe.Set, j.cookie.Name, rule, j.verdict)
 	entry := j.name.entry
 	if j.cookie.Name == "" {
 		entry = o.SetEntry(observe.Name{}, t.time())
@@ -198,14 +172,19 @@ func (t *tally) countLine(j *judgement, v *visitor, state *response) {
 }
 
 // countPair counts a verdict on a pair of the Cookie header.
-func (t *tally) countPair(c *cachedName, verdict observe.Verdict, v *visitor) {
-	o := t.enforcer.observer
-	if o == nil || t.continued {
+func (t *tally) countPair(c *cachedName, verdict observe.Verdict, reason Reason, v *visitor) {
+	if t.continued {
+		return
+	}
+	if v.trace != nil {
+		v.trace.pair(v, c, verdict, reason)
+	}
+	o := t.observer
+	if o == nil {
 		return
 	}
 	p := t.acquire()
 	p.Count(t.enforcer.mode, observe.Read, c.rule.counter(), verdict)
-	t.trace(observe.Read, c.name.Text, c.rule, verdict)
 	entry := c.entry
 	if c.name.Text == "" {
 		entry = o.ReadEntry(c.name, t.time())
@@ -236,13 +215,12 @@ func (t *tally) countPair(c *cachedName, verdict observe.Verdict, v *visitor) {
 
 // countExpiry counts that a cookie is removed from the browser.
 func (t *tally) countExpiry(c *cachedName) {
-	o := t.enforcer.observer
+	o := t.observer
 	if o == nil {
 		return
 	}
 	p := t.acquire()
 	p.Count(t.enforcer.mode, observe.Expire, c.rule.counter(), observe.Expired)
-	t.trace(observe.Expire, c.name.Text, c.rule, observe.Expired)
 	if c.entry != nil {
 		c.entry.Count(p, t.enforcer.mode, observe.Expired, t.time())
 	} else {
@@ -254,19 +232,7 @@ func (t *tally) countExpiry(c *cachedName) {
 func (t *tally) discover(channel observe.Channel, name string, v *visitor, d Discovery) {
 	d.Name, d.Channel = displayName(name), channel
 	d.Host = wire.Printable(t.siteOf(v))
-	rare := t.needRare()
-	rare.discoveries = append(rare.discoveries, d)
-}
-
-func (t *tally) trace(channel observe.Channel, name string, r *rule, verdict observe.Verdict) {
-	if t.rare == nil || !t.rare.tracing {
-		return
-	}
-	traced := Traced{Channel: channel, Cookie: displayName(name), Verdict: verdict.Word(t.enforcer.mode)}
-	if r != nil {
-		traced.Rule = r.declared.Label()
-	}
-	t.rare.traced = append(t.rare.traced, traced)
+	t.found = append(t.found, d)
 }
 
 // displayName returns a name as it can be shown to people.

@@ -32,7 +32,7 @@ type Visit struct {
 
 // Visit begins a request. If the Enforcer has an observer, [Visit.End] must end it.
 func (e *Enforcer) Visit(r Request) Visit {
-	v := Visit{enforcer: e, visitor: visitor{enforcer: e, request: r}, tally: tally{enforcer: e}}
+	v := Visit{enforcer: e, visitor: visitor{enforcer: e, request: r}, tally: tally{enforcer: e, observer: e.observer}}
 	v.visitor.keepCookies()
 	if e.persists {
 		v.began = e.now()
@@ -97,6 +97,8 @@ type visitor struct {
 	read         bool // the choice is
 	fromResponse bool // and it is the one that the response writes
 	expirable    bool // the request has a cookie that a rule names and the request's choice refuses
+
+	trace *trace // nil unless somebody asks why
 }
 
 // keepCookies keeps the request's cookies as they came: handlers may change the lines in place.
@@ -116,16 +118,30 @@ func (v *visitor) cookies() []string {
 	return v.line[:v.lineCount]
 }
 
-// grants reports whether the visitor's choice lets a rule's cookies through.
-func (v *visitor) grants(r *rule) bool {
+// grants returns whether the visitor's choice lets a rule's cookies through, as the reason.
+func (v *visitor) grants(r *rule) Reason {
 	if r.always {
-		return true
+		return RuleIsNecessary
 	}
 	v.readOnce()
-	if r.keys&v.choice.Granted != 0 {
-		return true
+	switch {
+	case r.keys&v.choice.Granted != 0:
+		return Consented
+	case r.anonymous && r.keys&v.choice.Refused == 0 && !v.choice.InDoubt():
+		return NotRefused
 	}
-	return r.anonymous && r.keys&v.choice.Refused == 0 && !v.choice.InDoubt()
+	return NotConsented
+}
+
+// judge returns whether a cookie is let through by its rule, or without one, as the reason.
+func (v *visitor) judge(r *rule) Reason {
+	switch {
+	case r != nil:
+		return v.grants(r)
+	case v.enforcer.passesUnlisted:
+		return UnlistedPasses
+	}
+	return NotListed
 }
 
 // readOnce reads the visitor's choice from the request.
@@ -148,6 +164,9 @@ func (v *visitor) readChoice(written []consent.Written) {
 		if s := &v.enforcer.signals[i]; v.objects(s.header) && !v.choice.InDoubt() {
 			v.choice.Refused |= s.keys &^ v.choice.Granted
 		}
+	}
+	if v.trace != nil {
+		v.trace.readings(v, written)
 	}
 }
 

@@ -47,7 +47,7 @@ func (s *site) serve(host, cookie string, lines ...string) {
 	visit := s.enforcer.Visit(enforcer.Request{Header: header, Host: host})
 	visit.FilterRequest()
 	visit.CompleteResponse(map[string][]string{"Set-Cookie": lines})
-	discoveries, _ := visit.End()
+	discoveries := visit.End()
 	for _, d := range discoveries {
 		s.discoveries = append(s.discoveries, d.Name)
 	}

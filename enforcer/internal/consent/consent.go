@@ -157,12 +157,34 @@ func (r *Reader) Writes(line string) string {
 //
 // A cookie that comes more than once (with different paths) grants a key only if every copy does. Of
 // several cookies, one that grants a key is enough. What any of them refuses is refused.
-func (r *Reader) Read(keys Keys, cookies []string, written []Written) (choice Choice) {
+func (r *Reader) Read(keys Keys, cookies []string, written []Written) Choice {
+	return r.read(keys, cookies, written, nil)
+}
+
+// ReadAll does what Read does, and also returns what each copy of each cookie says.
+func (r *Reader) ReadAll(keys Keys, cookies []string, written []Written) (Choice, []Reading) {
+	readings := []Reading{}
+	return r.read(keys, cookies, written, &readings), readings
+}
+
+// Reading is what one copy of a preference cookie says.
+type Reading struct {
+	Cookie       string
+	FromResponse bool // the response sets it; otherwise the request brought it
+	State        State
+	Failure      Failure       // of an unreadable copy, or one that contradicts itself
+	Made         time.Time     // when the choice was made; zero if the copy does not tell
+	MaxAge       time.Duration // how long it counts; zero if always
+	Granted      Set
+	Refused      Set
+}
+
+func (r *Reader) read(keys Keys, cookies []string, written []Written, readings *[]Reading) (choice Choice) {
 	if len(cookies) == 0 && len(written) == 0 {
 		return choice
 	}
 	for i := range r.preferences {
-		copies := copies{reader: r, preference: &r.preferences[i], keys: keys}
+		copies := copies{reader: r, preference: &r.preferences[i], keys: keys, readings: readings}
 		copies.read(cookies, written)
 		choice.State = max(choice.State, copies.state)
 		choice.Granted |= copies.granted
@@ -184,6 +206,7 @@ type copies struct {
 	granted    Set // by every copy so far
 	refused    Set // by any
 	seen       bool
+	readings   *[]Reading // of all preferences; nil if nobody asks
 }
 
 // read reads the copies of the request and of the response. What the response writes takes the place
@@ -196,21 +219,32 @@ func (c *copies) read(cookies []string, written []Written) {
 	if !rewritten || wire.CountPairs(cookies, name) > 1 {
 		for pair, value := range wire.Pairs(cookies) {
 			if pair == name {
-				c.add(value)
+				c.add(value, false)
 			}
 		}
 	}
 	for _, w := range written {
 		if w.Cookie == name && !w.Deleted {
-			c.add(w.Value)
+			c.add(w.Value, true)
 		}
 	}
 }
 
-func (c *copies) add(value string) {
+func (c *copies) add(value string, fromResponse bool) {
 	stored := c.preference.parse(value, c.keys)
 	if !stored.state.InDoubt() && !c.preference.counts(stored.made, c.reader.now) {
-		stored = parsed{state: TooOld}
+		stored = parsed{state: TooOld, made: stored.made}
+	}
+	if c.readings != nil {
+		reading := Reading{
+			Cookie: c.preference.cookie, FromResponse: fromResponse,
+			State: stored.state, Failure: stored.failure, Made: stored.made, MaxAge: c.preference.maxAge,
+		}
+		if !stored.state.InDoubt() {
+			reading.Failure = Failure{}
+			reading.Granted, reading.Refused = stored.granted, stored.refused
+		}
+		*c.readings = append(*c.readings, reading)
 	}
 	c.state = max(c.state, stored.state)
 	c.refused |= stored.refused

@@ -18,10 +18,10 @@ func unquote(value string) (inside string, escapes bool) {
 }
 
 // appendDecoded takes off what scripts and servers put around text in a cookie: percent-encoding,
-// of the whole or of a part, and backslashes if there are escapes. It is not ok where an escape
-// is malformed, where the result is not UTF-8, and where quotes are encoded in one place and not
-// in another: then the text can be read in two ways.
-func appendDecoded(text []byte, value string, escapes bool) (_ []byte, ok bool) {
+// of the whole or of a part, and backslashes if there are escapes. It fails, with a reason and the
+// place in the value, where an escape is malformed, where the result is not UTF-8, and where quotes
+// are encoded in one place and not in another: then the text can be read in two ways.
+func appendDecoded(text []byte, value string, escapes bool) (_ []byte, reason string, at int) {
 	start := len(text)
 	text = slices.Grow(text, len(value))[:start+len(value)] // it never gets longer
 	n := start
@@ -31,11 +31,11 @@ func appendDecoded(text []byte, value string, escapes bool) (_ []byte, ok bool) 
 		switch {
 		case c == '%':
 			if i+2 >= len(value) {
-				return nil, false
+				return nil, badEscape, i
 			}
 			high, low := hexDigits[value[i+1]], hexDigits[value[i+2]]
 			if high|low > 0xF {
-				return nil, false
+				return nil, badEscape, i
 			}
 			c = high<<4 | low
 			i += 2
@@ -43,16 +43,27 @@ func appendDecoded(text []byte, value string, escapes bool) (_ []byte, ok bool) 
 		case c == '"':
 			rawQuote = true
 		case c == '\\' && escapes:
+			at = i
+			var ok bool
 			if c, i, ok = unquoteByte(value, i); !ok {
-				return nil, false
+				return nil, "a backslash escapes nothing", at
 			}
 			rawQuote = rawQuote || c == '"'
 		}
 		text[n] = c
 		n++
 	}
-	return text[:n], !(rawQuote && encodedQuote) && utf8.Valid(text[start:n])
+	switch {
+	case rawQuote && encodedQuote:
+		return nil, "quotes are percent-encoded in one place and not in another", noPlace
+	case !utf8.Valid(text[start:n]):
+		return nil, "it is not UTF-8", noPlace
+	}
+	return text[:n], "", 0
 }
+
+// badEscape is the reason for which percent-encoding cannot be read.
+const badEscape = "a percent sign begins no escape of two hexadecimal digits"
 
 // hasBareQuote finds a quote that no backslash precedes.
 func hasBareQuote(s string) bool {

@@ -25,18 +25,26 @@ func (r *jsonReader) read() State {
 	switch {
 	case len(r.path) == 0 && r.i < len(r.text) && r.text[r.i] == '[':
 		if !r.array() {
-			return Unreadable
+			return r.failHere()
 		}
 	case !r.object(r.path, r.timestamp):
-		return Unreadable
+		return r.failHere()
 	}
 	if r.blanks(); r.i < len(r.text) {
-		return Unreadable
+		return r.fail("something follows the JSON", r.i)
 	}
 	if r.contradictory {
 		return Contradictory
 	}
 	return Valid
+}
+
+// failHere records where reading stopped, unless the reason is known already.
+func (r *jsonReader) failHere() State {
+	if r.i >= len(r.text) {
+		return r.fail("the JSON ends too early", r.i)
+	}
+	return r.fail("it is not the JSON that is wanted", r.i)
 }
 
 // object reads an object on the path to the choices, to the timestamp or to both; what is left of
@@ -69,8 +77,13 @@ func (r *jsonReader) member(key []byte, path, timestamp []string) bool {
 	toTime := len(timestamp) > 0 && isKey(key, timestamp[0]) && r.visit(1, len(timestamp))
 	switch {
 	case toTime && len(timestamp) == 1:
+		start := r.i
 		value, ok := r.valueText()
-		return ok && r.setTime(bytes.Trim(value, `"`))
+		if ok && !r.setTime(bytes.Trim(value, `"`)) {
+			r.fail(badTime, start)
+			return false
+		}
+		return ok
 	case path != nil && len(path) == 0:
 		if toTime { // the timestamp lies within an object among the choices
 			return r.object(nil, timestamp[1:])
@@ -94,7 +107,10 @@ func (r *jsonReader) member(key []byte, path, timestamp []string) bool {
 // member that is visited twice is a contradiction.
 func (r *jsonReader) visit(way, left int) bool {
 	bit := uint64(1) << min(left, 63)
-	r.contradictory = r.contradictory || r.visited[way]&bit != 0
+	if r.visited[way]&bit != 0 {
+		r.contradictory = true
+		r.contradict(memberTwice, nil)
+	}
 	r.visited[way] |= bit
 	return true
 }
@@ -116,9 +132,13 @@ func (r *jsonReader) choice(key []byte) bool {
 	key = unescaped(key)
 	twice, ok := r.seen.add(key)
 	if !ok {
+		r.fail(tooManyKeys, noPlace)
 		return false
 	}
-	r.contradictory = r.contradictory || twice
+	if twice {
+		r.contradictory = true
+		r.contradict(keyTwice, key)
+	}
 	if k, known := r.keys[string(key)]; known {
 		r.set(k, string(value) == "true" || r.isYes(bytes.Trim(value, `"`)))
 	}

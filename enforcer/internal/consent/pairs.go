@@ -17,7 +17,7 @@ func (p *preference) readPairs(buffer []byte, value string, c *parsed) State {
 	value, escapes := unquote(value)
 	encoded := strings.Contains(value, p.separator)
 	if !encoded {
-		text, ok := appendDecoded(buffer, value, escapes)
+		text, ok := c.decode(buffer, value, escapes)
 		if !ok {
 			return Unreadable
 		}
@@ -25,15 +25,16 @@ func (p *preference) readPairs(buffer []byte, value string, c *parsed) State {
 	}
 	value, ok := unbrace(wire.Trim(value))
 	if !ok {
-		return Unreadable
+		return c.fail("one of the braces around it is missing", noPlace)
 	}
 	r := pairsReader{preference: p, parsed: c, state: Valid}
 	for more := true; more && r.state == Valid; {
 		var pair string
 		pair, value, more = strings.Cut(value, p.separator)
 		if encoded {
-			text, ok := appendDecoded(buffer, pair, escapes)
+			text, ok := c.decode(buffer, pair, escapes)
 			if !ok {
+				c.failure.Byte = 0 // which counts from the pair's start
 				return Unreadable
 			}
 			pair = string(text)
@@ -41,7 +42,7 @@ func (p *preference) readPairs(buffer []byte, value string, c *parsed) State {
 		r.pair(pair)
 	}
 	if !r.seenPair {
-		return Unreadable
+		return c.fail("there is no pair of key and value in it", noPlace)
 	}
 	return r.state
 }
@@ -73,12 +74,13 @@ func (r *pairsReader) pair(pair string) {
 	key, value = wire.Trim(key), wire.Trim(value)
 	switch {
 	case !ok:
-		r.state = Unreadable
+		r.state = r.fail("a pair has no value", noPlace)
 	case r.preference.timestamp != nil && key == r.preference.timestamp[0]:
 		if r.seenTime {
 			r.state = Contradictory
+			r.contradict(memberTwice, nil)
 		} else if !r.setTime([]byte(value)) {
-			r.state = Unreadable
+			r.state = r.fail(badTime, noPlace)
 		}
 		r.seenTime = true
 	case r.preference.listKey == "":
@@ -86,6 +88,7 @@ func (r *pairsReader) pair(pair string) {
 	case key == r.preference.listKey:
 		if r.seenList {
 			r.state = Contradictory
+			r.contradict(memberTwice, nil)
 		}
 		r.seenList = true
 		for value != "" {
@@ -93,7 +96,7 @@ func (r *pairsReader) pair(pair string) {
 			inner, value, _ = strings.Cut(value, ",")
 			key, word, ok := strings.Cut(inner, ":")
 			if !ok {
-				r.state = Unreadable
+				r.state = r.fail("a pair has no value", noPlace)
 			}
 			r.choose(wire.Trim(key), wire.Trim(word))
 		}
@@ -105,9 +108,10 @@ func (r *pairsReader) choose(key, value string) {
 	twice, ok := r.seen.add([]byte(key))
 	switch {
 	case !ok:
-		r.state = Unreadable
+		r.state = r.fail(tooManyKeys, noPlace)
 	case twice:
 		r.state = Contradictory
+		r.contradict(keyTwice, []byte(key))
 	}
 	if k, known := r.keys[key]; known {
 		r.set(k, r.isYes([]byte(value)))
@@ -118,7 +122,7 @@ func (r *pairsReader) choose(key, value string) {
 // A word that counts as yes grants all of them.
 func (p *preference) readList(buffer []byte, value string, c *parsed) State {
 	value, escapes := unquote(value)
-	text, ok := appendDecoded(buffer, value, escapes)
+	text, ok := c.decode(buffer, value, escapes)
 	if !ok {
 		return Unreadable
 	}
@@ -140,7 +144,7 @@ func (p *preference) readList(buffer []byte, value string, c *parsed) State {
 // and refuses them by any other.
 func (p *preference) readFlag(buffer []byte, value string, c *parsed) State {
 	value, escapes := unquote(value)
-	text, ok := appendDecoded(buffer, value, escapes)
+	text, ok := c.decode(buffer, value, escapes)
 	if !ok {
 		return Unreadable
 	}

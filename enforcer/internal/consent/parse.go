@@ -18,12 +18,61 @@ type parsed struct {
 	granted Set
 	refused Set
 	made    time.Time // zero if the copy does not tell
+	failure Failure   // why it is unreadable or contradicts itself
+}
+
+// Failure is why a copy of a preference cannot be read, or how it contradicts itself. It holds
+// nothing of the value but a consent key that the policy knows.
+type Failure struct {
+	Reason string // in words; empty if nothing failed
+	Byte   int    // the place, counted from 1, where there is one
+	Coded  bool   // the place is in the value as it came, not in the decoded one
+	Key    string // the consent key that is given twice, if the policy knows it
+}
+
+// fail records why the copy is unreadable, once, and returns that state. The place counts from 0.
+func (c *parsed) fail(reason string, at int) State {
+	if c.failure.Reason == "" {
+		c.failure = Failure{Reason: reason, Byte: at + 1}
+	}
+	return Unreadable
+}
+
+// contradict records what is given twice, once.
+func (c *parsed) contradict(what string, key []byte) {
+	if c.failure.Reason == "" {
+		c.failure = Failure{Reason: what}
+		if _, known := c.keys[string(key)]; known {
+			c.failure.Key = string(key)
+		}
+	}
+}
+
+// Reasons of failures that more than one format has.
+const (
+	badTime     = "the time of the choice is neither a number of seconds or milliseconds nor ISO 8601"
+	keyTwice    = "a key is given twice"
+	memberTwice = "the member with the choices or their time is given twice"
+	tooManyKeys = "it has more keys than any consent tool writes"
+)
+
+// noPlace is the place of a failure that concerns the whole value.
+const noPlace = -1
+
+// decode takes off what scripts and servers put around the value.
+func (c *parsed) decode(buffer []byte, value string, escapes bool) ([]byte, bool) {
+	text, reason, at := appendDecoded(buffer, value, escapes)
+	if reason != "" && c.failure.Reason == "" {
+		c.failure = Failure{Reason: reason, Byte: at + 1, Coded: true}
+	}
+	return text, reason == ""
 }
 
 // parse reads one copy. A value longer than any browser stores is unreadable.
 func (p *preference) parse(value string, keys Keys) parsed {
 	c := parsed{keys: keys, words: p.words, state: Unreadable}
 	if len(value) > wire.MaxPair {
+		c.fail("it is longer than browsers store", noPlace)
 		return c
 	}
 	var buffer [512]byte // room for what most tools write
@@ -42,12 +91,14 @@ func (p *preference) parse(value string, keys Keys) parsed {
 
 func (p *preference) readJSON(buffer []byte, value string, c *parsed) State {
 	inside, escapes := unquote(value)
-	text, ok := appendDecoded(buffer, inside, escapes)
-	if ok && p.base64 {
-		text, ok = decodeBase64(text)
-	}
+	text, ok := c.decode(buffer, inside, escapes)
 	if !ok {
 		return Unreadable
+	}
+	if p.base64 {
+		if text, ok = decodeBase64(text); !ok {
+			return c.fail("it is not base64", noPlace)
+		}
 	}
 	r := jsonReader{parsed: c, text: text, path: p.path, timestamp: p.timestamp}
 	return r.read()

@@ -137,6 +137,26 @@ func (e *Editor) String() string {
 	return b.String()
 }
 
+// Changes returns what the edited line has in place of what the line had, in words. It names attributes
+// and their new values.
+func (e *Editor) Changes() (changes []string) {
+	for a := attribute(1); a < attributeCount; a++ {
+		name := displayNames[a]
+		switch e.changes[a] {
+		case removed:
+			if e.has(a) {
+				changes = append(changes, name+" is removed")
+			}
+		case replaced:
+			changes = append(changes, name+" becomes "+e.value[a])
+		}
+	}
+	for _, attribute := range e.added {
+		changes = append(changes, attribute+" is added")
+	}
+	return changes
+}
+
 // Domain returns the Domain that the edited line has, as [NormalDomain] writes it; "" if it has none.
 func (e *Editor) Domain() string {
 	if e.domainReplaced {

@@ -112,6 +112,11 @@ var attributeNames = [attributeCount]string{
 	"", "domain", "path", "max-age", "expires", "samesite", "secure", "httponly", "partitioned",
 }
 
+// displayNames are the names of the attributes as they are usually written.
+var displayNames = [attributeCount]string{
+	"", "Domain", "Path", "Max-Age", "Expires", "SameSite", "Secure", "HttpOnly", "Partitioned",
+}
+
 func attributeNamed(name string) attribute {
 	switch len(name) {
 	case len("path"):
