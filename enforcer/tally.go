@@ -17,13 +17,13 @@ type tally struct {
 	processor *observe.Processor // taken when there is something to count
 	began     time.Time          // when the first cookie was seen; all count as seen then
 	host      observe.Host
-	site      string // that serves the host, once it is needed
-	visit     uint64 // identifies the request where clients' names are counted
-	clients   int    // clients' names so far
-	found     []Discovery
-	continued bool // an earlier Visit has counted the request
-	finished  bool // the Visit has ended
-	hashed    bool // the host is
+	site      string       // that serves the host, once it is needed
+	visit     uint64       // identifies the request where clients' names are counted
+	clients   int          // clients' names so far
+	found     *[]Discovery // nil for most visits
+	continued bool         // an earlier Visit has counted the request
+	finished  bool         // the Visit has ended
+	hashed    bool         // the host is
 }
 
 // Discovery is a name that no rule names, to be reported to the operator: one that the portal set for
@@ -51,7 +51,10 @@ func (v *Visit) End() []Discovery {
 		t.observer.Release(p)
 		t.processor = nil
 	}
-	return t.found
+	if t.found == nil {
+		return nil
+	}
+	return *t.found
 }
 
 // observes reports whether anybody wants to know the verdicts.
@@ -232,7 +235,10 @@ func (t *tally) countExpiry(c *cachedName) {
 func (t *tally) discover(channel observe.Channel, name string, v *visitor, d Discovery) {
 	d.Name, d.Channel = displayName(name), channel
 	d.Host = wire.Printable(t.siteOf(v))
-	t.found = append(t.found, d)
+	if t.found == nil {
+		t.found = new([]Discovery)
+	}
+	*t.found = append(*t.found, d)
 }
 
 // displayName returns a name as it can be shown to people.
