@@ -231,6 +231,10 @@ func (h *Handler) logVerdicts(x *enforcer.Explanation, r *http.Request) {
 	}
 	for i := range x.Verdicts {
 		v := &x.Verdicts[i]
+		var rule enforcer.ExplainedRule
+		if v.Rule != nil {
+			rule = *v.Rule
+		}
 		fields := []zap.Field{
 			zap.String("policy", x.Policy),
 			zap.String("id", id),
@@ -239,9 +243,8 @@ func (h *Handler) logVerdicts(x *enforcer.Explanation, r *http.Request) {
 			zap.String("channel", v.Channel),
 			zap.String("verdict", v.Verdict),
 			zap.Stringer("reason", v.Reason),
-		}
-		if v.Rule != nil {
-			fields = append(fields, zap.String("rule", v.Rule.Label), zap.String("path", v.Rule.Path))
+			zap.String("rule", rule.Label),
+			zap.String("path", rule.Path),
 		}
 		if len(v.Keys) > 0 {
 			fields = append(fields, zap.Any("keys", v.Keys))

@@ -163,16 +163,20 @@ func TestReportModeTellsAll(t *testing.T) {
 		"report expire/statistical/would_expire": "1",
 	})
 	want(t, "the log", caddytest.Pick(w.Log("all.log", handlerLog, "verdict"), "level", "policy",
-		"cookie", "channel", "verdict", "rule"),
-		`debug|city|sessionid|read|let_through|necessary sessionid
-debug|city|_pk_id.1|read|would_refuse|statistical _pk_id*
-debug|city|stray|read|would_refuse|
-debug|city|sessionid|set|let_through|necessary sessionid
-debug|city|_pk_id.1.1fff|set|would_refuse|statistical _pk_id*
-debug|city|_ga|set|would_refuse|
-debug|city|_gid|set|deletion|
-debug|city|_pk_id.1|expire|would_expire|statistical _pk_id*
+		"host", "cookie", "channel", "verdict", "reason", "rule"),
+		`debug|city|localhost|sessionid|read|let_through|necessary|necessary sessionid
+debug|city|localhost|_pk_id.1|read|would_refuse|not_granted|statistical _pk_id*
+debug|city|localhost|stray|read|would_refuse|unlisted|
+debug|city|localhost|sessionid|set|let_through|necessary|necessary sessionid
+debug|city|localhost|_pk_id.1.1fff|set|would_refuse|not_granted|statistical _pk_id*
+debug|city|localhost|_ga|set|would_refuse|unlisted|
+debug|city|localhost|_gid|set|deletion|unlisted|
+debug|city|localhost|_pk_id.1|expire|would_expire|not_granted|statistical _pk_id*
 `)
+	ids := strings.Fields(caddytest.Pick(w.Log("all.log", handlerLog, "verdict"), "id"))
+	if ids[0] == "" || len(slices.Compact(ids)) != 1 {
+		t.Errorf("the verdicts of one request have the ids %q", ids)
+	}
 	got := inventory(t, w, "city")
 	want(t, "the inventory", slices.Sorted(maps.Keys(got)),
 		[]string{"report read _pk_id.1", "report read sessionid", "report read stray",

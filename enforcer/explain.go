@@ -50,9 +50,11 @@ type ExplainedPreference struct {
 	MaxAge int64      `json:"max_age"`
 
 	// Why it cannot be read or how it contradicts itself, in words, and the byte where reading
-	// stopped, counted from 1; 0 if the fault is at no single place.
+	// stopped, counted from 1; 0 if the fault is at no single place. The byte is one of the value as it
+	// came if Encoded is set, and otherwise of what percent-encoding and quotes stand for.
 	Failure string `json:"failure,omitempty"`
 	Byte    int    `json:"byte,omitempty"`
+	Encoded bool   `json:"encoded,omitempty"`
 
 	// The consent keys of the policy that it decides: granted or refused.
 	Keys map[string]string `json:"keys"`

@@ -17,7 +17,8 @@ func (e *Enforcer) explainReading(r *consent.Reading) ExplainedPreference {
 	x := ExplainedPreference{
 		Cookie: r.Cookie, FromResponse: r.FromResponse, State: r.State.String(),
 		MaxAge: int64(r.MaxAge / time.Second), Failure: r.Failure.Reason, Byte: r.Failure.Byte,
-		Keys: map[string]string{},
+		Encoded: r.Failure.Coded && r.Failure.Byte > 0,
+		Keys:    map[string]string{},
 	}
 	if r.Failure.Key != "" {
 		x.Failure += ": " + r.Failure.Key
