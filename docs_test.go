@@ -252,9 +252,15 @@ func TestDocsNames(t *testing.T) {
 	reference, evidence := read(t, "docs/reference.md"), read(t, "docs/evidence.md")
 
 	// Words of the Caddyfile are the cases of its parser.
-	for _, m := range regexp.MustCompile(`case "(\w+)":`).FindAllStringSubmatch(read(t, "caddyfile.go"), -1) {
-		if !strings.Contains(reference, "| `"+m[1]) {
-			t.Errorf("docs/reference.md has no row for the word %s", m[1])
+	parser, err := filepath.Glob("caddyfile*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range parser {
+		for _, m := range regexp.MustCompile(`case "(\w+)":`).FindAllStringSubmatch(read(t, file), -1) {
+			if !strings.Contains(reference, "| `"+m[1]) {
+				t.Errorf("docs/reference.md has no row for the word %s", m[1])
+			}
 		}
 	}
 	for _, preset := range policy.Presets() {

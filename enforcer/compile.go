@@ -93,7 +93,9 @@ func Compile(p policy.Policy, now func() time.Time) (*Enforcer, error) {
 	for _, declared := range resolved.Rules() {
 		r := e.compile(declared)
 		if full.Lifetimes == policy.LifetimesEnforce && declared.MaxAge == 0 {
-			r.mending.maxAge = time.Duration(declared.Lifetime)
+			if r.mending.session = declared.Lifetime == policy.Session; !r.mending.session {
+				r.mending.maxAge = time.Duration(declared.Lifetime)
+			}
 		}
 		e.rules[declared] = r
 		e.mends = e.mends || r.mending != mending{}

@@ -20,7 +20,7 @@ func TestCompileClonesPolicy(t *testing.T) {
 			Category: policy.ThirdParty, Cookies: []string{"_ga"},
 			RuleOptions: policy.RuleOptions{
 				Consent: []string{"ads"}, Domain: []string{"city.example"}, Path: []string{"/"},
-				Purpose: []policy.Purpose{{Language: "en", Text: "to count"}},
+				Purpose: []policy.Text{{Language: "en", Text: "to count"}},
 			},
 		}},
 		Preference: []policy.Preference{{

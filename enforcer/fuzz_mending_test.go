@@ -52,6 +52,11 @@ func FuzzMend(f *testing.F) {
 		})
 	}
 	enforcers := []*enforcer.Enforcer{hardening(""), hardening("city.example")}
+	sessions := compiled(f, policy.Policy{
+		Allow: []policy.Rule{{Category: policy.Necessary, Cookies: []string{"*"},
+			RuleOptions: policy.RuleOptions{Lifetime: policy.Session}}},
+		Lifetimes: policy.LifetimesEnforce,
+	})
 	f.Fuzz(func(t *testing.T, line, date string) {
 		for _, e := range enforcers {
 			for _, https := range []bool{true, false} {
@@ -69,6 +74,7 @@ func FuzzMend(f *testing.F) {
 				checkMended(t, line, got, date, https)
 			}
 		}
+		checkEnded(t, sessions, line, date)
 	})
 }
 
@@ -109,6 +115,46 @@ func checkMended(t *testing.T, line, got, date string, https bool) {
 	}
 	if mayExceedHour(&is) {
 		t.Errorf("%q became %q, and lives longer than an hour in some browser", line, got)
+	}
+}
+
+// checkEnded passes one line through a policy that declares session cookies and enforces lifetimes. A
+// deletion keeps its bytes; no other line outlives the browser's session, and nothing but its
+// lifetimes changes.
+func checkEnded(t *testing.T, e *enforcer.Enforcer, line, date string) {
+	got := mended(e, true, line, http.Header{"Date": {date}})
+	if got == "" {
+		return // refused, as the policies of FuzzMend check
+	}
+	if again := mended(e, true, got, http.Header{"Date": {date}}); again != got {
+		t.Errorf("%q became %q, and then %q", line, got, again)
+	}
+	before, _ := wire.ParseSetCookie(line)
+	after, ok := wire.ParseSetCookie(got)
+	if !ok || before.Name != after.Name || before.Value != after.Value {
+		t.Errorf("%q became %q, another cookie", line, got)
+	}
+	lifetimes := regexp.MustCompile(`^[ \t]*(max-age|expires)[ \t]*(=|$)`)
+	kept := func(line string) []string {
+		return slices.DeleteFunc(strings.Split(line, ";")[1:], func(attribute string) bool {
+			return lifetimes.MatchString(strings.ToLower(attribute))
+		})
+	}
+	if was, is := kept(line), kept(got); !slices.Equal(was, is) {
+		t.Errorf("%q became %q: other attributes were %q, and are %q", line, got, was, is)
+	}
+	was, is := before.ParseAttributes(), after.ParseAttributes()
+	clock := wire.NewClock(atNoon, []string{date})
+	lifetime, persists := is.Lifetime(noon)
+	switch {
+	case was.Deletes(&clock):
+		if got != line {
+			t.Errorf("the deletion %q became %q", line, got)
+		}
+	case is.Rejected != was.Rejected:
+		t.Errorf("%q became %q: browsers reject only one of them", line, got)
+	case persists && lifetime > 0:
+		t.Errorf("%q became %q, which lives %v", line, got, lifetime)
 	}
 }
 

@@ -148,6 +148,39 @@ func TestLifetimesEnforce(t *testing.T) {
 	}
 }
 
+// A declared session cookie becomes one where lifetimes are enforced and the rule has no limit of its
+// own.
+func TestLifetimesEnforceSession(t *testing.T) {
+	session := policy.RuleOptions{Lifetime: policy.Session}
+	limited := session
+	limited.MaxAge = policy.Duration(time.Hour)
+	p := policy.Policy{
+		Presets: []policy.Preset{{Name: "matomo", RuleOptions: session}},
+		Allow: []policy.Rule{
+			{Category: policy.Necessary, Cookies: []string{"a"}, RuleOptions: session},
+			{Category: policy.Necessary, Cookies: []string{"limited"}, RuleOptions: limited},
+		},
+		Preference: []policy.Preference{{Cookies: []string{"prefs"}}},
+	}
+	lines := []string{"a=1; Path=/; Max-Age=60; Expires=" + inAYear + "; Secure", "limited=1; Max-Age=7200",
+		"_pk_id.1=1; Expires=" + inAYear, "a=; Max-Age=0; Path=/", "a=1; HttpOnly"}
+	reported := slices.Clone(lines)
+	reported[1] = "limited=1; Max-Age=3600"
+	enforced := slices.Clone(reported)
+	enforced[0], enforced[2] = "a=1; Path=/; Secure", "_pk_id.1=1"
+	for word, want := range map[string][]string{policy.LifetimesReport: reported,
+		policy.LifetimesEnforce: enforced} {
+		p.Lifetimes = word
+		if got := keptLines(compiled(t, p), []string{`prefs={"matomo":true}`}, lines...); !slices.Equal(got, want) {
+			t.Errorf("lifetimes %s: got %q, want %q", word, got, want)
+		}
+	}
+	p.Mode = policy.ModeReport
+	if got := keptLines(compiled(t, p), []string{`prefs={"matomo":true}`}, lines...); !slices.Equal(got, lines) {
+		t.Errorf("mode report: got %q, want %q", got, lines)
+	}
+}
+
 func TestLifetimesEnforceOnPresets(t *testing.T) {
 	e := compiled(t, policy.Policy{Presets: []policy.Preset{{Name: "opendatasoft"},
 		{Name: "matomo"}}, Lifetimes: policy.LifetimesEnforce})

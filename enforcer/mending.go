@@ -12,6 +12,7 @@ import (
 // nothing.
 type mending struct {
 	maxAge   time.Duration // a longer lifetime is cut to this
+	session  bool          // a cookie that outlives the browser's session becomes a session cookie
 	secure   bool
 	httpOnly bool
 	sameSite string // lower case
@@ -58,6 +59,9 @@ func (f *responseFilter) mend(line string, j *judgement) string {
 func (m *mending) apply(e *wire.Editor, clock *wire.Clock, https bool) {
 	if m.maxAge > 0 {
 		e.LimitLifetime(m.maxAge, clock)
+	}
+	if m.session {
+		e.EndWithSession(clock)
 	}
 	none := m.sameSite == policy.SameSiteNone // which browsers accept with Secure only
 	if m.sameSite != "" && (!none || https) {

@@ -92,7 +92,7 @@ func TestMendingKeepsBytes(t *testing.T) {
 		RuleOptions: policy.RuleOptions{MaxAge: day, Secure: true, HTTPOnly: true,
 			SameSite: policy.SameSiteStrict}}
 	declared := policy.RuleOptions{Lifetime: day, Provider: "the portal",
-		Purpose: []policy.Purpose{{Language: "en", Text: "to test"}}}
+		Purpose: []policy.Text{{Language: "en", Text: "to test"}}}
 	plain := policy.Policy{Allow: []policy.Rule{{Category: policy.Necessary, Cookies: []string{"*"},
 		RuleOptions: declared}, hardened}}
 	rewriting := plain

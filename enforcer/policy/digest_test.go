@@ -14,11 +14,13 @@ func complete() Policy {
 		Allow: []Rule{
 			{Category: Statistical, Cookies: []string{"a", "b"}, RuleOptions: RuleOptions{
 				Consent: []string{"k"}, Domain: []string{"example.org"}, Path: []string{"/"}, Lifetime: day,
-				Provider: "p", Purpose: []Purpose{{"en", "x"}},
+				Provider: "p", Function: []Text{{"en", "f"}}, Purpose: []Text{{"en", "x"}},
 			}},
 			{Category: ThirdParty, Cookies: []string{"c"}},
 		},
 		Preference: []Preference{{Cookies: []string{"prefs"}, Timestamp: "t", MaxAge: day}},
+		Key: []Key{{Keys: []string{"k"}, Title: []Text{{"en", "t"}}, Purpose: []Text{{"en", "p"}},
+			Refused: []Text{{"en", "r"}}}},
 		Signal: []Signal{
 			{SignalGPC, []Category{Statistical}}, {SignalDNT, []Category{ThirdParty}},
 		},
@@ -76,18 +78,20 @@ func TestResolveDigest(t *testing.T) {
 		"a cookie's case":          func(p *Policy) { p.Allow[1].Cookies[0] = "C" },
 		"a cookie less":            func(p *Policy) { p.Allow[0].Cookies = p.Allow[0].Cookies[:1] },
 		"a cookie more":            func(p *Policy) { p.Allow[0].Cookies = append(p.Allow[0].Cookies, "d") },
-		"consent":                  func(p *Policy) { p.Allow[0].Consent[0] = "l" },
-		"no consent key":           func(p *Policy) { p.Allow[0].Consent = nil },
+		"consent":                  func(p *Policy) { p.Allow[0].Consent = []string{"k", "l"} },
 		"anonymous":                func(p *Policy) { p.Allow[0].Anonymous = true },
 		"a domain":                 func(p *Policy) { p.Allow[0].Domain[0] = "example.com" },
 		"no domain":                func(p *Policy) { p.Allow[0].Domain = nil },
 		"a path":                   func(p *Policy) { p.Allow[0].Path[0] = "/x" },
 		"a lifetime":               func(p *Policy) { p.Allow[0].Lifetime++ },
+		"a session cookie":         func(p *Policy) { p.Allow[0].Lifetime = Session },
 		"max_age":                  func(p *Policy) { p.Allow[0].MaxAge = day },
 		"secure":                   func(p *Policy) { p.Allow[0].Secure = true },
 		"http_only":                func(p *Policy) { p.Allow[0].HTTPOnly = true },
 		"same_site":                func(p *Policy) { p.Allow[0].SameSite = SameSiteLax },
 		"a provider":               func(p *Policy) { p.Allow[0].Provider = "q" },
+		"a function's text":        func(p *Policy) { p.Allow[0].Function[0].Text = "y" },
+		"no function":              func(p *Policy) { p.Allow[0].Function = nil },
 		"a purpose's text":         func(p *Policy) { p.Allow[0].Purpose[0].Text = "y" },
 		"a purpose's language":     func(p *Policy) { p.Allow[0].Purpose[0].Language = "fr" },
 		"a preference":             func(p *Policy) { p.Preference[0].Cookies[0] = "choices" },
@@ -96,6 +100,11 @@ func TestResolveDigest(t *testing.T) {
 		"a preference's path":      func(p *Policy) { p.Preference[0].Path = "a" },
 		"a preference's max_age":   func(p *Policy) { p.Preference[0].MaxAge++ },
 		"a preference's persist":   func(p *Policy) { p.Preference[0].Persist = "/" },
+		"a key less":               func(p *Policy) { p.Key = nil },
+		"a key of its own":         func(p *Policy) { p.Key[0].Keys[0] = "m" },
+		"a key's title":            func(p *Policy) { p.Key[0].Title[0].Text = "y" },
+		"a key's purpose":          func(p *Policy) { p.Key[0].Purpose[0].Text = "y" },
+		"a key's refused":          func(p *Policy) { p.Key[0].Refused[0].Text = "y" },
 		"a signal less":            func(p *Policy) { p.Signal = p.Signal[:1] },
 		"signals in another order": func(p *Policy) { slices.Reverse(p.Signal) },
 		"a signal's categories":    func(p *Policy) { p.Signal[0].Categories[0] = FirstParty },
@@ -116,7 +125,7 @@ func TestResolveDigestGolden(t *testing.T) {
 	portal := withPreset("opendatasoft", RuleOptions{})
 	for want, p := range map[string]Policy{
 		"d534d3f118284e9a73d0303e988219999d0cfd35018648f4961a924f5afec317": portal,
-		"c9ddb7ae46334c2108d838c3ee828e33236a5918991f756a62cd01895519bd21": complete(),
+		"0424d47a98f90c9459489be8dc36ce4b6f234a27121bfcfa637617855c14cdaa": complete(),
 	} {
 		if got := resolved(t, p).Digest(); got != want {
 			t.Errorf("the digest of the policy %q with %d rules is %s, want %s",

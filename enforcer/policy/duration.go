@@ -11,8 +11,14 @@ import (
 
 // Duration is a span of time. Written as text it takes the units of [time.ParseDuration] and `d`
 // for days of 24 hours: `183d`, `36h`, `1d12h`. In JSON it is such a text, or a number of
-// nanoseconds.
+// nanoseconds. A declared lifetime can also be [Session], which is written `session`.
 type Duration time.Duration
+
+// Session is the declared lifetime of a cookie that ends with the browser: one without Max-Age and
+// Expires.
+const Session = Duration(math.MinInt64 + 1)
+
+const sessionWord = "session"
 
 const day = Duration(24 * time.Hour)
 
@@ -61,8 +67,11 @@ func notDuration(text string) error {
 	return fmt.Errorf("%q is not a duration; write one such as 30m, 12h or 183d", text)
 }
 
-// String writes whole days as `183d`, everything else as [time.Duration] does.
+// String writes whole days as `183d`, [Session] as `session`, everything else as [time.Duration] does.
 func (d Duration) String() string {
+	if d == Session {
+		return sessionWord
+	}
 	if d != 0 && d%day == 0 {
 		return strconv.FormatInt(int64(d/day), 10) + "d"
 	}
@@ -72,7 +81,7 @@ func (d Duration) String() string {
 // MarshalJSON writes the duration as text.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
-// UnmarshalJSON reads a text or a number of nanoseconds. Null changes nothing. A value that is not a
+// UnmarshalJSON reads a text, `session` among them, or a number of nanoseconds. Null changes nothing. A value that is not a
 // duration is stored as noDuration, which [Policy.Faults] reports.
 func (d *Duration) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
@@ -80,10 +89,15 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 	}
 	var text string
 	var err error
-	if json.Unmarshal(b, &text) == nil {
+	switch {
+	case json.Unmarshal(b, &text) != nil:
+		if err = json.Unmarshal(b, (*int64)(d)); *d == Session {
+			*d = noDuration
+		}
+	case text == sessionWord:
+		*d = Session
+	default:
 		*d, err = ParseDuration(text)
-	} else {
-		err = json.Unmarshal(b, (*int64)(d))
 	}
 	if err != nil || *d == 0 {
 		*d = noDuration

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -22,7 +23,7 @@ func TestParseDuration(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", "d", "-", "-d", "1", "1w", "1y", "1.5d", "1d1d", "1h1d", "1d-1h", "1d+1h", "1 d", " 1d",
+		"session", "", "d", "-", "-d", "1", "1w", "1y", "1.5d", "1d1d", "1h1d", "1d-1h", "1d+1h", "1 d", " 1d",
 		"1d ", "1D", "1e3s", "50001d", "-50001d", "1200001h", "-1200001h", "0d1200001h",
 		"99999999999999999999d", "٣d",
 	} {
@@ -39,7 +40,7 @@ func TestParseDuration(t *testing.T) {
 
 func TestDurationString(t *testing.T) {
 	for want, d := range map[string]Duration{
-		"0s": 0, "1d": day, "-1d": -day, "183d": sixMonths, "36h0m0s": 36 * Duration(time.Hour), "1ns": 1,
+		"0s": 0, "session": Session, "1d": day, "-1d": -day, "183d": sixMonths, "36h0m0s": 36 * Duration(time.Hour), "1ns": 1,
 	} {
 		if got := d.String(); got != want {
 			t.Errorf("%d is written as %q, want %q", d, got, want)
@@ -68,14 +69,15 @@ func TestDurationRoundTrip(t *testing.T) {
 
 func TestDurationUnmarshalJSON(t *testing.T) {
 	for text, want := range map[string]Duration{
-		`"183d"`: sixMonths, `1000`: 1000, `86400000000000`: day, `null`: 7, `-1`: -1,
+		`"session"`: Session, `"183d"`: sixMonths, `1000`: 1000, `86400000000000`: day, `null`: 7, `-1`: -1,
 	} {
 		got := Duration(7) // null leaves what is there
 		if err := json.Unmarshal([]byte(text), &got); err != nil || got != want {
 			t.Errorf("%s was read as %v, %v; want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{`""`, `"183"`, `1.5`, `true`, `[]`, `{}`, `0`, `"0s"`, `"soon"`, `1e99`} {
+	for _, text := range []string{`""`, `"183"`, `1.5`, `true`, `[]`, `{}`, `0`, `"0s"`, `"soon"`, `1e99`,
+		`"Session"`, `" session"`, fmt.Sprint(int64(Session))} {
 		var got Duration // Policy.Faults refuses it, where the field's path is known
 		if err := json.Unmarshal([]byte(text), &got); err != nil || got != noDuration {
 			t.Errorf("%s was read as %v, %v", text, got, err)

@@ -10,6 +10,9 @@ type Fault struct {
 	Word    string // the offending word, if there is one
 	Problem string // what is wrong with it
 	Right   string // what would be right
+
+	// For what can be given once and is given again: the path of the first.
+	First string
 }
 
 // Message returns the fault without its path.
@@ -23,6 +26,10 @@ func (f Fault) Message() string {
 	if f.Right != "" {
 		b.WriteString("; ")
 		b.WriteString(f.Right)
+	}
+	if f.First != "" {
+		b.WriteString("; the first is ")
+		b.WriteString(f.First)
 	}
 	return b.String()
 }

@@ -40,7 +40,7 @@ func TestPolicyFaultsPresets(t *testing.T) {
 func TestPolicyFaultsRuleOptions(t *testing.T) {
 	domains := func(d ...string) Policy { return options(RuleOptions{Domain: d}) }
 	paths := func(p ...string) Policy { return options(RuleOptions{Path: p}) }
-	purposes := func(p ...Purpose) Policy { return options(RuleOptions{Purpose: p}) }
+	purposes := func(p ...Text) Policy { return options(RuleOptions{Purpose: p}) }
 	long := "/" + strings.Repeat("x", 1024)
 	testFaults(t, []faultCase{
 		{"anonymous, not statistical", allowing(FirstParty, RuleOptions{Anonymous: true}, "a"),
@@ -93,22 +93,26 @@ func TestPolicyFaultsRuleOptions(t *testing.T) {
 		{"same_site in another case", options(RuleOptions{SameSite: "Lax"}),
 			[]string{"allow[0].same_site Lax"}},
 
-		{"purpose empty", purposes(Purpose{"en", ""}), []string{"allow[0].purpose[0] "}},
-		{"purpose in no language", purposes(Purpose{"in English", "x"}),
+		{"purpose empty", purposes(Text{"en", ""}), []string{"allow[0].purpose[0] "}},
+		{"purpose in no language", purposes(Text{"in English", "x"}),
 			[]string{"allow[0].purpose[0] in English"}},
-		{"purpose in a language of one letter", purposes(Purpose{"e", "x"}),
+		{"purpose in a language of one letter", purposes(Text{"e", "x"}),
 			[]string{"allow[0].purpose[0] e"}},
-		{"purpose in a language of digits", purposes(Purpose{"12", "x"}),
+		{"purpose in a language of digits", purposes(Text{"12", "x"}),
 			[]string{"allow[0].purpose[0] 12"}},
-		{"purpose in a language with a digit", purposes(Purpose{"e9", "x"}),
+		{"purpose in a language with a digit", purposes(Text{"e9", "x"}),
 			[]string{"allow[0].purpose[0] e9"}},
-		{"purpose in a language with an empty subtag", purposes(Purpose{"en-", "x"}),
+		{"purpose in a language with an empty subtag", purposes(Text{"en-", "x"}),
 			[]string{"allow[0].purpose[0] en-"}},
-		{"purpose in a language with a subtag of nine letters", purposes(Purpose{"en-abcdefghi", "x"}),
+		{"purpose in a language with a subtag of nine letters", purposes(Text{"en-abcdefghi", "x"}),
 			[]string{"allow[0].purpose[0] en-abcdefghi"}},
-		{"purpose twice in a language", purposes(Purpose{"en", "x"}, Purpose{"en", "y"}),
+		{"purpose in a language that is not registered", purposes(Text{"zz-abcdefgh", "x"}),
+			[]string{"allow[0].purpose[0] zz-abcdefgh"}},
+		{"purpose in a language with an underscore", purposes(Text{"en_US", "x"}),
+			[]string{"allow[0].purpose[0] en_US"}},
+		{"purpose twice in a language", purposes(Text{"en", "x"}, Text{"en", "y"}),
 			[]string{"allow[0].purpose[1] en"}},
-		{"purpose twice without a language", purposes(Purpose{"", "x"}, Purpose{"", "y"}),
+		{"purpose twice without a language", purposes(Text{"", "x"}, Text{"", "y"}),
 			[]string{"allow[0].purpose[1] y"}},
 	})
 }

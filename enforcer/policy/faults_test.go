@@ -168,7 +168,7 @@ func TestPolicyFaultsNone(t *testing.T) {
 	all := RuleOptions{
 		Consent: []string{"k"}, Anonymous: true, Domain: []string{"a"}, Path: []string{"/"}, Lifetime: day,
 		MaxAge: Duration(time.Second), Secure: true, HTTPOnly: true, SameSite: SameSiteStrict,
-		Provider: "p", Purpose: []Purpose{{"", "x"}},
+		Provider: "p", Purpose: []Text{{"", "x"}},
 	}
 	portal := []Preset{{Name: "opendatasoft"}}
 	ownPreference := allowing(Necessary, RuleOptions{}, "p")
@@ -208,9 +208,9 @@ func TestPolicyFaultsNone(t *testing.T) {
 		{"same_site none", options(RuleOptions{SameSite: SameSiteNone}), nil},
 		{"same_site lax", options(RuleOptions{SameSite: SameSiteLax}), nil},
 		{"a provider", options(RuleOptions{Provider: "Matomo, self-hosted"}), nil},
-		{"purposes", options(RuleOptions{Purpose: []Purpose{
+		{"purposes", options(RuleOptions{Purpose: []Text{
 			{"", "x"}, {"en", "x"}, {"pt-BR", "x"}, {"zh-Hant-TW", "x"},
-			{"de-1996", "x"}, {"zz-abcdefgh", "x"},
+			{"de-1996", "x"}, {"x-abcdefgh", "x"},
 		}}), nil},
 		{"preferences", preferring(Preference{Cookies: []string{"p", "q"}},
 			Preference{Cookies: []string{"r"}, Format: FormatJSON}), nil},
@@ -258,7 +258,7 @@ func TestFaultError(t *testing.T) {
 		{Fault{}, "", ""},
 		{Fault{Problem: "bad"}, "bad", "bad"},
 		{Fault{Problem: "bad", Right: "do good"}, "bad; do good", "bad; do good"},
-		{Fault{"allow[0]", "w\n", "bad", "do good"}, `"w\n": bad; do good`, `allow[0]: "w\n": bad; do good`},
+		{Fault{"allow[0]", "w\n", "bad", "do good", ""}, `"w\n": bad; do good`, `allow[0]: "w\n": bad; do good`},
 		{Fault{Path: "mode", Problem: "bad"}, "bad", "mode: bad"},
 		{Fault{Word: long[:80], Problem: "bad"}, `"` + long[:80] + `": bad`, `"` + long[:80] + `": bad`},
 		{Fault{Word: long, Problem: "bad"}, `"` + long[:80] + `"…: bad`, `"` + long[:80] + `"…: bad`},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ func TestPolicyJSONRoundTrip(t *testing.T) {
 		{}, full,
 		{Presets: []Preset{
 			{Name: "opendatasoft"}, {Name: "matomo", RuleOptions: RuleOptions{Lifetime: day}},
+			{Name: "piano", RuleOptions: RuleOptions{Lifetime: Session}},
 			{Name: `"quoted" <&>`},
 		}},
 	} {
@@ -83,6 +85,8 @@ func TestPolicyUnmarshalJSONErrors(t *testing.T) {
 		{`{"signal":[{"signal":"gpc","category":"x"}]}`, `unknown field "category"`},
 		{`{"rewrite_domain":[{"from":"a","into":"b"}]}`, `unknown field "into"`},
 		{`{"allow":[{"purpose":[{"lang":"en"}]}]}`, `unknown field "lang"`},
+		{`{"allow":[{"function":[{"lang":"en"}]}]}`, `unknown field "lang"`},
+		{`{"key":[{"key":"a"}]}`, `unknown field "key"`},
 		{`{"badDurations":{}}`, `unknown field "badDurations"`},
 		{`{"allow":{}}`, "cannot unmarshal object"},
 		{`{"mode":1}`, "cannot unmarshal number"},
@@ -179,6 +183,25 @@ func TestPolicyUnmarshalJSONAgain(t *testing.T) {
 	p.Allow[0].Lifetime = day
 	if got := faultsOf(t, p); got != nil {
 		t.Errorf("a lifetime put right has the faults %q", got)
+	}
+}
+
+// A declared lifetime can be `session`, and nothing else can.
+func TestPolicyUnmarshalJSONSession(t *testing.T) {
+	for text, want := range map[string][]string{
+		`{"allow":[{"category":"necessary","cookies":["a"],"lifetime":"session"}]}`: nil,
+		`{"presets":[{"name":"matomo","lifetime":"session"}]}`:                      nil,
+		`{"allow":[{"category":"necessary","cookies":["a"],"max_age":"session"}]}`: {
+			"allow[0].max_age session"},
+		`{"presets":[{"name":"matomo","max_age":"session"}]}`: {"presets[0].max_age session"},
+		`{"presets":["matomo"],"preference":[{"cookies":["p"],"timestamp":"t","max_age":"session"}]}`: {
+			"preference[0].max_age session"},
+		`{"allow":[{"category":"necessary","cookies":["a"],"lifetime":"Session"}]}`: {
+			"allow[0].lifetime Session"},
+	} {
+		if got := faultsOf(t, parsePolicy(t, text)); !slices.Equal(got, want) {
+			t.Errorf("%s has the faults %q, want %q", text, got, want)
+		}
 	}
 }
 

@@ -52,11 +52,13 @@ func scramble(v reflect.Value) {
 func roomy() Policy {
 	p := complete()
 	p.Presets = append(p.Presets, Preset{Name: "opendatasoft", RuleOptions: RuleOptions{
-		Domain: []string{"a.example"}, Path: []string{"/"}, Purpose: []Purpose{{"en", "x"}}}})
+		Domain: []string{"a.example"}, Path: []string{"/"}, Purpose: []Text{{"en", "x"}}}})
 	p.Preference = append(p.Preference,
 		Preference{Cookies: []string{"flag"}, Format: FormatFlag, Value: "y", Keys: []string{"k"}},
 		Preference{Cookies: []string{"pairs"}, Format: FormatPairs, Granted: []string{"y"}})
 	p.Signal = append(p.Signal, Signal{SignalGPC, []Category{FirstParty}})
+	p.Key[0].Keys, p.Key[0].Title = slices.Grow(p.Key[0].Keys, 4), slices.Grow(p.Key[0].Title, 4)
+	p.Allow[0].Function = slices.Grow(p.Allow[0].Function, 4)
 	for i := range p.Signal {
 		p.Signal[i].Categories = slices.Grow(p.Signal[i].Categories, 4)
 	}

@@ -1,12 +1,6 @@
 package policy
 
-import (
-	"bytes"
-	"cmp"
-	"encoding/json"
-	"fmt"
-	"slices"
-)
+import "cmp"
 
 // Category is one of the four categories into which published cookie policies sort cookies.
 type Category string
@@ -41,6 +35,10 @@ type Policy struct {
 	// The cookies in which the visitor's choices are stored. Naming them here makes them necessary.
 	Preference []Preference `json:"preference,omitempty"`
 
+	// What the switches of the preference are, for people. Each consent key stands in one of them
+	// at most. What the policy itself says about a switch beats what a preset says about it.
+	Key []Key `json:"key,omitempty"`
+
 	// Signals by which a browser objects where the visitor made no choice of their own.
 	Signal []Signal `json:"signal,omitempty"`
 
@@ -52,7 +50,8 @@ type Policy struct {
 	Mode string `json:"mode,omitempty"`
 
 	// What declared lifetimes do: `report` leaves lifetimes as they are, `enforce` cuts a longer
-	// lifetime to the declared one wherever a rule has no `max_age` of its own. Default: `report`.
+	// lifetime to the declared one, or makes a session cookie of it, wherever a rule has no
+	// `max_age` of its own. Default: `report`.
 	Lifetimes string `json:"lifetimes,omitempty"`
 
 	// `Domain` attributes that become others, where visitors know the portal under another name
@@ -106,8 +105,9 @@ type RuleOptions struct {
 	// prefix match.
 	Path []string `json:"path,omitempty"`
 
-	// How long the policy page says the cookie lives. Declared: nothing is shortened by it,
-	// unless the policy's `lifetimes` say so.
+	// How long the policy page says the cookie lives: a duration, or `session` for a cookie that
+	// ends with the browser. Declared: nothing is shortened by it, unless the policy's `lifetimes`
+	// say so.
 	Lifetime Duration `json:"lifetime,omitempty"`
 
 	// Enforced: a longer lifetime is cut to this. A session cookie stays one, and a deletion stays a
@@ -128,17 +128,11 @@ type RuleOptions struct {
 	// For people: who sets the cookie.
 	Provider string `json:"provider,omitempty"`
 
+	// For people: the service that the cookie belongs to, and where it is used.
+	Function []Text `json:"function,omitempty"`
+
 	// For people: what the cookie is for.
-	Purpose []Purpose `json:"purpose,omitempty"`
-}
-
-// Purpose says in one language what a cookie is for.
-type Purpose struct {
-	// A language tag (BCP 47) such as `en`. Empty where the policy has one language only.
-	Language string `json:"language,omitempty"`
-
-	// The purpose, in that language.
-	Text string `json:"text"`
+	Purpose []Text `json:"purpose,omitempty"`
 }
 
 // Preset is a ready-made set of rules and preferences, by name, with options for all of its rules.
@@ -148,31 +142,6 @@ type Preset struct {
 	Name string `json:"name"`
 
 	RuleOptions
-}
-
-// MarshalJSON writes a preset without options as its name.
-func (p Preset) MarshalJSON() ([]byte, error) {
-	type plain Preset
-	b, err := json.Marshal(plain(p))
-	if err != nil {
-		return nil, err
-	}
-	name, err := json.Marshal(map[string]string{"name": p.Name})
-	if err == nil && bytes.Equal(b, name) {
-		return json.Marshal(p.Name)
-	}
-	return b, err
-}
-
-// UnmarshalJSON reads a name, or an object with a name and options. Unknown fields are an error.
-func (p *Preset) UnmarshalJSON(b []byte) error {
-	if json.Unmarshal(b, &p.Name) == nil {
-		return nil
-	}
-	type plain Preset
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	return d.Decode((*plain)(p))
 }
 
 // Preference says where the visitor's choices are stored and how they are read. A key is granted
@@ -311,86 +280,6 @@ func (c Consent) String() string {
 		return "refused"
 	}
 	return "undecided"
-}
-
-// UnmarshalJSON reads a policy. Unknown fields are an error. A duration that is not one is kept as a
-// fault, to be reported with all others by [Policy.Faults].
-func (p *Policy) UnmarshalJSON(b []byte) error {
-	type plain Policy
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode((*plain)(p)); err != nil {
-		return err
-	}
-	p.badDurations = badDurations(b)
-	return nil
-}
-
-// badDurations returns the text of each duration in a policy's JSON that is not one, by its path.
-func badDurations(b []byte) map[string]string {
-	type durations struct {
-		Lifetime json.RawMessage `json:"lifetime"`
-		MaxAge   json.RawMessage `json:"max_age"`
-	}
-	var lists struct{ Presets, Allow, Preference []json.RawMessage }
-	_ = json.Unmarshal(b, &lists)
-	var bad map[string]string
-	for list, items := range map[string][]json.RawMessage{
-		"presets": lists.Presets, "allow": lists.Allow, "preference": lists.Preference,
-	} {
-		for i, item := range items {
-			var d durations
-			_ = json.Unmarshal(item, &d) // the short form of a preset has none
-			for field, raw := range map[string]json.RawMessage{"lifetime": d.Lifetime, "max_age": d.MaxAge} {
-				var parsed Duration
-				if len(raw) > 0 && json.Unmarshal(raw, &parsed) == nil && parsed == noDuration {
-					text := string(raw)
-					_ = json.Unmarshal(raw, &text)
-					if bad == nil {
-						bad = map[string]string{}
-					}
-					bad[fmt.Sprintf("%s[%d].%s", list, i, field)] = text
-				}
-			}
-		}
-	}
-	return bad
-}
-
-// clone returns a copy that shares no memory with the policy, except for its presets: what they say
-// is copied where they are written out.
-func (p *Policy) clone() Policy {
-	c := *p
-	c.Allow = slices.Clone(p.Allow)
-	for i := range c.Allow {
-		c.Allow[i] = c.Allow[i].clone()
-	}
-	c.Preference = slices.Clone(p.Preference)
-	for i := range c.Preference {
-		c.Preference[i] = c.Preference[i].clone()
-	}
-	c.Signal = slices.Clone(p.Signal)
-	for i := range c.Signal {
-		c.Signal[i].Categories = slices.Clone(c.Signal[i].Categories)
-	}
-	c.RewriteDomain = slices.Clone(p.RewriteDomain)
-	return c
-}
-
-func (r Rule) clone() Rule {
-	r.Cookies, r.RuleOptions = slices.Clone(r.Cookies), r.RuleOptions.clone()
-	return r
-}
-
-func (o RuleOptions) clone() RuleOptions {
-	o.Consent, o.Domain, o.Path = slices.Clone(o.Consent), slices.Clone(o.Domain), slices.Clone(o.Path)
-	o.Purpose = slices.Clone(o.Purpose)
-	return o
-}
-
-func (p Preference) clone() Preference {
-	p.Cookies, p.Keys, p.Granted = slices.Clone(p.Cookies), slices.Clone(p.Keys), slices.Clone(p.Granted)
-	return p
 }
 
 // AnyTime among the granted words of a preference stands for any time in ISO 8601.

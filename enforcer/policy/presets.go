@@ -7,6 +7,7 @@ type preset struct {
 	name       string
 	rules      []Rule
 	preference []Preference
+	keys       []Key // what the switches of its consent keys are
 }
 
 // presets are all the ready-made policies there are, as data: facts published by the portals and
@@ -108,7 +109,7 @@ var portalsAndTrackers = []preset{
 
 func necessary(provider string, lifetime Duration, cookies []string, english, french string) Rule {
 	return Rule{Category: Necessary, Cookies: cookies, RuleOptions: RuleOptions{
-		Lifetime: lifetime, Provider: provider, Purpose: []Purpose{{"en", english}, {"fr", french}},
+		Lifetime: lifetime, Provider: provider, Purpose: []Text{{"en", english}, {"fr", french}},
 	}}
 }
 
@@ -122,7 +123,7 @@ func choiceCookies(provider string, lifetime Duration, cookies ...string) Rule {
 func statistical(provider string, lifetime Duration, consent, cookies []string, english, french string) Rule {
 	return Rule{Category: Statistical, Cookies: cookies, RuleOptions: RuleOptions{
 		Consent: consent, Lifetime: lifetime, Provider: provider,
-		Purpose: []Purpose{{"en", english}, {"fr", french}},
+		Purpose: []Text{{"en", english}, {"fr", french}},
 	}}
 }
 
@@ -171,6 +172,9 @@ func (r Rule) with(o RuleOptions) Rule {
 	}
 	if o.Provider != "" {
 		r.Provider = o.Provider
+	}
+	if len(o.Function) > 0 {
+		r.Function = o.Function
 	}
 	if len(o.Purpose) > 0 {
 		r.Purpose = o.Purpose

@@ -42,6 +42,7 @@ func (p *Policy) Resolve() (*Resolved, error) {
 		Name:          own.Name,
 		Allow:         rules,
 		Preference:    preferences,
+		Key:           own.resolveKeys(rules),
 		Signal:        mergeSignals(own.Signal),
 		Unlisted:      cmp.Or(own.Unlisted, UnlistedBlock),
 		Mode:          cmp.Or(own.Mode, ModeEnforce),

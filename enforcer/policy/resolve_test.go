@@ -66,7 +66,7 @@ func TestResolvePresetOptions(t *testing.T) {
 	all := RuleOptions{
 		Consent: []string{"stats"}, Anonymous: true, Domain: []string{"example.org"}, Path: []string{"/x"},
 		Lifetime: day, MaxAge: 2 * day, Secure: true, HTTPOnly: true, SameSite: SameSiteStrict, Provider: "p",
-		Purpose: []Purpose{{"en", "x"}},
+		Function: []Text{{"en", "f"}}, Purpose: []Text{{"en", "x"}},
 	}
 	for _, c := range []struct {
 		name    string
@@ -85,6 +85,8 @@ func TestResolvePresetOptions(t *testing.T) {
 		{"same_site", RuleOptions{SameSite: SameSiteStrict},
 			func(o *RuleOptions) { o.SameSite = SameSiteStrict }},
 		{"provider", RuleOptions{Provider: "p"}, func(o *RuleOptions) { o.Provider = "p" }},
+		{"lifetime session", RuleOptions{Lifetime: Session}, func(o *RuleOptions) { o.Lifetime = Session }},
+		{"function", RuleOptions{Function: all.Function}, func(o *RuleOptions) { o.Function = all.Function }},
 		{"purpose", RuleOptions{Purpose: all.Purpose}, func(o *RuleOptions) { o.Purpose = all.Purpose }},
 		{"all", all, func(o *RuleOptions) { *o = all }},
 	} {
@@ -113,7 +115,7 @@ func TestRuleWith(t *testing.T) {
 	all := Rule{Category: Statistical, RuleOptions: RuleOptions{
 		Consent: []string{"k"}, Anonymous: true, Domain: []string{"a"}, Path: []string{"/"}, Lifetime: day,
 		MaxAge: day, Secure: true, HTTPOnly: true, SameSite: SameSiteLax, Provider: "p",
-		Purpose: []Purpose{{"en", "x"}},
+		Purpose: []Text{{"en", "x"}},
 	}}
 	if r := all.with(RuleOptions{}); !reflect.DeepEqual(r, all) {
 		t.Errorf("without options a rule became %+v", r)

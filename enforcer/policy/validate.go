@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -147,31 +146,22 @@ func (v *validator) options(path string, o *RuleOptions) {
 	v.distinct(path+".consent", o.Consent, v.key)
 	v.distinct(path+".domain", o.Domain, v.domain)
 	v.distinct(path+".path", o.Path, v.path)
-	if v.duration(path+".lifetime", o.Lifetime) && o.Lifetime < Duration(time.Second) {
+	if v.duration(path+".lifetime", o.Lifetime) && o.Lifetime != Session && o.Lifetime < Duration(time.Second) {
 		v.fault(path+".lifetime", o.Lifetime.String(), "a lifetime of less than a second is none",
-			"write one such as 183d, or remove it: a session cookie has no lifetime")
+			"write one such as 183d, or session for a cookie that ends with the browser")
 	}
-	if v.duration(path+".max_age", o.MaxAge) && o.MaxAge < Duration(time.Second) {
+	switch given := v.duration(path+".max_age", o.MaxAge); {
+	case given && o.MaxAge == Session:
+		v.fault(path+".max_age", sessionWord, "this is no limit of a lifetime",
+			"write a duration such as 183d; for a session cookie write lifetime session in the rule, "+
+				"and lifetimes enforce in the policy")
+	case given && o.MaxAge < Duration(time.Second):
 		v.fault(path+".max_age", o.MaxAge.String(), "a lifetime of less than a second is none",
 			"write one such as 183d, or remove it: a cookie is refused by not naming it")
 	}
 	v.oneOf(path+".same_site", o.SameSite, SameSiteLax, SameSiteStrict, SameSiteNone)
-	languages := map[string]bool{}
-	for i, p := range o.Purpose {
-		path := fmt.Sprintf("%s.purpose[%d]", path, i)
-		if p.Text == "" {
-			v.fault(path, "", "this purpose is empty", "say what the cookie is for")
-		}
-		if !isLanguage(p.Language) {
-			v.fault(path, p.Language, "this is not a language tag",
-				"write one such as en or pt-BR; put a text of several words in quotes")
-		}
-		if languages[p.Language] {
-			v.fault(path, cmp.Or(p.Language, p.Text), "this purpose is given twice in one language",
-				"keep one of the two")
-		}
-		languages[p.Language] = true
-	}
+	v.texts(path+".function", o.Function)
+	v.texts(path+".purpose", o.Purpose)
 }
 
 // key accepts what can stand in a preference.
@@ -289,6 +279,7 @@ func (v *validator) resolved(p *Policy) {
 		}
 	}
 	v.keys(rules)
+	v.keyBlocks(p, rules)
 }
 
 // scriptReadable refuses HttpOnly on a cookie that scripts have to read: the portal's own script sends
@@ -303,6 +294,11 @@ func (v *validator) scriptReadable(name string, r *Rule) {
 
 // persistPath refuses a preference that is sent again at a path that its own rule does not accept.
 func (v *validator) persistPath(p *Preference, name string, r *Rule) {
+	if p.Persist != "" && r.Lifetime == Session {
+		v.fault(p.origin+".persist", p.Persist,
+			"the rule for "+name+" declares that it ends with the browser, and persist keeps it longer",
+			"remove persist, or declare another lifetime")
+	}
 	if p.Persist != "" && len(r.Path) > 0 && !slices.Contains(r.Path, p.Persist) {
 		v.fault(p.origin+".persist", p.Persist,
 			"the rule for "+name+" does not accept this path: the line would be refused",

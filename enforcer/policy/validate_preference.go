@@ -78,7 +78,11 @@ func (v *validator) format(path string, p *Preference) {
 	}
 	v.dotted(path+".path", p.Path)
 	v.dotted(path+".timestamp", p.Timestamp)
-	if v.duration(path+".max_age", p.MaxAge) && p.MaxAge < 0 {
+	switch given := v.duration(path+".max_age", p.MaxAge); {
+	case given && p.MaxAge == Session:
+		v.fault(path+".max_age", sessionWord, "nobody can tell when a browser's session ends",
+			"write how long a choice counts, such as 183d")
+	case given && p.MaxAge < 0:
 		v.fault(path+".max_age", p.MaxAge.String(), "a choice cannot count for less than no time",
 			"write one such as 183d")
 	}

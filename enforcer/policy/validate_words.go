@@ -45,25 +45,6 @@ func (v *validator) cookieName(path, name string) {
 	v.fault(path, name, problem, "write the name as it stands before the = of Set-Cookie")
 }
 
-// isLanguage accepts the shape of a BCP 47 tag: subtags of letters and digits, at most eight
-// each, the first of letters.
-func isLanguage(tag string) bool {
-	if tag == "" {
-		return true
-	}
-	for i, sub := range strings.Split(tag, "-") {
-		if len(sub) == 0 || len(sub) > 8 || i == 0 && len(sub) < 2 {
-			return false
-		}
-		for _, c := range []byte(sub) {
-			if !isAlphanumeric(c) || i == 0 && c <= '9' {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
@@ -75,6 +56,25 @@ func oneOfThese(words []string) string {
 	}
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// wantOneOf says which words are right in place of one, and which of them was probably meant. Where
+// there are none, it says the other thing.
+func wantOneOf(word string, words []string, none string) string {
+	if len(words) == 0 {
+		return none
+	}
+	want := "want " + oneOfThese(words)
+	if near := Near(word, words); near != "" {
+		return "did you mean " + near + "? " + want
+	}
+	return want
+}
+
+// twice refuses what stands somewhere else already.
+func (v *validator) twice(path, word, problem, first string) {
+	v.faults = append(v.faults,
+		Fault{Path: path, Word: word, Problem: problem, Right: "keep one of the two", First: first})
 }
 
 // quote shows a word as Go does, and cuts what is too long to be read.

@@ -47,6 +47,7 @@ func Changes(before, after *policy.Resolved) (changes []string) {
 		was, is any
 	}{
 		{"preference", was.Preference, is.Preference},
+		{"key", was.Key, is.Key},
 		{"signal", was.Signal, is.Signal},
 		{"rewrite_domain", was.RewriteDomain, is.RewriteDomain},
 	} {

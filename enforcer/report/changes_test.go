@@ -41,6 +41,12 @@ func TestChanges(t *testing.T) {
 			"lifetimes enforce, was report", "shared_cache keep, was protect",
 			"changed: preference", "changed: rewrite_domain",
 		}},
+		{"texts", func(p *policy.Policy) {
+			p.Allow[1].Function = []policy.Text{{Text: "Audience"}}
+			p.Key = []policy.Key{{Keys: []string{"third_party"}, Title: []policy.Text{{Text: "Trackers"}}}}
+		}, []string{"changed: allow third_party _ga", "changed: key"}},
+		{"a session cookie", func(p *policy.Policy) { p.Allow[1].Lifetime = policy.Session },
+			[]string{"changed: allow third_party _ga"}},
 	} {
 		p := policy.Policy{
 			Presets: []policy.Preset{{Name: "opendatasoft"}},

@@ -140,9 +140,12 @@ func (d *Drift) add(kind, cookie, detail string) {
 
 // compare compares one cookie with its rule.
 func (d *Drift) compare(s *observe.Sighting, rule *policy.Rule) {
-	if declared := time.Duration(rule.Lifetime); declared > 0 && s.Longest > declared {
-		d.add(Longer, s.Name, "lives "+policy.Duration(s.Longest.Truncate(time.Second)).String()+
-			", declared are "+rule.Lifetime.String())
+	lives := "lives " + policy.Duration(s.Longest.Truncate(time.Second)).String()
+	switch declared := time.Duration(rule.Lifetime); {
+	case rule.Lifetime == policy.Session && s.Longest > 0:
+		d.add(Longer, s.Name, lives+", declared is a session cookie")
+	case declared > 0 && s.Longest > declared:
+		d.add(Longer, s.Name, lives+", declared are "+rule.Lifetime.String())
 	}
 	if rule.Secure && s.NoSecure {
 		d.add(Weaker, s.Name, "sent without Secure")

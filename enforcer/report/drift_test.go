@@ -135,6 +135,15 @@ func TestDrift(t *testing.T) {
 			}
 		}
 	}
+	// A cookie that is declared to end with the session, and does not.
+	declared := policy.Policy{Allow: []policy.Rule{{Category: policy.Necessary, Cookies: []string{"a", "b"},
+		RuleOptions: policy.RuleOptions{Lifetime: policy.Session}}}}
+	session := newGateway(t, declared)
+	session.serve("data.city.example", "a=1; b=1", "a=1; Max-Age=60", "b=1", "b=; Max-Age=0")
+	if got := session.drift(); len(got) != 1 || got[0].Kind != report.Longer || got[0].Cookie != "a" ||
+		got[0].Detail != "lives 1m0s, declared is a session cookie" {
+		t.Errorf("the findings are %+v", got)
+	}
 	// A line without SameSite is weaker than one with the value that is declared.
 	p.Mode, p.Allow[0].SameSite = "", policy.SameSiteStrict
 	g := newGateway(t, p)

@@ -200,6 +200,39 @@ func (e *Editor) RaiseSameSite(sameSite string) {
 	}
 }
 
+// EndWithSession makes a session cookie of a line that is more than that in some browser: Max-Age and
+// Expires are removed. What [Attributes.Deletes] reports stays a deletion, and so does a line whose
+// Expires has passed by both clocks.
+func (e *Editor) EndWithSession(clock *Clock) {
+	m := parseMaxAge(e.valueOf(maxAgeAttribute))
+	persists := m.chromium.exceeds(0) || m.firefox.exceeds(0)
+	if !persists && !(m.chromium.isNumber && m.firefox.isNumber) { // some browsers go on to Expires
+		persists = mayOutlast(e.valueOf(expiresAttribute), clock.start(), clock)
+	}
+	if persists {
+		e.remove(maxAgeAttribute, "Max-Age")
+		e.remove(expiresAttribute, "Expires")
+	}
+}
+
+// mayOutlast reports whether some browser may keep a cookie with this Expires beyond a time.
+func mayOutlast(text string, end time.Time, clock *Clock) bool {
+	if text == "" {
+		return false
+	}
+	expires, ok := ParseDate(text)
+	if !ok {
+		return mayBeFuture(text, clock.Now().Year())
+	}
+	if clock.isLongPast(expires) {
+		return false
+	}
+	if !isInGMT(text) {
+		expires = expires.Add(maxZoneShift)
+	}
+	return expires.After(end)
+}
+
 // LimitLifetime shortens a lifetime that is longer than most in some browser. A session cookie stays
 // one, what [Attributes.Deletes] reports stays a deletion, and a line that a browser rejects stays one
 // that it rejects. Where browsers disagree about the lifetime, the cookie may become a session cookie.
@@ -223,14 +256,13 @@ func (e *Editor) LimitLifetime(most time.Duration, clock *Clock) {
 	text := e.valueOf(expiresAttribute)
 	expires, ok := ParseDate(text)
 	end := clock.start().Add(most) // of a lifetime as long as it may be
-	earliest, latest := expires, expires
+	earliest := expires
 	if !isInGMT(text) {
-		earliest, latest = expires.Add(-maxZoneShift), expires.Add(maxZoneShift)
+		earliest = expires.Add(-maxZoneShift)
 	}
 	switch {
 	case text == "":
-	case !ok && !exceeds && !mayBeFuture(text, clock.Now().Year()):
-	case ok && !exceeds && (clock.isLongPast(expires) || !latest.After(end)):
+	case !exceeds && !mayOutlast(text, end, clock):
 	case ok && earliest.After(end) && (!mixed || exceeds):
 		e.set(maxAgeAttribute, "Max-Age", strconv.FormatInt(limit, 10))
 	default:

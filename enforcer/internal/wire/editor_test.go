@@ -120,6 +120,48 @@ func editAll(clock *Clock) func(*Editor) {
 	}
 }
 
+// endSession makes a session cookie, in a response with the given Date lines.
+func endSession(dates ...string) func(*Editor) {
+	return func(e *Editor) { e.EndWithSession(clockAtNoon(dates...)) }
+}
+
+func TestEditorEndWithSession(t *testing.T) {
+	over := strings.Repeat("9", 1025)
+	checkEdits(t, []editCase{
+		{"Max-Age", "a=b; Max-Age=1", "a=b"},
+		{"Expires", "a=b; Expires=" + inAYear, "a=b"},
+		{"both, and bytes between them", ` a = "b" ; max-AGE = 60 ;; Path=/ ;EXPIRES=` + inAYear + `; X`,
+			` a = "b" ;; Path=/ ; X`},
+		{"all of both", "a=b; Max-Age=x; Max-Age=60; Expires=" + inAYear + "; Expires=x", "a=b"},
+		{"Max-Age, which wins over an Expires that has passed",
+			"a=b; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "a=b"},
+		{"Expires beside a Max-Age that is no number", "a=b; Max-Age=1.5; Expires=" + inAYear, "a=b"},
+		{"a number past int64 before a word", "a=b; Max-Age=9223372036854775808x", "a=b"},
+		{"a Max-Age that Chromium reads only", "a=b; Max-Age=+60", "a=b"},
+		{"a deletion in Chromium only", "a=b; Max-Age=+0; Expires=" + inAYear, "a=b"},
+		{"a date that some browser may read", "a=b; Expires=01/15/2027", "a=b"},
+		{"a date in another zone", "a=b; Expires=Thu, 15 Jan 2026 11:30:00 PST", "a=b"},
+		{"a tab, for which Chromium rejects the line",
+			"a=b;\tMax-Age=60;Expires=" + inAYear, "a=b;\tMax-Age=60;Expires=" + inAYear + "; Max-Age=; Expires="},
+		{"a tab, and no Expires", "a=b;\tMax-Age=60", "a=b;\tMax-Age=60; Max-Age="},
+
+		{"a session cookie", "a=b; Path=/; Secure", ""},
+		{"a Max-Age that is no number", "a=b; Max-Age=x", ""},
+		{"no value", "a=b; Max-Age; Expires=", ""},
+		{"a Max-Age that is too long to count", "a=b; Max-Age=" + over, ""},
+		{"in the value", "a=Max-Age=60", ""},
+		{"a deletion", "a=; Max-Age=0; Expires=" + inAYear, ""},
+		{"a negative number", "a=; Max-Age=-1", ""},
+		{"a deletion by date", "a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT", ""},
+		{"an hour ago", "a=; Expires=Thu, 15 Jan 2026 11:00:00 GMT", ""},
+	}, endSession())
+	const hourAgo = "Thu, 15 Jan 2026 11:00:00 GMT"
+	checkEdits(t, []editCase{
+		{"a date that is in the future by the server's clock", "a=b; Expires=Thu, 15 Jan 2026 11:30:00 GMT", "a=b"},
+		{"a date that has passed by both clocks", "a=b; Expires=Thu, 15 Jan 2026 10:30:00 GMT", ""},
+	}, endSession(hourAgo))
+}
+
 func TestEditorOrder(t *testing.T) {
 	const line, want = "a=b; Max-Age=7200", "a=b; Max-Age=3600; SameSite=Lax; Secure; HttpOnly"
 	checkEdits(t, []editCase{{"all edits", line, want}}, editAll(clockAtNoon()))
@@ -274,7 +316,44 @@ func FuzzEditor(f *testing.F) {
 			}
 			checkHardened(t, got, &was, &is)
 		}
+		checkSession(t, line, date, &was)
 	})
+}
+
+// checkSession ends one line with the session: nothing but its lifetimes is removed, a deletion keeps
+// its bytes, and no browser keeps the cookie longer.
+func checkSession(t *testing.T, line, date string, was *Attributes) {
+	t.Helper()
+	end := func(e *Editor) { e.EndWithSession(clockAtNoon(date)) }
+	got := edited(t, line, end)
+	if was.Deletes(clockAtNoon(date)) {
+		if got != line {
+			t.Errorf("the deletion %q became %q", line, got)
+		}
+		return
+	}
+	if again := edited(t, got, end); again != got {
+		t.Errorf("%q became %q, and then %q", line, got, again)
+	}
+	lifetimes := func(a string) bool {
+		name, _, _ := strings.Cut(a, "=")
+		name = strings.ToLower(trimmed(name))
+		return name == "max-age" || name == "expires"
+	}
+	parts := strings.Split(line, ";")
+	kept := append(parts[:1:1], slices.DeleteFunc(parts[1:], lifetimes)...)
+	switch without := strings.Join(kept, ";"); {
+	case got == line || got == without:
+	case strings.Contains(line, "\t") && slices.Contains([]string{"; Max-Age=", "; Expires=", "; Max-Age=; Expires="},
+		strings.TrimPrefix(got, line)):
+	default:
+		t.Errorf("%q became %q", line, got)
+	}
+	after, _ := ParseSetCookie(got)
+	is := after.ParseAttributes()
+	if lifetime, persists := is.Lifetime(noon); persists && lifetime > 0 {
+		t.Errorf("%q became %q, which lives %v", line, got, lifetime)
+	}
 }
 
 // checkHardened checks that a line has what editAll asks for.
