@@ -22,7 +22,7 @@ const caddy = "Caddy"
 var allowedImports = map[string][]string{
 	"cmd/caddy": {".", caddy},
 	".":         {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", caddy},
-	"explain":   {"enforcer", "enforcer/policy", "enforcer/report"},
+	"explain":   {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "har"},
 	"enforcer": {
 		"enforcer/policy", "enforcer/observe", "enforcer/internal/consent", "enforcer/internal/wire",
 	},

@@ -8,7 +8,6 @@ package explain
 import (
 	"encoding/json"
 	"net/textproto"
-	"slices"
 	"strings"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
@@ -109,12 +108,4 @@ func Locate(x *enforcer.Explanation, where func(path string) string) {
 			rule.Where = where(rule.Path)
 		}
 	}
-}
-
-// changesNothing reports whether all that was explained is let through as it is.
-func changesNothing(x *enforcer.Explanation) bool {
-	return len(x.Caches) == 0 && len(x.Renewed) == 0 &&
-		!slices.ContainsFunc(x.Verdicts, func(v enforcer.ExplainedVerdict) bool {
-			return v.Verdict != "let_through" || len(v.Changes) > 0
-		})
 }

@@ -39,10 +39,7 @@ func Print(w io.Writer, x *enforcer.Explanation, now time.Time) error {
 			p.line("Caches: %s becomes %s: %s", c.Field, c.Value, c.Why)
 		}
 	}
-	if p.err != nil {
-		return p.err
-	}
-	return p.w.Flush()
+	return p.flush()
 }
 
 // printer writes lines, and keeps the first error.
@@ -160,4 +157,63 @@ func details(v *enforcer.ExplainedVerdict) (lines []string) {
 		lines = append(lines, "note: "+note)
 	}
 	return lines
+}
+
+// PrintExchange shows a recorded request to people, if anything of it is not let through as it is.
+func PrintExchange(w io.Writer, e *Exchange) error {
+	p := printer{w: tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)}
+	first := true
+	for i := range e.Explanation.Verdicts {
+		if v := &e.Explanation.Verdicts[i]; v.Verdict != "let_through" || len(v.Changes) > 0 {
+			if first {
+				p.line("%d  %s %s  %d", e.Index, e.Method, e.URL, e.Status)
+				first = false
+			}
+			p.line("   %s\t%s\t%s\t%s", v.Channel, v.Cookie, strings.ReplaceAll(v.Verdict, "_", " "),
+				strings.Join(append([]string{v.Text}, v.Changes...), "; "))
+		}
+	}
+	return p.flush()
+}
+
+// PrintRecording shows the summary of a replay to people.
+func PrintRecording(w io.Writer, r *Recording) error {
+	p := printer{w: tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)}
+	p.line("")
+	p.line("Policy %s, digest %.8s, mode %s, on a recording of %s: requests: %d", r.Policy, r.Digest, r.Mode,
+		strings.Join(r.Hosts, ", "), r.Requests)
+	for _, warning := range r.Warnings {
+		p.line("Warning: %s.", warning)
+	}
+	p.line("")
+	if len(r.Pages) > 0 {
+		p.line("PAGE\tREQUESTS\tREFUSED\tSTRIPPED\tEXPIRED\tCHANGED")
+		for _, page := range r.Pages {
+			p.line("%s\t%d\t%d\t%d\t%d\t%d",
+				page.Page, page.Requests, page.Refused, page.Stripped, page.Expired, page.Changed)
+		}
+		p.line("")
+	}
+	if len(r.Cookies) > 0 {
+		p.line("COOKIE\tCHANNEL\tVERDICT\tREASON\tRULE\tCOUNT")
+		for _, c := range r.Cookies {
+			p.line("%s\t%s\t%s\t%s\t%s\t%d", c.Name, c.Channel, strings.ReplaceAll(c.Verdict, "_", " "),
+				c.Reason.String(), c.Rule, c.Count)
+		}
+		p.line("")
+	}
+	if len(r.ThirdParties) > 0 {
+		p.line("THIRD PARTY\tREQUESTS\tSET-COOKIE LINES")
+		for _, t := range r.ThirdParties {
+			p.line("%s\t%d\t%d", t.Host, t.Requests, t.Cookies)
+		}
+	}
+	return p.flush()
+}
+
+func (p *printer) flush() error {
+	if p.err != nil {
+		return p.err
+	}
+	return p.w.Flush()
 }

@@ -1,0 +1,119 @@
+package explain_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+	"github.com/cookie-policy/caddy-cookie-policy/explain"
+)
+
+var update = flag.Bool("update", false, "write what is seen into the golden files")
+
+var replayed = policy.Policy{
+	Name: "city", Presets: []policy.Preset{{Name: "opendatasoft"}, {Name: "matomo"}},
+}
+
+// Each recording of package har's tests, replayed: what people see.
+func TestReplay(t *testing.T) {
+	files, err := filepath.Glob("../har/testdata/*.har")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, file := range append(files, "testdata/visit.har") {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got bytes.Buffer
+		recording, err := explain.Replay(f, replayed, nil, func(e *explain.Exchange) error {
+			if _, err := json.Marshal(e); err != nil {
+				t.Error(err)
+			}
+			return explain.PrintExchange(&got, e)
+		})
+		f.Close()
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if err := explain.PrintRecording(&got, recording); err != nil {
+			t.Fatal(err)
+		}
+		golden := "testdata/" + strings.TrimSuffix(filepath.Base(file), ".har") + ".txt"
+		if *update {
+			if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.String() != string(want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", file, got.String(), want)
+		}
+	}
+}
+
+// The hosts choose the requests: exact names and those one label below a wildcard, without ports.
+func TestReplayHosts(t *testing.T) {
+	b, err := os.ReadFile("testdata/visit.har")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		hosts []string
+		want  int
+	}{
+		{nil, 4}, {[]string{"DATA.example.org"}, 4}, {[]string{"data.example.org:443"}, 4},
+		{[]string{"*.example.org"}, 4}, {[]string{"*.org"}, 0}, {[]string{"example.org"}, 0},
+		{[]string{"stats.example.net", "data.example.org"}, 5},
+	} {
+		r, err := explain.Replay(bytes.NewReader(b), replayed, c.hosts, func(*explain.Exchange) error { return nil })
+		if err != nil || r.Requests != c.want {
+			t.Errorf("%q: %d requests, %v, want %d", c.hosts, r.Requests, err, c.want)
+		}
+		if isWarned := strings.Contains(strings.Join(r.Warnings, " "), "--host"); isWarned != (c.want == 0) {
+			t.Errorf("%q: warnings %q", c.hosts, r.Warnings)
+		}
+	}
+}
+
+// Neither a value of a cookie nor a query is in anything that a replay shows.
+func TestReplayValues(t *testing.T) {
+	b, err := os.ReadFile("testdata/visit.har")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	r, err := explain.Replay(bytes.NewReader(b), replayed, nil, func(e *explain.Exchange) error {
+		return json.NewEncoder(&got).Encode(e)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.NewEncoder(&got).Encode(r); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.NewEncoder(&got).Encode(r.Inventory); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(b), "S3CR3T") || strings.Contains(got.String(), "S3CR3T") {
+		t.Errorf("a value is shown: %s", got.String())
+	}
+}
+
+func TestReplayErrors(t *testing.T) {
+	_, err := explain.Replay(strings.NewReader("{}"), replayed, nil, nil)
+	if err == nil {
+		t.Error("no HAR file, and no error")
+	}
+	if _, err := explain.Replay(strings.NewReader("{}"), policy.Policy{}, nil, nil); err == nil {
+		t.Error("no rule, and no error")
+	}
+}
