@@ -75,6 +75,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for _, f := range h.Faults() {
 		p.faultAt(p.whereIs(f.Path), "%s", f.Message())
 	}
+	recordBlock(&h.Policy, p.written)
 	return p.err()
 }
 
