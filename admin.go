@@ -13,6 +13,7 @@ import (
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
+	"github.com/cookie-policy/caddy-cookie-policy/explain"
 )
 
 func init() {
@@ -25,6 +26,7 @@ func init() {
 //	GET /cookie-policy/<name>/policy      one of them, as it was configured
 //	GET /cookie-policy/<name>/inventory   every cookie name that was met
 //	GET /cookie-policy/<name>/drift       where the portal and the policy differ
+//	POST /cookie-policy/<name>/explain    why cookies are let through or refused
 //
 // Inventory and drift are JSON, or CSV with ?format=csv or Accept: text/csv.
 type adminRoutes struct{}
@@ -64,6 +66,9 @@ type policyAsConfigured struct {
 }
 
 func serveAdmin(w http.ResponseWriter, r *http.Request) error {
+	if name, found := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/cookie-policy/"), "/explain"); found {
+		return serveExplain(w, r, name)
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		return apiError(http.StatusMethodNotAllowed, r.Method+": this can only be read; use GET")
@@ -79,12 +84,12 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	name, what, _ := strings.Cut(path, "/")
 	if what != "policy" && what != "inventory" && what != "drift" {
 		return apiError(http.StatusNotFound, "no such page; there are /cookie-policy/policies, "+
-			"/cookie-policy/NAME/policy, /cookie-policy/NAME/inventory and /cookie-policy/NAME/drift")
+			"/cookie-policy/NAME/policy, /cookie-policy/NAME/inventory, /cookie-policy/NAME/drift "+
+			"and, by POST, /cookie-policy/NAME/explain")
 	}
 	p, ok := policyNamed(name)
 	if !ok {
-		return apiError(http.StatusNotFound,
-			"no policy of this name is in force; /cookie-policy/policies lists those that are")
+		return noSuchPolicy()
 	}
 	if what == "policy" {
 		return writeJSON(w, policyAsConfigured{
@@ -103,6 +108,34 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return writeJSON(w, answer)
+}
+
+func noSuchPolicy() error {
+	return apiError(http.StatusNotFound,
+		"no policy of this name is in force; /cookie-policy/policies lists those that are")
+}
+
+// maxQuestion is the largest question that is read, in bytes.
+const maxQuestion = 1 << 20
+
+// serveExplain answers a question about a policy in force. It counts nothing.
+func serveExplain(w http.ResponseWriter, r *http.Request, name string) error {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", "POST")
+		return apiError(http.StatusMethodNotAllowed, r.Method+": this answers a question; use POST")
+	}
+	p, ok := policyNamed(name)
+	if !ok {
+		return noSuchPolicy()
+	}
+	var question explain.Question
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&question); err != nil {
+		return apiError(http.StatusBadRequest, "want an object such as {\"set_cookie\": [\"a=1; Path=/\"], "+
+			"\"cookie\": [], \"headers\": {}, \"host\": \"\", \"https\": false, \"page\": true}: "+err.Error())
+	}
+	return writeJSON(w, question.Ask(p.enforcer))
 }
 
 // formatOf returns the format that a request asks for: json or csv.

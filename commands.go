@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,9 +20,10 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "cookie-policy",
-		Usage: "inventory|drift [--address <host:port>]... [--policy <name>] [--suggest] [--json]",
-		Short: "Shows which cookies gateways met, and where a portal and its policy differ",
-		Long: `The commands ask the admin endpoint of running gateways.
+		Usage: "inventory|drift|explain [--config <file> | --address <host:port>...] [--policy <name>] [--json]",
+		Short: "Shows what gateways met, where a portal and its policy differ, and why a cookie was refused",
+		Long: `The commands ask the admin endpoint of running gateways. Those with --config take the policies from a
+config file instead.
 
 The exit status is 0 if the command was carried out, 1 if it has findings, and 2 if it could not be
 carried out.`,
@@ -31,11 +31,11 @@ carried out.`,
 			q := newQuery(cmd)
 			cmd.Args = cobra.ArbitraryArgs
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
-				return failed(cmd, fmt.Errorf("%s; want inventory or drift", unknownCommand(args)))
+				return failed(cmd, fmt.Errorf("%s; want inventory, drift or explain", unknownCommand(args)))
 			}
 			// Caddy's own status for a misspelt flag is 1, which means findings here.
 			cmd.SetFlagErrorFunc(failed)
-			cmd.AddCommand(inventoryCommand(q), driftCommand(q))
+			cmd.AddCommand(inventoryCommand(q), driftCommand(q), explainCommand(q))
 		},
 	})
 }
@@ -184,15 +184,17 @@ func newQuery(cmd *cobra.Command) *query {
 
 // run returns a function for cobra that carries the command out.
 func (q *query) run(f func(io.Writer) (int, error)) func(*cobra.Command, []string) error {
-	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-		if q.config != "" && len(q.addresses) > 0 {
-			return exitFailed, errors.New("--config and --address: want one of the two")
-		}
-		if len(q.addresses) == 0 {
-			q.addresses = []string{caddy.DefaultAdminListen}
-		}
-		return f(os.Stdout)
-	})
+	return func(cmd *cobra.Command, args []string) error {
+		return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+			if q.config != "" && len(q.addresses) > 0 {
+				return exitFailed, errors.New("--config and --address: want one of the two")
+			}
+			if len(q.addresses) == 0 {
+				q.addresses = []string{caddy.DefaultAdminListen}
+			}
+			return f(cmd.OutOrStdout())
+		})(cmd, args)
+	}
 }
 
 // writeReports writes one report for each policy: all in one JSON document, or one section each. A

@@ -1,6 +1,7 @@
 package cookiepolicy
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -15,9 +16,12 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
 
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
+	"github.com/cookie-policy/caddy-cookie-policy/explain"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
 )
@@ -92,6 +96,12 @@ func TestDocsCommands(t *testing.T) {
 			for _, c := range command.FindAllStringSubmatch(console, -1) {
 				line, want := c[1], c[2]
 				found++
+				if args, found := strings.CutPrefix(line, "caddy cookie-policy explain "); found {
+					if got := runExplain(t, args); got != want {
+						t.Errorf("%s: %s\nprints\n%s\nand not\n%s", file, line, got, want)
+					}
+					continue
+				}
 				words := curl.FindStringSubmatch(line)
 				if words == nil {
 					t.Fatalf("%s: this test does not understand %s", file, line)
@@ -122,6 +132,25 @@ func TestDocsCommands(t *testing.T) {
 	if found == 0 {
 		t.Error("the docs show no command")
 	}
+}
+
+// runExplain runs the command with arguments as a shell reads them, without its escapes.
+func runExplain(t *testing.T, line string) string {
+	t.Helper()
+	var args []string
+	for _, m := range regexp.MustCompile(`'([^']*)'|([^ ']+)`).FindAllStringSubmatch(line, -1) {
+		args = append(args, m[1]+m[2])
+	}
+	var out bytes.Buffer
+	parent := &cobra.Command{}
+	cmd := explainCommand(newQuery(parent))
+	parent.AddCommand(cmd)
+	parent.SetOut(&out)
+	parent.SetArgs(append([]string{cmd.Name()}, args...))
+	if err := parent.Execute(); err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return out.String()
 }
 
 // With a second policy that rewrites domains behind it, a policy that reports counts what it counts
@@ -297,6 +326,25 @@ func TestDocsNames(t *testing.T) {
 				!strings.Contains(evidence, "`"+name+"`") {
 				t.Errorf("docs/evidence.md does not name the field %s of %T", name, answer)
 			}
+		}
+	}
+
+	explained := read(t, "docs/explain.md")
+	for _, answer := range []any{
+		explain.Question{}, enforcer.Explanation{}, enforcer.ExplainedPreference{}, enforcer.ExplainedSignal{},
+		enforcer.ExplainedVerdict{}, enforcer.ExplainedRule{}, enforcer.ExplainedKey{},
+		enforcer.ExplainedCondition{}, enforcer.ExplainedRemoval{}, enforcer.ExplainedCache{},
+	} {
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(answer)) {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if !strings.Contains(explained, "`"+name+"`") && !strings.Contains(explained, `"`+name+`":`) {
+				t.Errorf("docs/explain.md does not name the field %s of %T", name, answer)
+			}
+		}
+	}
+	for r := enforcer.RuleIsNecessary; r <= enforcer.NoName; r++ {
+		if !strings.Contains(explained, "`"+r.String()+"`") {
+			t.Errorf("docs/explain.md has no row for the reason %s", r)
 		}
 	}
 

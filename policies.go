@@ -42,6 +42,9 @@ func (q *query) policies() ([]configuredPolicy, error) {
 		all, err = loadPolicies(q.config, q.adapter)
 	} else {
 		all, err = askPolicies(q.addresses)
+		if err != nil {
+			err = fmt.Errorf("%w; to take the policies from a config file, use --config", err)
+		}
 	}
 	if err != nil || q.policy == "" {
 		return all, err

@@ -1,6 +1,7 @@
 package enforcer
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -159,16 +160,26 @@ const (
 	NoName                         // browsers read no name, or different ones
 )
 
-// String returns the reason's word.
-func (r Reason) String() string {
-	return [...]string{
-		"necessary", "granted", "not_refused", "unlisted_passes", "not_granted", "unlisted",
-		"domain", "path", "control_character", "no_name",
-	}[r]
+var reasons = [...]string{
+	"necessary", "granted", "not_refused", "unlisted_passes", "not_granted", "unlisted",
+	"domain", "path", "control_character", "no_name",
 }
+
+// String returns the reason's word.
+func (r Reason) String() string { return reasons[r] }
 
 // MarshalText writes the reason's word.
 func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads the reason's word.
+func (r *Reason) UnmarshalText(word []byte) error {
+	i := slices.Index(reasons[:], string(word))
+	if i < 0 {
+		return fmt.Errorf("%q: no such reason", word)
+	}
+	*r = Reason(i)
+	return nil
+}
 
 // letsThrough reports whether cookies are let through for this reason.
 func (r Reason) letsThrough() bool { return r <= UnlistedPasses }

@@ -21,7 +21,7 @@ const caddy = "Caddy"
 // others and of Caddy. A package that is not here may import none of them.
 var allowedImports = map[string][]string{
 	"cmd/caddy": {".", caddy},
-	".":         {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", caddy},
+	".":         {"caddytext", "explain", "enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", caddy},
 	"explain":   {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "har"},
 	"enforcer": {
 		"enforcer/policy", "enforcer/observe", "enforcer/internal/consent", "enforcer/internal/wire",

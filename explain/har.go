@@ -152,7 +152,7 @@ func (p *player) entry(e *har.Entry) error {
 	x := visit.Explanation()
 	p.count(e, u, x)
 	return p.each(&Exchange{
-		Index: e.Index, Time: e.Start.UTC(), Method: report.Printable(e.Request.Method), URL: withoutQuery(u),
+		Index: e.Index, Time: e.Start.UTC(), Method: report.Printable(e.Request.Method), URL: WithoutQuery(u),
 		Status: e.Response.Status, Explanation: x,
 	})
 }
@@ -209,7 +209,7 @@ func (p *player) page(e *har.Entry, u *url.URL) *PageSummary {
 	name := ""
 	if e.Page != nil {
 		if page, err := url.Parse(e.Page.URL); err == nil && page.Host != "" {
-			name = withoutQuery(page)
+			name = WithoutQuery(page)
 		} else {
 			name = report.Printable(e.Page.Title)
 		}
@@ -280,8 +280,8 @@ func nameOf(host string) string {
 	return strings.Trim(host, "[]")
 }
 
-// withoutQuery returns a URL that can be shown: a query can hold anything.
-func withoutQuery(u *url.URL) string {
+// WithoutQuery returns a URL that can be shown: a query can hold anything.
+func WithoutQuery(u *url.URL) string {
 	return report.Printable(u.Scheme + "://" + u.Host + cmp.Or(u.EscapedPath(), "/"))
 }
 
