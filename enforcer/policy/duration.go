@@ -2,7 +2,6 @@ package policy
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -33,7 +32,7 @@ const (
 )
 
 // ParseDuration reads a duration such as `183d`, `36h` or `1d12h`. A sign before the days is that
-// of the whole. The error says what is wrong.
+// of the whole. The error is of type [Fault].
 func ParseDuration(text string) (Duration, error) {
 	before, rest, found := strings.Cut(text, "d")
 	if !found {
@@ -63,8 +62,16 @@ func ParseDuration(text string) (Duration, error) {
 // maxDays keeps sums of days and hours inside an int64 of nanoseconds.
 const maxDays = 50_000
 
-func notDuration(text string) error {
-	return fmt.Errorf("%q is not a duration; write one such as 30m, 12h or 183d", text)
+// ParseLifetime reads a declared lifetime: a duration, or `session`. The error is of type [Fault].
+func ParseLifetime(text string) (Duration, error) {
+	if text == sessionWord {
+		return Session, nil
+	}
+	d, err := ParseDuration(text)
+	if err != nil && Near(text, []string{sessionWord}) != "" {
+		return 0, Fault{Word: text, Problem: "no such lifetime", Right: "write session, or a duration such as 183d"}
+	}
+	return d, err
 }
 
 // String writes whole days as `183d`, [Session] as `session`, everything else as [time.Duration] does.
