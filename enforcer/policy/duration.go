@@ -69,7 +69,8 @@ func ParseLifetime(text string) (Duration, error) {
 	}
 	d, err := ParseDuration(text)
 	if err != nil && Near(text, []string{sessionWord}) != "" {
-		return 0, Fault{Word: text, Problem: "no such lifetime", Right: "write session, or a duration such as 183d"}
+		return 0, Fault{Word: text, Problem: "no such lifetime",
+			Right: "write session, or a duration such as 183d"}
 	}
 	return d, err
 }
