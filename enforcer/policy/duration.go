@@ -89,8 +89,8 @@ func (d Duration) String() string {
 // MarshalJSON writes the duration as text.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
-// UnmarshalJSON reads a text, `session` among them, or a number of nanoseconds. Null changes nothing. A value that is not a
-// duration is stored as noDuration, which [Policy.Faults] reports.
+// UnmarshalJSON reads a text, such as `183d` or `session`, or a number of nanoseconds. Null changes
+// nothing. A value that is not a duration is stored as noDuration, which [Policy.Faults] reports.
 func (d *Duration) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil
