@@ -22,7 +22,15 @@ func init() {
 
 func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
-	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+	where, err := handler.parse(h.Dispenser)
+	if err == nil {
+		err = oneName(h.State, &handler.Policy, where)
+	}
+	if err != nil {
+		return nil, err
+	}
+	remember(&handler.Policy, where)
+	return handler, nil
 }
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. All faults of the block are told
@@ -70,29 +78,64 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		shared_cache   protect|keep
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	_, err := h.parse(d)
+	return err
+}
+
+// parse sets up the handler, and returns where its fields were written.
+func (h *Handler) parse(d *caddyfile.Dispenser) (places, error) {
 	d.Next() // consume the directive's name
-	p := parser{Dispenser: d, written: map[string]caddyfile.Token{"": d.Token()}}
-	for _, name := range d.RemainingArgsAsTokens() {
-		p.presets(&h.Policy, []caddyfile.Token{name}, policy.RuleOptions{}, nil)
-	}
+	p := newParser(d)
+	p.written[""] = d.Token()
+	p.arguments(&h.Policy, d.RemainingArgsAsTokens())
 	for d.NextBlock(0) {
 		p.word(&h.Policy)
 	}
 	for _, f := range h.Faults() {
+		at := p.written.find(f.Path)
 		if f.First != "" {
-			f.First = fileAndLine(p.whereIs(f.First))
+			f.First = fileAndLine(p.written.find(f.First))
 		}
-		p.faultAt(p.whereIs(f.Path), "%s", f.Message())
+		if at.Text == "persist" && strings.HasSuffix(f.Path, ".persist") { // alone: its path is a default
+			f.Word = at.Text
+		}
+		p.faultAt(at, "%s", f.Message())
 	}
-	recordBlock(&h.Policy, p.written)
-	return p.err()
+	return p.written, p.err()
+}
+
+// arguments reads the presets that stand behind the directive's name. Caddy has taken a matcher away
+// that stood before them.
+func (p *parser) arguments(into *policy.Policy, args []caddyfile.Token) {
+	isMatcher := func(arg caddyfile.Token) bool {
+		return arg.Text == "*" || strings.HasPrefix(arg.Text, "@") || strings.HasPrefix(arg.Text, "/")
+	}
+	var names []string
+	for _, arg := range args {
+		if !isMatcher(arg) {
+			names = append(names, arg.Text)
+			p.presets(into, []caddyfile.Token{arg}, policy.RuleOptions{}, nil)
+		}
+	}
+	for _, arg := range args {
+		if isMatcher(arg) {
+			p.faultAt(arg, "%q: a matcher comes first, and there can be one; write cookie_policy %s", arg.Text,
+				strings.Join(append([]string{arg.Text}, names...), " "))
+		}
+	}
 }
 
 // parser fills a policy from tokens, and remembers where each field was written.
 type parser struct {
 	*caddyfile.Dispenser
-	written map[string]caddyfile.Token // by the field's path in the JSON config
+	written places
 	faults  []fault
+
+	mayBeOpen bool // it was told that the end of the directive's block may be missing
+}
+
+func newParser(d *caddyfile.Dispenser) *parser {
+	return &parser{Dispenser: d, written: places{}}
 }
 
 // fault is one thing wrong at one place.
@@ -103,16 +146,6 @@ type fault struct {
 
 func (p *parser) faultAt(at caddyfile.Token, format string, args ...any) {
 	p.faults = append(p.faults, fault{at, fmt.Sprintf(format, args...)})
-}
-
-// whereIs finds the token of a field, or of the innermost field around it that was written.
-func (p *parser) whereIs(path string) caddyfile.Token {
-	for {
-		if token, ok := p.written[path]; ok {
-			return token
-		}
-		path = path[:max(0, strings.LastIndexAny(path, ".["))]
-	}
 }
 
 // err joins all faults in the order of their lines: file, line and what is wrong.
@@ -128,9 +161,6 @@ func (p *parser) err() error {
 	return errors.Join(errs...)
 }
 
-// fileAndLine says where a token stands: its file and line.
-func fileAndLine(at caddyfile.Token) string { return fmt.Sprintf("%s:%d", at.File, at.Line) }
-
 // word reads one line of the directive's block.
 func (p *parser) word(into *policy.Policy) {
 	word, args := p.Token(), p.RemainingArgsAsTokens()
@@ -143,7 +173,7 @@ func (p *parser) word(into *policy.Policy) {
 				strings.Join(policy.Presets(), ", "))
 		}
 		var options policy.RuleOptions
-		inner := p.options(&options)
+		inner := p.options(word, &options)
 		p.presets(into, args, options, inner)
 		return
 	case "allow":
@@ -168,11 +198,7 @@ func (p *parser) word(into *policy.Policy) {
 	case "shared_cache":
 		p.text(word, args, "shared_cache", &into.SharedCache)
 	default:
-		p.faultAt(word,
-			"%q: cookie_policy has no such word; want name, preset, allow, preference, key, signal, unlisted, "+
-				"mode, lifetimes, rewrite_domain or shared_cache",
-			word.Text)
-		p.skipBlock()
+		p.unknown(word, p.written[""], policyWords)
 		return
 	}
 	p.noBlock(word)

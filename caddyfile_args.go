@@ -14,13 +14,16 @@ func (p *parser) text(word caddyfile.Token, args []caddyfile.Token, path string,
 	if !p.once(word, path) {
 		return
 	}
-	if len(args) != 1 || args[0].Text == "" {
+	switch {
+	case len(args) == 0 || args[0].Text == "" && len(args) == 1:
+		p.faultAt(word, "%s wants a word after it", word.Text)
+	case len(args) > 1:
 		p.faultAt(word, "%s takes one word, and here are %d; put a text of several words in quotes",
 			word.Text, len(args))
-		return
+	default:
+		p.written[path] = args[0]
+		*text = args[0].Text
 	}
-	p.written[path] = args[0]
-	*text = args[0].Text
 }
 
 // words reads a word that takes one argument or more. Written again, it adds to what it said
@@ -59,34 +62,42 @@ func (p *parser) texts(word caddyfile.Token, args []caddyfile.Token, path string
 	}
 }
 
+// duration reads a duration, or `session`: where that may stand is known to the policy's own check.
 func (p *parser) duration(
 	word caddyfile.Token, args []caddyfile.Token, path string, duration *policy.Duration,
 ) {
-	var text string
-	p.text(word, args, path, &text)
+	if !p.once(word, path) {
+		return
+	}
+	words := make([]string, len(args))
+	for i, arg := range args {
+		words[i] = arg.Text
+	}
+	text := strings.Join(words, " ")
 	if text == "" {
+		p.faultAt(word, "%s wants a duration after it; write one such as 30m, 12h or 183d", word.Text)
 		return
 	}
-	if text == policy.Session.String() { // the policy's own check knows where it may stand
-		*duration = policy.Session
-		return
+	p.written[path] = args[0]
+	parse := policy.ParseDuration
+	if strings.HasSuffix(path, ".lifetime") || text == policy.Session.String() {
+		parse = policy.ParseLifetime
 	}
-	d, err := policy.ParseDuration(text)
-	if err == nil && d <= 0 {
-		err = fmt.Errorf("%q is no time at all; write one such as 30m, 12h or 183d", text)
+	d, err := parse(text)
+	switch {
+	case err != nil:
+		p.faultAt(word, "%v", err)
+	case d <= 0 && d != policy.Session:
+		p.faultAt(word, "%q: this is no time at all; write one such as 30m, 12h or 183d", text)
+	default:
+		*duration = d
 	}
-	if err != nil {
-		p.faultAt(word, "%s: %v", word.Text, err)
-		return
-	}
-	*duration = d
 }
 
 // once notes where a word stands, and refuses it where it stood before.
 func (p *parser) once(word caddyfile.Token, path string) bool {
 	if before, twice := p.written[path]; twice {
-		p.faultAt(word, "%s is given twice, first in line %d; keep one of the two", word.Text,
-			before.Line)
+		p.faultAt(word, "%s is given twice; keep one of the two; the first is %s", word.Text, fileAndLine(before))
 		return false
 	}
 	p.written[path] = word

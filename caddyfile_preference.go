@@ -14,12 +14,12 @@ func (p *parser) preference(into *policy.Policy, word caddyfile.Token, args []ca
 	var preference policy.Preference
 	p.words(word, args, path+".cookies", &preference.Cookies)
 	for nesting := p.Nesting(); p.NextBlock(nesting); {
-		p.preferenceOption(path, &preference)
+		p.preferenceOption(word, path, &preference)
 	}
 	into.Preference = append(into.Preference, preference)
 }
 
-func (p *parser) preferenceOption(path string, preference *policy.Preference) {
+func (p *parser) preferenceOption(block caddyfile.Token, path string, preference *policy.Preference) {
 	word, args := p.Token(), p.RemainingArgsAsTokens()
 	switch word.Text {
 	case "format":
@@ -37,10 +37,7 @@ func (p *parser) preferenceOption(path string, preference *policy.Preference) {
 			p.text(word, args, path+".persist", &preference.Persist)
 		}
 	default:
-		p.faultAt(word,
-			"%q: a preference has no such option; want format, granted, timestamp, max_age or persist",
-			word.Text)
-		p.skipBlock()
+		p.unknown(word, block, preferenceWords)
 		return
 	}
 	p.noBlock(word)

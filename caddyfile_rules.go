@@ -10,7 +10,7 @@ import (
 
 // presets adds presets by name, each with the same options, which were written where inner says.
 func (p *parser) presets(into *policy.Policy, names []caddyfile.Token,
-	options policy.RuleOptions, inner map[string]caddyfile.Token) {
+	options policy.RuleOptions, inner places) {
 	for _, name := range names {
 		path := fmt.Sprintf("presets[%d]", len(into.Presets))
 		p.written[path] = name
@@ -33,7 +33,7 @@ func (p *parser) allow(into *policy.Policy, word caddyfile.Token, args []caddyfi
 		p.faultAt(word,
 			"allow wants a category and the names of cookies; write one such as: allow necessary sessionid")
 	}
-	for option, token := range p.options(&rule.RuleOptions) {
+	for option, token := range p.options(word, &rule.RuleOptions) {
 		p.written[path+option] = token
 	}
 	if len(args) > 0 { // an allow with nothing after it has been told already
@@ -41,18 +41,18 @@ func (p *parser) allow(into *policy.Policy, word caddyfile.Token, args []caddyfi
 	}
 }
 
-// options reads the block of an allow or a preset, and returns where each option was written, by
-// its path within the rule.
-func (p *parser) options(o *policy.RuleOptions) map[string]caddyfile.Token {
-	inner := parser{Dispenser: p.Dispenser, written: map[string]caddyfile.Token{}}
+// options reads the block that an allow or a preset opens, and returns where each option was written,
+// by its path within the rule.
+func (p *parser) options(block caddyfile.Token, o *policy.RuleOptions) places {
+	inner := newParser(p.Dispenser)
 	for nesting := p.Nesting(); p.NextBlock(nesting); {
-		inner.option(o)
+		inner.option(block, o)
 	}
 	p.faults = append(p.faults, inner.faults...)
 	return inner.written
 }
 
-func (p *parser) option(o *policy.RuleOptions) {
+func (p *parser) option(block caddyfile.Token, o *policy.RuleOptions) {
 	word, args := p.Token(), p.RemainingArgsAsTokens()
 	switch word.Text {
 	case "consent":
@@ -80,11 +80,7 @@ func (p *parser) option(o *policy.RuleOptions) {
 	case "purpose":
 		p.texts(word, args, ".purpose", &o.Purpose)
 	default:
-		p.faultAt(word,
-			"%q: a rule has no such option; want consent, anonymous, domain, path, lifetime, max_age, "+
-				"secure, http_only, same_site, provider, function or purpose",
-			word.Text)
-		p.skipBlock()
+		p.unknown(word, block, ruleWords)
 		return
 	}
 	p.noBlock(word)
@@ -96,12 +92,12 @@ func (p *parser) key(into *policy.Policy, word caddyfile.Token, args []caddyfile
 	var key policy.Key
 	p.words(word, args, path+".keys", &key.Keys)
 	for nesting := p.Nesting(); p.NextBlock(nesting); {
-		p.keyOption(path, &key)
+		p.keyOption(word, path, &key)
 	}
 	into.Key = append(into.Key, key)
 }
 
-func (p *parser) keyOption(path string, key *policy.Key) {
+func (p *parser) keyOption(block caddyfile.Token, path string, key *policy.Key) {
 	word, args := p.Token(), p.RemainingArgsAsTokens()
 	switch word.Text {
 	case "title":
@@ -111,8 +107,7 @@ func (p *parser) keyOption(path string, key *policy.Key) {
 	case "refused":
 		p.texts(word, args, path+".refused", &key.Refused)
 	default:
-		p.faultAt(word, "%q: a key has no such option; want title, purpose or refused", word.Text)
-		p.skipBlock()
+		p.unknown(word, block, keyWords)
 		return
 	}
 	p.noBlock(word)

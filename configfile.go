@@ -12,19 +12,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-
-	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 )
 
 // loadPolicies returns the policies of a config file, in the order of their names. The config is
 // neither provisioned nor run. The adapter may be empty for a file that is a Caddyfile by its name, and
 // for JSON.
 func loadPolicies(file, adapter string) ([]configuredPolicy, error) {
-	config, written, err := adapt(file, adapter)
+	config, err := adapt(file, adapter)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +53,7 @@ func loadPolicies(file, adapter string) ([]configuredPolicy, error) {
 	slices.SortFunc(found, func(a, b configuredHandler) int { return cmp.Compare(a.path, b.path) })
 	var all policySet
 	for _, handler := range found {
-		if err := all.addHandler(file, handler, written); err != nil {
+		if err := all.addHandler(file, handler); err != nil {
 			return nil, err
 		}
 	}
@@ -67,15 +63,15 @@ func loadPolicies(file, adapter string) ([]configuredPolicy, error) {
 	return all.sorted(), nil
 }
 
-// adapt reads a config file as JSON, and returns the cookie_policy blocks that its adapter read.
-func adapt(file, adapter string) (config []byte, written writtenBlocks, err error) {
+// adapt reads a config file as JSON.
+func adapt(file, adapter string) (config []byte, err error) {
 	if file == "-" {
 		config, err = io.ReadAll(os.Stdin)
 	} else {
 		config, err = os.ReadFile(file)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	// As for Caddy's own commands.
 	name := strings.ToLower(filepath.Base(file))
@@ -85,62 +81,14 @@ func adapt(file, adapter string) (config []byte, written writtenBlocks, err erro
 		adapter = "caddyfile"
 	}
 	if adapter == "" {
-		return config, nil, nil
+		return config, nil
 	}
 	a := caddyconfig.GetAdapter(adapter)
 	if a == nil {
-		return nil, nil, fmt.Errorf("%q: this program has no such config adapter", adapter)
+		return nil, fmt.Errorf("%q: this program has no such config adapter", adapter)
 	}
-	written = recordBlocks(func() {
-		config, _, err = a.Adapt(config, map[string]any{"filename": file})
-	})
-	return config, written, err
-}
-
-// writtenBlocks are the places where the fields of policies were written in a Caddyfile, by the policy's
-// JSON. Two blocks that say the same are one policy, written where the first one is.
-type writtenBlocks map[string]map[string]caddyfile.Token
-
-// recorded are the blocks that are read while a command adapts a Caddyfile: an adapter returns JSON,
-// which has no lines.
-var recorded struct {
-	adapting sync.Mutex
-	sync.Mutex
-	blocks writtenBlocks // nil while no command adapts one
-}
-
-func recordBlocks(adapt func()) writtenBlocks {
-	recorded.adapting.Lock()
-	defer recorded.adapting.Unlock()
-	set := func(b writtenBlocks) (before writtenBlocks) {
-		recorded.Lock()
-		defer recorded.Unlock()
-		before, recorded.blocks = recorded.blocks, b
-		return before
-	}
-	set(writtenBlocks{})
-	adapt()
-	return set(nil)
-}
-
-// recordBlock notes where the fields of a policy were written.
-func recordBlock(p *policy.Policy, written map[string]caddyfile.Token) {
-	recorded.Lock()
-	defer recorded.Unlock()
-	if recorded.blocks == nil {
-		return
-	}
-	if key := asJSON(p); recorded.blocks[key] == nil {
-		recorded.blocks[key] = written
-	}
-}
-
-func asJSON(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic("cookiepolicy: a policy is plain data: " + err.Error())
-	}
-	return string(b)
+	config, _, err = a.Adapt(config, map[string]any{"filename": file})
+	return config, err
 }
 
 // configuredHandler is a cookie_policy in a JSON config.
@@ -210,7 +158,7 @@ func hostsIn(match any) (hosts []string) {
 }
 
 // addHandler adds the policy of a handler in a config file.
-func (s *policySet) addHandler(file string, handler configuredHandler, written writtenBlocks) error {
+func (s *policySet) addHandler(file string, handler configuredHandler) error {
 	p := configuredPolicy{Hosts: handler.hosts, Where: func(path string) string {
 		if path != "" {
 			path = "." + path
@@ -219,16 +167,16 @@ func (s *policySet) addHandler(file string, handler configuredHandler, written w
 	}}
 	fields := maps.Clone(handler.fields)
 	delete(fields, "handler")
-	if err := json.Unmarshal([]byte(asJSON(fields)), &p.Policy); err != nil {
+	b, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, &p.Policy); err != nil {
 		return fmt.Errorf("%s: %w", p.Where(""), err)
 	}
-	if block := written[asJSON(&p.Policy)]; block != nil {
-		p.Where = func(path string) string {
-			token := (&parser{written: block}).whereIs(path)
-			return fmt.Sprintf("%s:%d", token.File, token.Line)
-		}
+	if writtenAt(&p.Policy, "") != "" {
+		p.Where = func(path string) string { return writtenAt(&p.Policy, path) }
 	}
-	var err error
 	if p.Resolved, err = p.Policy.Resolve(); err != nil {
 		var errs []error
 		for _, fault := range p.Policy.Faults() {

@@ -122,6 +122,11 @@ func TestMendingNeedsHTTPS(t *testing.T) {
 			caddytest.Stop(t) // the log is complete then
 			entries := w.Log("all.log", handlerLog, warning)
 			want(t, "the warnings", caddytest.Pick(entries, "level", "policy", "cookie"), c.warnings)
+			for _, entry := range entries {
+				if where, _ := entry["written"].(string); !strings.HasPrefix(where, "Caddyfile:") {
+					t.Errorf("the warning %v does not say where same_site was written", entry)
+				}
+			}
 			if strings.Contains(fmt.Sprint(entries), "s3cr3t") {
 				t.Errorf("a warning has a value: %v", entries)
 			}

@@ -6,6 +6,7 @@
 package cookiepolicy
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -69,6 +70,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.running, err = app.(*App).use(compiled, h.Policy)
+	if where := writtenAt(&h.Policy, "name"); err != nil && where != "" {
+		return fmt.Errorf("%s: %w", where, err)
+	}
 	return err
 }
 
@@ -218,7 +222,8 @@ func (h *Handler) log(visit *enforcer.Visit, r *http.Request) {
 		h.logger.Warn("browsers accept SameSite=None over HTTPS only, and this visitor's connection is plain HTTP: "+
 			"serve the site over HTTPS, name the proxies in front of it with trusted_proxies, or remove same_site none",
 			zap.String("policy", h.name()),
-			zap.String("cookie", report.Printable(name)))
+			zap.String("cookie", report.Printable(name)),
+			h.written(name, ".same_site"))
 	}
 }
 
@@ -254,6 +259,20 @@ func (h *Handler) logVerdicts(x *enforcer.Explanation, r *http.Request) {
 		}
 		h.logger.Debug("verdict", fields...)
 	}
+}
+
+// written is the log's field for the file and line where an option of a cookie's rule was written. It is
+// left out where the config did not come from a Caddyfile.
+func (h *Handler) written(cookie, option string) zap.Field {
+	rule, _ := h.running.enforcer.Policy().Lookup(cookie)
+	if rule == nil {
+		return zap.Skip()
+	}
+	where := writtenAt(&h.Policy, rule.Origin().Path+option)
+	if where == "" {
+		return zap.Skip()
+	}
+	return zap.String("written", where)
 }
 
 // isHTTPS reports whether the visitor's own connection is HTTPS. Behind a trusted proxy, that proxy

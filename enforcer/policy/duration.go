@@ -2,7 +2,6 @@ package policy
 
 import (
 	"encoding/json"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -33,7 +32,7 @@ const (
 )
 
 // ParseDuration reads a duration such as `183d`, `36h` or `1d12h`. A sign before the days is that
-// of the whole. The error says what is wrong.
+// of the whole. The error is of type [Fault].
 func ParseDuration(text string) (Duration, error) {
 	before, rest, found := strings.Cut(text, "d")
 	if !found {
@@ -63,8 +62,17 @@ func ParseDuration(text string) (Duration, error) {
 // maxDays keeps sums of days and hours inside an int64 of nanoseconds.
 const maxDays = 50_000
 
-func notDuration(text string) error {
-	return fmt.Errorf("%q is not a duration; write one such as 30m, 12h or 183d", text)
+// ParseLifetime reads a declared lifetime: a duration, or `session`. The error is of type [Fault].
+func ParseLifetime(text string) (Duration, error) {
+	if text == sessionWord {
+		return Session, nil
+	}
+	d, err := ParseDuration(text)
+	if err != nil && Near(text, []string{sessionWord}) != "" {
+		return 0, Fault{Word: text, Problem: "no such lifetime",
+			Right: "write session, or a duration such as 183d"}
+	}
+	return d, err
 }
 
 // String writes whole days as `183d`, [Session] as `session`, everything else as [time.Duration] does.
@@ -81,8 +89,8 @@ func (d Duration) String() string {
 // MarshalJSON writes the duration as text.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
-// UnmarshalJSON reads a text, `session` among them, or a number of nanoseconds. Null changes nothing. A value that is not a
-// duration is stored as noDuration, which [Policy.Faults] reports.
+// UnmarshalJSON reads a text, such as `183d` or `session`, or a number of nanoseconds. Null changes
+// nothing. A value that is not a duration is stored as noDuration, which [Policy.Faults] reports.
 func (d *Duration) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil

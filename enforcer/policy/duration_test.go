@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -32,9 +33,55 @@ func TestParseDuration(t *testing.T) {
 			t.Errorf("%q was read as %v, %v", text, got, err)
 		}
 	}
-	const want = `"soon" is not a duration; write one such as 30m, 12h or 183d`
+}
+
+// What is said in words is written as a duration in the error.
+func TestParseDurationInWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"soon": anyDuration, "": anyDuration, "6 moons": anyDuration, "months": anyDuration, "0 days": anyDuration,
+		"50001 days": anyDuration, "9999999999 years": anyDuration, "137 years": anyDuration, "1.5d": anyDuration,
+		"-6 months": anyDuration, "6 months ago": anyDuration, strings.Repeat("1 day ", 20): anyDuration,
+		"6 months": "write 183d", "6months": "write 183d", "6 Months": "write 183d", "12 months": "write 365d",
+		"13 months": "write 395d", "1 month": "write 30d", "3 months": "write 91d", "24 months": "write 730d",
+		"25 mo": "write 760d", "1 year": "write 365d", "2y": "write 730d", "136 years": "write 49640d",
+		"1 year and 1 month": "write 395d", "1 year, 1 month": "write 395d", "2 weeks": "write 14d", "1w": "write 7d",
+		"30 days": "write 30d", "183D": "write 183d", "1 day": "write 1d", "1d 12h": "write 1d12h",
+		"36 hours": "write 1d12h", "12 hours": "write 12h", "90 minutes": "write 1h30m", "30 min": "write 30m",
+		"90 seconds": "write 1m30s", "1 day 1 second": "write 1d1s", " 6 months ": "write 183d",
+		"183": "write 183s for seconds, or 183d for days", "15811200": "write 15811200s for seconds",
+	} {
+		_, err := ParseDuration(text)
+		f, _ := err.(Fault)
+		if f.Word != text || f.Right != want || f.Problem == "" {
+			t.Errorf("%q: the error is %v, want %s", text, err, want)
+		}
+		if suggested, found := strings.CutPrefix(f.Right, "write "); found && !strings.Contains(suggested, " ") {
+			if _, err := ParseDuration(suggested); err != nil {
+				t.Errorf("%q: %v", text, err)
+			}
+		}
+	}
+	const want = `"soon": this is not a duration; write one such as 30m, 12h or 183d`
 	if _, err := ParseDuration("soon"); err == nil || err.Error() != want {
 		t.Errorf("the error is %v, want %s", err, want)
+	}
+}
+
+func TestParseLifetime(t *testing.T) {
+	for text, want := range map[string]Duration{"session": Session, "183d": sixMonths, "30m": halfHour} {
+		if got, err := ParseLifetime(text); err != nil || got != want {
+			t.Errorf("%q was read as %v, %v; want %v", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"Session":  `"Session": no such lifetime; write session, or a duration such as 183d`,
+		"sessions": `"sessions": no such lifetime; write session, or a duration such as 183d`,
+		"6 months": `"6 months": this is not a duration; write 183d`,
+		"forever":  `"forever": this is not a duration; write one such as 30m, 12h or 183d`,
+	} {
+		if _, err := ParseLifetime(text); err == nil || err.Error() != want {
+			t.Errorf("%q: the error is %v, want %s", text, err, want)
+		}
 	}
 }
 

@@ -292,9 +292,18 @@ func TestFaultTexts(t *testing.T) {
 		{preferring(Preference{Cookies: []string{"p"}},
 			Preference{Cookies: []string{"p"}, Format: FormatList}),
 			`preference[1].cookies[0]: "p": this preference is read in two formats, json and list; ` +
-				`keep one of the two`},
+				`keep one of the two; the first is preference[0].cookies[0]`},
 		{preferring(Preference{Cookies: []string{"p"}}, Preference{Cookies: []string{"p"}}),
-			`preference[1].cookies[0]: "p": this preference is named twice; keep one of the two`},
+			`preference[1].cookies[0]: "p": this preference is named twice; keep one of the two; ` +
+				`the first is preference[0].cookies[0]`},
+		{Policy{Allow: rule("a").Allow, Mode: "Report"}, `mode: "Report": this word is all lower case; write report`},
+		{Policy{Allow: rule("a").Allow, Mode: "reprt"},
+			`mode: "reprt": no such mode; did you mean report? want enforce or report`},
+		{options(RuleOptions{Domain: []string{"a.example", "b.example", "a.example"}}),
+			`allow[0].domain[2]: "a.example": this is given twice; keep one of the two; ` +
+				`the first is allow[0].domain[0]`},
+		{Policy{Presets: []Preset{{Name: "piano"}, {Name: "matomo"}, {Name: "matomo"}}},
+			`presets[2]: "matomo": this preset is named twice; keep one of the two; the first is presets[1]`},
 		{Policy{Name: "a b", Allow: rule("a").Allow},
 			`name: "a b": a name cannot hold " "; use letters, digits, dots, hyphens and underscores`},
 		{rule("a=b"), `allow[0].cookies[0]: "a=b": no browser stores a name that holds = or ;; ` +

@@ -156,13 +156,13 @@ func TestPolicyUnmarshalJSONBadDurations(t *testing.T) {
 		{"category":"necessary","cookies":["a"],"lifetime":"long","max_age":"longer"},
 		{"category":"necessary","cookies":["b"],"lifetime":"36h","max_age":"short"}],
 		"preference":[{"cookies":["p"]},{"cookies":["q"],"timestamp":"t","max_age":"never"}]}`)
-	const want = `allow[0].lifetime: "long": this is not a duration, or it is no time at all; ` +
+	const want = `allow[0].lifetime: "long": this is not a duration; ` +
 		"write one such as 30m, 12h or 183d\n" +
-		`allow[0].max_age: "longer": this is not a duration, or it is no time at all; ` +
+		`allow[0].max_age: "longer": this is not a duration; ` +
 		"write one such as 30m, 12h or 183d\n" +
-		`allow[1].max_age: "short": this is not a duration, or it is no time at all; ` +
+		`allow[1].max_age: "short": this is not a duration; ` +
 		"write one such as 30m, 12h or 183d\n" +
-		`preference[1].max_age: "never": this is not a duration, or it is no time at all; ` +
+		`preference[1].max_age: "never": this is not a duration; ` +
 		"write one such as 30m, 12h or 183d\n" +
 		`mode: "x": no such mode; want enforce or report`
 	if got := p.Faults().Error(); got != want {

@@ -75,16 +75,15 @@ func keysOf(rules []Rule) (keys []string) {
 	return keys
 }
 
-// resolveKeys writes out what presets and the policy say about switches, those of presets first. A key
-// stands in one switch: one of the policy's own before one of a preset, one of an earlier preset before
-// one of a later. A switch of the policy's own takes the texts that it leaves out from the preset's
-// switch with the same keys. Keys that no rule has are left out: options of a preset replace its keys.
+// resolveKeys writes out what presets and the policy say about switches, those of presets first. Each
+// key stays in the one switch that counts: the policy's own before a preset's, an earlier preset's
+// before a later one's. A switch of the policy's own takes the texts that it leaves out from a preset's
+// switch with the same keys. A preset's keys that no rule has are left out: its options can replace them.
 func (p *Policy) resolveKeys(rules []Rule) (keys []Key) {
 	known := keysOf(rules)
-	own := make([]Key, len(p.Key))
+	own := slices.Clone(p.Key)
 	taken := map[string]bool{}
-	for i := range p.Key {
-		own[i] = p.Key[i]
+	for i := range own {
 		for _, key := range own[i].Keys {
 			taken[key] = true
 		}

@@ -42,8 +42,9 @@ func (v *validator) policy(p *Policy) {
 	for i := range p.Presets {
 		path := fmt.Sprintf("presets[%d]", i)
 		v.preset(path, &p.Presets[i])
-		if slices.ContainsFunc(p.Presets[:i], func(q Preset) bool { return q.Name == p.Presets[i].Name }) {
-			v.fault(path, p.Presets[i].Name, "this preset is named twice", "name it once")
+		same := func(q Preset) bool { return q.Name == p.Presets[i].Name }
+		if j := slices.IndexFunc(p.Presets[:i], same); j >= 0 {
+			v.twice(path, p.Presets[i].Name, "this preset is named twice", fmt.Sprintf("presets[%d]", j))
 		}
 	}
 	for i := range p.Allow {
@@ -91,7 +92,7 @@ const maxLabel = 64
 func (v *validator) preset(path string, p *Preset) {
 	known, ok := presetNamed(p.Name)
 	if !ok {
-		v.fault(path, p.Name, "no such preset", "want "+oneOfThese(Presets()))
+		v.fault(path, p.Name, "no such preset", wantOneOf(p.Name, Presets(), ""))
 		v.options(path, &p.RuleOptions)
 		return
 	}
@@ -111,8 +112,7 @@ func (v *validator) preset(path string, p *Preset) {
 
 func (v *validator) rule(path string, r *Rule) {
 	if !slices.Contains(Categories, r.Category) {
-		v.fault(path+".category", string(r.Category), "no such category",
-			"want necessary, statistical, first_party or third_party")
+		v.category(path+".category", r.Category, Categories)
 	}
 	if len(r.Cookies) == 0 {
 		v.fault(path+".cookies", "", "this rule names no cookie",
@@ -126,8 +126,9 @@ func (v *validator) rule(path string, r *Rule) {
 				"this rule could never match: browsers take a __Host- cookie with Path=/ only",
 				"add / to the rule's paths")
 		}
-		if _, twice := v.allowed[name]; twice {
-			v.fault(path, name, "this name is allowed twice", "keep one of the two")
+		if before, twice := v.allowed[name]; twice {
+			v.twice(path, name, "this name is allowed twice", before.path)
+			continue
 		}
 		v.allowed[name] = allowed{path, r.Category}
 	}
@@ -196,14 +197,14 @@ func (v *validator) signals(signals []Signal) {
 			path := fmt.Sprintf("%s.categories[%d]", path, j)
 			switch {
 			case !slices.Contains(Categories, c):
-				v.fault(path, string(c), "no such category",
-					"want statistical, first_party or third_party")
+				v.category(path, c, Categories[1:])
 			case c == Necessary:
 				v.fault(path, string(c),
 					"necessary cookies need no consent, and nobody can object to them",
 					"want statistical, first_party or third_party")
 			case slices.Contains(s.Categories[:j], c):
-				v.fault(path, string(c), "this is given twice", "keep one of the two")
+				v.twice(path, string(c), "this is given twice",
+					fmt.Sprintf("signal[%d].categories[%d]", i, slices.Index(s.Categories, c)))
 			}
 		}
 	}
@@ -212,10 +213,10 @@ func (v *validator) signals(signals []Signal) {
 // distinct judges each word, and refuses those that stand in the list already.
 func (v *validator) distinct(path string, words []string, judge func(path, word string)) {
 	for i, word := range words {
-		path := fmt.Sprintf("%s[%d]", path, i)
+		list, path := path, fmt.Sprintf("%s[%d]", path, i)
 		judge(path, word)
-		if slices.Contains(words[:i], word) {
-			v.fault(path, word, "this is given twice", "keep one of the two")
+		if j := slices.Index(words[:i], word); j >= 0 {
+			v.twice(path, word, "this is given twice", fmt.Sprintf("%s[%d]", list, j))
 		}
 	}
 }
@@ -251,8 +252,10 @@ func (v *validator) rewrites(rewrites []Rewrite) {
 				"remove the line, or name another domain")
 		}
 		from := wire.NormalDomain(r.From)
-		if slices.ContainsFunc(rewrites[:i], func(q Rewrite) bool { return wire.NormalDomain(q.From) == from }) {
-			v.fault(path+".from", r.From, "this domain is rewritten twice", "keep one of the two")
+		same := func(q Rewrite) bool { return wire.NormalDomain(q.From) == from }
+		if j := slices.IndexFunc(rewrites[:i], same); j >= 0 {
+			v.twice(path+".from", r.From, "this domain is rewritten twice",
+				fmt.Sprintf("rewrite_domain[%d].from", j))
 		}
 	}
 }
@@ -301,7 +304,7 @@ func (v *validator) persistPath(p *Preference, name string, r *Rule) {
 	}
 	if p.Persist != "" && len(r.Path) > 0 && !slices.Contains(r.Path, p.Persist) {
 		v.fault(p.origin+".persist", p.Persist,
-			"the rule for "+name+" does not accept this path: the line would be refused",
+			"the rule for "+name+" does not accept the path "+p.Persist+": the line would be refused",
 			"name one of the rule's paths: "+strings.Join(r.Path, ", "))
 	}
 }

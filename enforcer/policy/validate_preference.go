@@ -9,7 +9,8 @@ import (
 )
 
 func (v *validator) preferences(preferences []Preference) {
-	formats := map[string]string{}
+	type first struct{ path, format string }
+	named := map[string]first{}
 	for i := range preferences {
 		path := fmt.Sprintf("preference[%d]", i)
 		p := preferences[i].withDefaults()
@@ -24,14 +25,14 @@ func (v *validator) preferences(preferences []Preference) {
 				v.fault(path, name, "a preference is read from exact names only",
 					"write the name without *")
 			}
-			if format, twice := formats[name]; twice && format != p.Format {
-				v.fault(path, name,
-					fmt.Sprintf("this preference is read in two formats, %s and %s", format, p.Format),
-					"keep one of the two")
-			} else if twice {
-				v.fault(path, name, "this preference is named twice", "keep one of the two")
+			if before, twice := named[name]; !twice {
+				named[name] = first{path, p.Format}
+			} else if before.format != p.Format {
+				v.twice(path, name, fmt.Sprintf("this preference is read in two formats, %s and %s",
+					before.format, p.Format), before.path)
+			} else {
+				v.twice(path, name, "this preference is named twice", before.path)
 			}
-			formats[name] = p.Format
 			v.necessary(name)
 		}
 		v.format(path, &preferences[i])

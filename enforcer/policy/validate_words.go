@@ -11,18 +11,39 @@ import (
 // duration reports whether a duration was given that can be judged. What is not one is refused.
 func (v *validator) duration(path string, d Duration) bool {
 	if d == noDuration {
-		v.fault(path, v.badDurations[path], "this is not a duration, or it is no time at all",
-			"write one such as 30m, 12h or 183d")
+		parse := ParseDuration
+		if strings.HasSuffix(path, ".lifetime") {
+			parse = ParseLifetime
+		}
+		text := v.badDurations[path]
+		f := Fault{Word: text, Problem: "this is no time at all", Right: anyDuration}
+		if _, err := parse(text); err != nil {
+			f, _ = err.(Fault)
+		}
+		v.fault(path, f.Word, f.Problem, f.Right)
 	}
 	return d != 0 && d != noDuration
 }
 
 // oneOf accepts nothing, which means the default, or one of the words.
 func (v *validator) oneOf(path, word string, words ...string) {
-	if word != "" && !slices.Contains(words, word) {
-		v.fault(path, word, "no such "+path[strings.LastIndexByte(path, '.')+1:],
-			"want "+oneOfThese(words))
+	if word == "" || slices.Contains(words, word) {
+		return
 	}
+	if lower := strings.ToLower(word); slices.Contains(words, lower) {
+		v.fault(path, word, "this word is all lower case", "write "+lower)
+		return
+	}
+	v.fault(path, word, "no such "+path[strings.LastIndexByte(path, '.')+1:], wantOneOf(word, words, ""))
+}
+
+// category refuses a word that is none of the categories that can stand there.
+func (v *validator) category(path string, c Category, categories []Category) {
+	words := make([]string, len(categories))
+	for i, c := range categories {
+		words[i] = string(c)
+	}
+	v.fault(path, string(c), "no such category", wantOneOf(string(c), words, ""))
 }
 
 // cookieName refuses names under which no browser stores a cookie (RFC 6265bis section 5.7).
