@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 )
 
@@ -20,6 +22,7 @@ func init() {
 // adminRoutes are the routes on Caddy's admin endpoint:
 //
 //	GET /cookie-policy/policies           the policies in force, and the requests that each saw
+//	GET /cookie-policy/<name>/policy      one of them, as it was configured
 //	GET /cookie-policy/<name>/inventory   every cookie name that was met
 //	GET /cookie-policy/<name>/drift       where the portal and the policy differ
 //
@@ -52,6 +55,14 @@ type policyInForce struct {
 	LastRequest *time.Time `json:"last_request,omitempty"` // absent if there was none
 }
 
+// policyAsConfigured is one policy with what it says.
+type policyAsConfigured struct {
+	Name   string        `json:"name"`
+	Digest string        `json:"digest"`
+	Hosts  []string      `json:"hosts"`  // of the sites that have it; empty if a site has no name
+	Policy policy.Policy `json:"policy"` // as it was configured: with the names of its presets
+}
+
 func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -66,14 +77,19 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 		return writeJSON(w, policiesInForce())
 	}
 	name, what, _ := strings.Cut(path, "/")
-	if what != "inventory" && what != "drift" {
+	if what != "policy" && what != "inventory" && what != "drift" {
 		return apiError(http.StatusNotFound, "no such page; there are /cookie-policy/policies, "+
-			"/cookie-policy/NAME/inventory and /cookie-policy/NAME/drift")
+			"/cookie-policy/NAME/policy, /cookie-policy/NAME/inventory and /cookie-policy/NAME/drift")
 	}
 	p, ok := policyNamed(name)
 	if !ok {
 		return apiError(http.StatusNotFound,
 			"no policy of this name is in force; /cookie-policy/policies lists those that are")
+	}
+	if what == "policy" {
+		return writeJSON(w, policyAsConfigured{
+			Name: p.name(), Digest: p.digest(), Hosts: slices.Concat([]string{}, p.sites), Policy: p.configured,
+		})
 	}
 	var answer interface{ CSV() []byte }
 	if what == "drift" {

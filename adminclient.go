@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,24 +24,100 @@ import (
 // maxAnswer is the largest answer that the commands read from a gateway, in bytes.
 const maxAnswer = 64 << 20
 
-// askOne asks a gateway about one policy. An empty name is that of its only policy.
-func askOne(gateway, policy, what string, answer any) error {
-	if policy == "" {
-		var policies []policyInForce
-		if err := get(gateway, "policies", &policies); err != nil {
-			return err
+// asked is what gateways answered about policies.
+type asked[T report.Inventory | report.Drift] struct {
+	reports []T   // one for each policy, in the order of their names
+	err     error // of the gateways that could not be asked
+}
+
+// askAll asks every gateway about its policies, or about the one that was chosen, and merges what they
+// answer by the policy's name. A gateway that cannot be asked does not keep the others' answers back.
+func askAll[T report.Inventory | report.Drift](
+	q *query, what string, merge func(string, []report.Answer[T], []report.Finding) T,
+) (a asked[T]) {
+	var errs []error
+	fleet := make([]gateway, len(q.addresses))
+	names := map[string]bool{}
+	for i, address := range q.addresses {
+		fleet[i] = listPolicies(address)
+		if fleet[i].err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", address, fleet[i].err))
 		}
-		if len(policies) != 1 {
-			names := make([]string, len(policies))
-			for i := range policies {
-				names[i] = report.Printable(policies[i].Name)
-			}
-			return fmt.Errorf("this gateway has %d policies (%s); choose one with --policy",
-				len(policies), report.Printable(strings.Join(names, ", ")))
+		for _, name := range fleet[i].policies {
+			names[name] = true
 		}
-		policy = policies[0].Name
 	}
-	return get(gateway, url.PathEscape(policy)+"/"+what, answer)
+	if len(errs) < len(fleet) {
+		if err := q.choose(names); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		var answers []report.Answer[T]
+		var findings []report.Finding
+		for _, g := range fleet {
+			err := g.err
+			if err == nil && !slices.Contains(g.policies, name) {
+				findings = append(findings, report.Finding{
+					Kind: report.Missing, Detail: g.address + " has no policy of this name"})
+				continue
+			}
+			answer := report.Answer[T]{Gateway: g.address}
+			if err == nil {
+				if err = get(g.address, url.PathEscape(name)+"/"+what, &answer.Report); err != nil {
+					errs = append(errs, fmt.Errorf("%s: policy %s: %w", g.address, report.Printable(name), err))
+				}
+			}
+			if err != nil {
+				findings = append(findings, report.Finding{
+					Kind: report.Unanswered, Detail: g.address + ": " + err.Error()})
+				continue
+			}
+			answers = append(answers, answer)
+		}
+		if len(answers) > 0 {
+			a.reports = append(a.reports, merge(name, answers, findings))
+		}
+	}
+	a.err = errors.Join(errs...)
+	return a
+}
+
+// choose removes all names but that of the policy that was chosen, if one was.
+func (q *query) choose(names map[string]bool) error {
+	known := slices.Sorted(maps.Keys(names))
+	if len(known) == 0 {
+		return errors.New("no gateway that answered has a policy")
+	}
+	if q.policy == "" {
+		return nil
+	}
+	maps.DeleteFunc(names, func(name string, _ bool) bool { return name != q.policy })
+	if len(names) == 0 {
+		for i, name := range known {
+			known[i] = report.Printable(name)
+		}
+		return fmt.Errorf("%q: no policy of this name is in force; there are %s",
+			q.policy, report.Printable(strings.Join(known, ", ")))
+	}
+	return nil
+}
+
+// gateway is a gateway that was asked for its policies.
+type gateway struct {
+	address  string
+	policies []string // names
+	err      error    // why it could not be asked
+}
+
+func listPolicies(address string) gateway {
+	g := gateway{address: address}
+	var policies []policyInForce
+	g.err = get(address, "policies", &policies)
+	for _, p := range policies {
+		g.policies = append(g.policies, p.Name)
+	}
+	return g
 }
 
 // get asks a gateway's admin endpoint, at an address as Caddy writes it. What a gateway answers is
@@ -75,6 +153,9 @@ func get(gateway, path string, answer any) error {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
+		if inner := errors.Unwrap(err); inner != nil { // without the address, which the caller adds
+			err = inner
+		}
 		return errors.New(report.Printable(err.Error()))
 	}
 	defer resp.Body.Close()

@@ -18,6 +18,7 @@ import (
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 )
 
@@ -42,9 +43,11 @@ type App struct {
 
 // runningPolicy is one policy of the config, on any number of sites.
 type runningPolicy struct {
-	enforcer *enforcer.Enforcer
-	observer *observe.Observer
-	inForce  atomic.Int64 // since when, in nanoseconds of Unix time
+	enforcer   *enforcer.Enforcer
+	configured policy.Policy
+	observer   *observe.Observer
+	sites      []string     // hosts of the sites that have it, known when the config has started
+	inForce    atomic.Int64 // since when, in nanoseconds of Unix time
 
 	// Logged once for each load, because it would come again with every request.
 	loggedUnknownKey atomic.Bool
@@ -96,7 +99,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 
 // use returns the running policy for a handler's policy. The same policy can be on several sites,
 // which then share it; two different ones under one name are an error.
-func (a *App) use(e *enforcer.Enforcer) (*runningPolicy, error) {
+func (a *App) use(e *enforcer.Enforcer, configured policy.Policy) (*runningPolicy, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	name := e.Policy().Name()
@@ -113,7 +116,7 @@ func (a *App) use(e *enforcer.Enforcer) (*runningPolicy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &runningPolicy{enforcer: e, observer: value.(pooledObserver).Observer}
+	p := &runningPolicy{enforcer: e, configured: configured, observer: value.(pooledObserver).Observer}
 	e.Observe(p.observer)
 	a.policies[name] = p
 	if e.Policy().LacksPreference() {
@@ -180,7 +183,8 @@ func (a *App) checkLayout() {
 	}
 	layout := newLayout(http)
 	for _, p := range a.list() {
-		p.observer.SetSites(layout.sites[p])
+		p.sites = layout.sites[p]
+		p.observer.SetSites(p.sites)
 	}
 	for _, warning := range layout.warnings {
 		a.logger.Warn(warning.message, zap.String("policy", warning.policy), zap.String("server", warning.server))

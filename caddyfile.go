@@ -84,6 +84,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		p.faultAt(p.whereIs(f.Path), "%s", f.Message())
 	}
+	recordBlock(&h.Policy, p.written)
 	return p.err()
 }
 

@@ -21,7 +21,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "cookie-policy",
-		Usage: "inventory|drift [--address <host:port>]... [--policy <name>] [--json]",
+		Usage: "inventory|drift [--address <host:port>]... [--policy <name>] [--suggest] [--json]",
 		Short: "Shows which cookies gateways met, and where a portal and its policy differ",
 		Long: `The commands ask the admin endpoint of running gateways.
 
@@ -75,9 +75,10 @@ func inventoryCommand(q *query) *cobra.Command {
 		Use:   "inventory [--address <host:port>]... [--policy <name>] [--json]",
 		Short: "Lists every cookie name that the gateways met",
 		Long: `Lists every cookie name that the gateways met: on which channel, in which mode, by which rule, how
-often, and with which attributes. Values are never kept.
+often, and with which attributes. Values are never kept. Without --policy it lists those of every policy.
 
-The exit status is 0 if the command was carried out, and 2 if a gateway could not be asked.`,
+The exit status is 0 if the command was carried out, 1 if several gateways do not have the same
+policies, and 2 if a gateway could not be asked; what the others answered is printed all the same.`,
 		Args: noArgs,
 		RunE: q.run(q.inventory),
 	}
@@ -85,41 +86,77 @@ The exit status is 0 if the command was carried out, and 2 if a gateway could no
 
 // inventory writes the inventory of all gateways and returns the exit status.
 func (q *query) inventory(out io.Writer) (int, error) {
-	inventory, err := askAll(q, "inventory", report.MergeInventories)
-	if err != nil {
+	a := askAll(q, "inventory", report.MergeInventories)
+	if err := writeReports(q, out, a.reports, printInventory); err != nil {
 		return exitFailed, err
 	}
-	if err := q.write(out, inventory, func(w io.Writer) { printInventory(w, &inventory) }); err != nil {
-		return exitFailed, err
+	findings := 0
+	for _, inventory := range a.reports {
+		findings += len(inventory.Findings)
 	}
-	return exitDone, nil
+	return status(a.err, findings, "the gateways do not have the same policies")
 }
 
 func driftCommand(q *query) *cobra.Command {
-	return &cobra.Command{
-		Use:   "drift [--address <host:port>]... [--policy <name>] [--json]",
+	cmd := &cobra.Command{
+		Use:   "drift [--address <host:port>]... [--policy <name>] [--suggest] [--json]",
 		Short: "Lists where the portal and its policy differ",
 		Long: `Lists where the portal and its policy differ: cookies that no rule names, rules whose cookies were
 never met, cookies that live longer or have weaker attributes than declared, and necessary cookies
-that browsers never send back.
+that browsers never send back. Without --policy it answers for every policy.
 
-The exit status is 0 if there is no drift, 1 if there is, and 2 if a gateway could not be asked.`,
+With --suggest it writes, in place of the table, a Caddyfile line for each cookie that no rule names.
+Which category a cookie belongs to is left open, and the lines do not load before it is filled in.
+
+The exit status is 0 if there is no drift and the gateways have the same policies, 1 if not, and 2 if a
+gateway could not be asked; what the others answered is printed all the same.`,
 		Args: noArgs,
 		RunE: q.run(q.drift),
 	}
+	cmd.Flags().BoolVar(&q.suggest, "suggest", false, "write allow lines for the cookies that no rule names")
+	return cmd
+}
+
+// driftAnswer is a drift with what --suggest adds to it.
+type driftAnswer struct {
+	report.Drift
+	Suggest string `json:"suggest,omitempty"` // lines of a Caddyfile
 }
 
 // drift writes the drift that all gateways found and returns the exit status.
 func (q *query) drift(out io.Writer) (int, error) {
-	drift, err := askAll(q, "drift", report.MergeDrifts)
-	if err != nil {
+	a := askAll(q, "drift", report.MergeDrifts)
+	var inventories asked[report.Inventory] // which hold the attributes
+	table := printDrift
+	if q.suggest && len(a.reports) > 0 {
+		inventories = askAll(q, "inventory", report.MergeInventories)
+		table = printSuggestions
+	}
+	findings := 0
+	answers := make([]driftAnswer, len(a.reports))
+	for i, drift := range a.reports {
+		answers[i].Drift = drift
+		findings += len(drift.Findings)
+		if q.suggest {
+			answers[i].Suggest = suggest(&drift, inventories.reports)
+		}
+	}
+	if err := writeReports(q, out, answers, table); err != nil {
 		return exitFailed, err
 	}
-	if err := q.write(out, drift, func(w io.Writer) { printDrift(w, &drift) }); err != nil {
-		return exitFailed, err
+	if a.err == nil {
+		a.err = inventories.err
 	}
-	if n := len(drift.Findings); n > 0 {
-		return exitFindings, fmt.Errorf("the portal and the policy differ; findings: %d", n)
+	return status(a.err, findings, "the portal and the policy differ")
+}
+
+// status returns the exit status of a command that looks for findings.
+func status(err error, findings int, summary string) (int, error) {
+	switch {
+	case err != nil:
+		return exitFailed, err
+	case findings > 0:
+		return exitFindings, fmt.Errorf("%s; findings: %d", summary, findings)
 	}
 	return exitDone, nil
 }
@@ -129,6 +166,9 @@ type query struct {
 	addresses []string
 	policy    string
 	json      bool
+	suggest   bool // for drift
+
+	config, adapter string // for the commands that have configFlags
 }
 
 func newQuery(cmd *cobra.Command) *query {
@@ -137,7 +177,7 @@ func newQuery(cmd *cobra.Command) *query {
 	flags.StringArrayVar(&q.addresses, "address", nil,
 		"a gateway's admin address, such as localhost:2019; several are merged into one answer")
 	flags.StringVar(&q.policy, "policy", "",
-		"the policy's name; may be left out if a gateway has one policy only")
+		"the policy's name; without it, every policy is answered for")
 	flags.BoolVar(&q.json, "json", false, "write JSON instead of a table")
 	return q
 }
@@ -145,6 +185,9 @@ func newQuery(cmd *cobra.Command) *query {
 // run returns a function for cobra that carries the command out.
 func (q *query) run(f func(io.Writer) (int, error)) func(*cobra.Command, []string) error {
 	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+		if q.config != "" && len(q.addresses) > 0 {
+			return exitFailed, errors.New("--config and --address: want one of the two")
+		}
 		if len(q.addresses) == 0 {
 			q.addresses = []string{caddy.DefaultAdminListen}
 		}
@@ -152,77 +195,113 @@ func (q *query) run(f func(io.Writer) (int, error)) func(*cobra.Command, []strin
 	})
 }
 
-// write writes the answer as JSON or as a table.
-func (q *query) write(out io.Writer, v any, table func(io.Writer)) error {
+// writeReports writes one report for each policy: all in one JSON document, or one section each. A
+// policy that was chosen by its name is a document of its own. Without a report nothing is written.
+func writeReports[T any](q *query, out io.Writer, reports []T, table func(io.Writer, *T)) error {
+	if len(reports) == 0 {
+		return nil
+	}
 	if q.json {
-		b, err := json.MarshalIndent(v, "", "\t")
+		var document any = struct {
+			Policies []T `json:"policies"`
+		}{reports}
+		if q.policy != "" {
+			document = reports[0]
+		}
+		b, err := json.MarshalIndent(document, "", "\t")
 		if err != nil {
 			return err
 		}
 		_, err = out.Write(append(escapeInvisible(b), '\n'))
 		return err
 	}
-	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	table(w)
-	return w.Flush()
-}
-
-// askAll asks every gateway and merges the answers. The error holds the faults of all gateways.
-func askAll[T any](q *query, what string, merge func([]T) T) (merged T, err error) {
-	var answers []T
-	var errs []error
-	for _, gateway := range q.addresses {
-		var answer T
-		if err := askOne(gateway, q.policy, what, &answer); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", gateway, err))
-			continue
+	for i := range reports {
+		if i > 0 {
+			fmt.Fprintln(out)
 		}
-		answers = append(answers, answer)
+		w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+		table(w, &reports[i])
+		if err := w.Flush(); err != nil {
+			return err
+		}
 	}
-	if len(errs) > 0 {
-		return merged, errors.Join(errs...)
-	}
-	return merge(answers), nil
+	return nil
 }
 
 func printInventory(w io.Writer, i *report.Inventory) {
 	printHead(w, i.Policy, i.Digest, i.Since)
-	fmt.Fprintln(w, "COOKIE\tCHANNEL\tMODE\tCATEGORY\tCOUNT\tLET THROUGH\tREFUSED\tDELETIONS\tEXPIRED\t"+
-		"WOULD REFUSE\tWOULD EXPIRE\tLIFETIME\tLAST\tHOSTS")
+	if len(i.Findings) > 0 {
+		printFindings(w, i.Findings, i.Digest)
+		fmt.Fprintln(w)
+	}
+	by := column{i.Digest == report.Different}
+	fmt.Fprintln(w, by.digest("DIGEST")+"COOKIE\tCHANNEL\tMODE\tCATEGORY\tCOUNT\tLET THROUGH\tREFUSED\t"+
+		"DELETIONS\tEXPIRED\tWOULD REFUSE\tWOULD EXPIRE\tLIFETIME\tLAST\tHOSTS")
 	for _, c := range i.Cookies {
 		lifetime := ""
 		if c.Session {
 			lifetime = "session"
 		}
 		if c.Lifetime > 0 {
-			lifetime = (policy.Duration(c.Lifetime) * policy.Duration(time.Second)).String()
+			lifetime = seconds(c.Lifetime).String()
 		}
 		v := c.Verdicts
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n",
+		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", by.digest(c.Digest),
 			report.Printable(c.Name), report.Printable(c.Channel), report.Printable(c.Mode),
 			report.Printable(string(c.Category)), c.Count, v["let_through"], v["refused"], v["deletion"],
 			v["expired"], v["would_refuse"], v["would_expire"], lifetime,
-			c.Last.UTC().Format(time.RFC3339), report.Printable(strings.Join(c.Hosts, " ")))
+			c.Last.UTC().Format(time.RFC3339), printableWords(strings.Join(c.Hosts, " ")))
 	}
 	if i.Overflow > 0 {
 		fmt.Fprintf(w, "\n%d more cookies had names for which there was no room.\n", i.Overflow)
 	}
 }
 
-func printDrift(w io.Writer, d *report.Drift) {
+func printDrift(w io.Writer, d *driftAnswer) {
 	printHead(w, d.Policy, d.Digest, d.Since)
 	if len(d.Findings) == 0 {
 		fmt.Fprintln(w, "The portal and the policy do not differ.")
 		return
 	}
-	fmt.Fprintln(w, "FINDING\tCOOKIE\tDETAIL")
-	for _, f := range d.Findings {
-		fmt.Fprintf(w, "%s\t%s\t%s\n",
-			report.Printable(f.Kind), report.Printable(f.Cookie), report.Printable(f.Detail))
+	printFindings(w, d.Findings, d.Digest)
+}
+
+func printFindings(w io.Writer, findings []report.Finding, digest string) {
+	by := column{digest == report.Different}
+	fmt.Fprintln(w, by.digest("DIGEST")+"FINDING\tCOOKIE\tDETAIL")
+	for _, f := range findings {
+		fmt.Fprintf(w, "%s%s\t%s\t%s\n", by.digest(f.Digest),
+			report.Printable(f.Kind), report.Printable(f.Cookie), printableWords(f.Detail))
 	}
+}
+
+// column is a column for digests, which is shown if gateways differ.
+type column struct{ shown bool }
+
+// digest returns the start of a digest as a cell.
+func (c column) digest(digest string) string {
+	if !c.shown {
+		return ""
+	}
+	const enough = 8
+	return report.Printable(digest[:min(enough, len(digest))]) + "\t"
 }
 
 func printHead(w io.Writer, policy, digest string, since time.Time) {
 	fmt.Fprintf(w, "Policy %s, digest %s, observed since %s\n\n",
 		report.Printable(policy), report.Printable(digest), since.UTC().Format(time.RFC3339))
+}
+
+// printableWords makes each word printable, so that only long words are cut, not long lists of them.
+func printableWords(text string) string {
+	words := strings.Split(text, " ")
+	for i, word := range words {
+		words[i] = report.Printable(word)
+	}
+	return strings.Join(words, " ")
+}
+
+// seconds returns a lifetime in seconds as a duration of the configuration.
+func seconds(n int64) policy.Duration {
+	return policy.Duration(n) * policy.Duration(time.Second)
 }

@@ -84,8 +84,12 @@ func TestCommandHostileGateway(t *testing.T) {
 		{"an inventory", onePolicy,
 			ok(head + `"cookies": [` + item + `, ` + item + `]}`), exitDone, "gnp.exe"},
 		{"a drift", onePolicy, ok(head + `"findings": [` + finding + `]}`), exitFindings, "gnp.exe"},
-		{"several policies", ok(`[{"name": ` + text + `}, {"name": ` + string(withC0) + `}]`), "", exitFailed,
-			"this gateway has 2 policies"},
+		{"an unlisted name", onePolicy, ok(head + `"findings": [{"kind": "unlisted", "cookie": ` + text +
+			`, "detail": ` + string(withC0) + `}], "cookies": [` + item + `]}`), exitFindings, "gnp.exe"},
+		{"several policies", ok(`[{"name": ` + text + `}, {"name": ` + string(withC0) + `}]`),
+			ok(head + `"cookies": [` + item + `]}`), exitDone, "gnp.exe"},
+		{"several policies without an answer",
+			ok(`[{"name": ` + text + `}, {"name": ` + string(withC0) + `}]`), "", exitFailed, "gnp.exe"},
 		{"a status", "HTTP/1.1 500 " + hostile + "\r\nConnection: close\r\n\r\n", "", exitFailed, "500"},
 		{"a status, and an error", onePolicy, "HTTP/1.1 404 " + hostile +
 			"\r\nConnection: close\r\n\r\n" + `{"error": ` + string(withC0) + `}`, exitFailed, "404"},
@@ -108,8 +112,7 @@ func TestCommandHostileGateway(t *testing.T) {
 		{"a time that is none", onePolicy, ok(`{"since": ` + text + `}`), exitFailed,
 			"not an answer of a gateway"},
 		{"bytes that are not UTF-8",
-			ok("[{\"name\": \"\xff\x9b31m\"}, {\"name\": \"\x9b\"}]"), "", exitFailed,
-			"this gateway has 2 policies"},
+			ok("[{\"name\": \"\xff\x9b31m\"}, {\"name\": \"\x9b\"}]"), "", exitFailed, "policy"},
 	} {
 		gateway := portaltest.StartSocket(t, func(conn net.Conn, _ *bufio.Reader, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "/policies") {
@@ -122,13 +125,19 @@ func TestCommandHostileGateway(t *testing.T) {
 		if c.status == exitFindings {
 			command = "drift"
 		}
-		for _, asJSON := range []bool{false, true} {
+		for _, q := range []query{{}, {json: true}, {suggest: true}, {suggest: true, json: true}, {policy: "none"}} {
 			var out bytes.Buffer
-			status, err := ask(&query{addresses: []string{gateway}, json: asJSON}, command, &out)
-			if status != c.status {
+			q.addresses = []string{gateway}
+			asJSON := q.json
+			status, err := ask(&q, command, &out)
+			if status != c.status && q.policy == "" {
 				t.Errorf("%s: status %d (%v), want %d", c.what, status, err, c.status)
 			}
-			if shown := fmt.Sprint(out.String(), err); !strings.Contains(shown, c.holds) {
+			if q.policy != "" && status != exitFailed {
+				t.Errorf("%s, for a policy that there is not: status %d (%v)", c.what, status, err)
+			}
+			if shown := fmt.Sprint(out.String(), err); !strings.Contains(shown, c.holds) && q.policy == "" &&
+				(!q.suggest || c.status != exitFindings) { // which are only those about unlisted names
 				t.Errorf("%s: not %q in %q", c.what, c.holds, shown)
 			}
 			if asJSON && status != exitFailed && !json.Valid(out.Bytes()) {

@@ -68,7 +68,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.running, err = app.(*App).use(compiled)
+	h.running, err = app.(*App).use(compiled, h.Policy)
 	return err
 }
 

@@ -11,10 +11,10 @@ import (
 // Its time for a name does not grow with their number.
 func BenchmarkMergeInventories(b *testing.B) {
 	for _, names := range []int{100, 10_000} {
-		inventories := make([]report.Inventory, 10)
-		for i := range inventories {
+		answers := make([]report.Answer[report.Inventory], 10)
+		for i := range answers {
 			for n := range names {
-				inventories[i].Cookies = append(inventories[i].Cookies, report.Item{
+				answers[i].Report.Cookies = append(answers[i].Report.Cookies, report.Item{
 					Name: fmt.Sprint(n), Channel: "read", Mode: "enforce", First: noon, Last: noon, Count: 1,
 					Verdicts: map[string]uint64{"refused": 1}, Hosts: []string{"data.city.example"},
 				})
@@ -23,7 +23,7 @@ func BenchmarkMergeInventories(b *testing.B) {
 		b.Run(fmt.Sprintf("names=%d", names), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				report.MergeInventories(inventories)
+				report.MergeInventories("city", answers, nil)
 			}
 			perName := float64(b.Elapsed().Nanoseconds()) / float64(b.N) / float64(names)
 			b.ReportMetric(perName, "ns/name")
@@ -34,10 +34,10 @@ func BenchmarkMergeInventories(b *testing.B) {
 // BenchmarkMergeDrifts does the same for findings.
 func BenchmarkMergeDrifts(b *testing.B) {
 	for _, names := range []int{100, 10_000} {
-		drifts := make([]report.Drift, 10)
-		for i := range drifts {
+		answers := make([]report.Answer[report.Drift], 10)
+		for i := range answers {
 			for n := range names {
-				drifts[i].Findings = append(drifts[i].Findings, report.Finding{
+				answers[i].Report.Findings = append(answers[i].Report.Findings, report.Finding{
 					Kind: report.NeverSeen, Cookie: fmt.Sprint(n), Detail: fmt.Sprint("since ", i),
 				})
 			}
@@ -45,7 +45,7 @@ func BenchmarkMergeDrifts(b *testing.B) {
 		b.Run(fmt.Sprintf("names=%d", names), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				report.MergeDrifts(drifts)
+				report.MergeDrifts("city", answers, nil)
 			}
 			perName := float64(b.Elapsed().Nanoseconds()) / float64(b.N) / float64(names)
 			b.ReportMetric(perName, "ns/name")

@@ -24,8 +24,9 @@ type Drift struct {
 // Finding is one difference.
 type Finding struct {
 	Kind   string `json:"kind"`
-	Cookie string `json:"cookie"` // a name that was met, or one that the policy names
+	Cookie string `json:"cookie"` // a name that was met, or one that the policy names; empty about gateways
 	Detail string `json:"detail"`
+	Digest string `json:"digest,omitempty"` // if those of several gateways differ
 }
 
 // Kinds of findings.
@@ -41,6 +42,16 @@ const (
 	Weaker = "weaker"
 	// It is necessary, was set, and was never sent back by a browser.
 	NeverRead = "never_read"
+)
+
+// Kinds of findings about gateways, when several are asked.
+const (
+	// Gateways have policies of one name and different digests.
+	Differs = "differs"
+	// A gateway has no policy of this name, and others have.
+	Missing = "missing"
+	// A gateway could not be asked: what follows from the answers of all is not known.
+	Unanswered = "unanswered"
 )
 
 // NewDrift compares what an observer saw with what the policy says.
@@ -135,7 +146,7 @@ func tracker(rule *policy.Rule) string {
 }
 
 func (d *Drift) add(kind, cookie, detail string) {
-	d.Findings = append(d.Findings, Finding{kind, wire.Printable(cookie), detail})
+	d.Findings = append(d.Findings, Finding{Kind: kind, Cookie: wire.Printable(cookie), Detail: detail})
 }
 
 // compare compares one cookie with its rule.
@@ -175,6 +186,6 @@ func (d *Drift) compare(s *observe.Sighting, rule *policy.Rule) {
 func sortFindings(findings []Finding) {
 	slices.SortStableFunc(findings, func(a, b Finding) int {
 		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Cookie, b.Cookie),
-			strings.Compare(a.Detail, b.Detail))
+			strings.Compare(a.Detail, b.Detail), strings.Compare(a.Digest, b.Digest))
 	})
 }

@@ -24,6 +24,7 @@ type Inventory struct {
 	At       time.Time `json:"at"`
 	Cookies  []Item    `json:"cookies"`
 	Overflow uint64    `json:"overflow,omitempty"` // cookies for whose names there was no room
+	Findings []Finding `json:"findings,omitempty"` // about gateways; of several that were merged
 }
 
 // Item is one cookie name on one side and in one mode. The side is `set` for what portals set, `read`
@@ -34,6 +35,7 @@ type Item struct {
 	Mode     string          `json:"mode"` // `enforce`, or `report` for verdicts that were not carried out
 	Category policy.Category `json:"category"`
 	Rule     string          `json:"rule,omitempty"`
+	Digest   string          `json:"digest,omitempty"` // if those of several gateways differ
 	First    time.Time       `json:"first"`
 	Last     time.Time       `json:"last"`
 	Count    uint64          `json:"count"`
@@ -122,7 +124,7 @@ func CountUnlisted(p *policy.Resolved, o *observe.Observer) int {
 func sortItems(items []Item) {
 	slices.SortFunc(items, func(a, b Item) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(b.Channel, a.Channel),
-			strings.Compare(a.Mode, b.Mode))
+			strings.Compare(a.Mode, b.Mode), strings.Compare(a.Digest, b.Digest))
 	})
 }
 

@@ -1,0 +1,240 @@
+package cookiepolicy
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+)
+
+// loadPolicies returns the policies of a config file, in the order of their names. The config is
+// neither provisioned nor run. The adapter may be empty for a file that is a Caddyfile by its name, and
+// for JSON.
+func loadPolicies(file, adapter string) ([]configuredPolicy, error) {
+	config, written, err := adapt(file, adapter)
+	if err != nil {
+		return nil, err
+	}
+	var parsed struct {
+		Apps struct {
+			HTTP struct{ Servers map[string]map[string]any }
+		}
+	}
+	d := json.NewDecoder(bytes.NewReader(config))
+	d.UseNumber()
+	if err := d.Decode(&parsed); err != nil {
+		return nil, fmt.Errorf("%s: this is not a JSON config: %w; is it in another format, for --adapter?", file, err)
+	}
+	var found []configuredHandler
+	for name, server := range parsed.Apps.HTTP.Servers {
+		w := configWalk{namedRoutes: map[string]any{}, invoked: map[string]bool{}}
+		if routes, ok := server["named_routes"].(map[string]any); ok {
+			w.namedRoutes = routes
+			delete(server, "named_routes")
+		}
+		path := "apps.http.servers." + name
+		w.value(server, path, nil)
+		for route := range w.namedRoutes {
+			if !w.invoked[route] {
+				w.value(w.namedRoutes[route], path+".named_routes."+route, nil)
+			}
+		}
+		found = append(found, w.found...)
+	}
+	slices.SortFunc(found, func(a, b configuredHandler) int { return cmp.Compare(a.path, b.path) })
+	var all policySet
+	for _, handler := range found {
+		if err := all.addHandler(file, handler, written); err != nil {
+			return nil, err
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s: no site of this config has a cookie_policy", file)
+	}
+	return all.sorted(), nil
+}
+
+// adapt reads a config file as JSON, and returns the cookie_policy blocks that its adapter read.
+func adapt(file, adapter string) (config []byte, written writtenBlocks, err error) {
+	if file == "-" {
+		config, err = io.ReadAll(os.Stdin)
+	} else {
+		config, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	// As for Caddy's own commands.
+	name := strings.ToLower(filepath.Base(file))
+	isCaddyfile := strings.HasPrefix(name, "caddyfile") && filepath.Ext(name) != ".json" ||
+		strings.HasSuffix(name, ".caddyfile")
+	if adapter == "" && isCaddyfile {
+		adapter = "caddyfile"
+	}
+	if adapter == "" {
+		return config, nil, nil
+	}
+	a := caddyconfig.GetAdapter(adapter)
+	if a == nil {
+		return nil, nil, fmt.Errorf("%q: this program has no such config adapter", adapter)
+	}
+	written = recordBlocks(func() {
+		config, _, err = a.Adapt(config, map[string]any{"filename": file})
+	})
+	return config, written, err
+}
+
+// writtenBlocks are the places where the fields of policies were written in a Caddyfile, by the policy's
+// JSON. Two blocks that say the same are one policy, written where the first one is.
+type writtenBlocks map[string]map[string]caddyfile.Token
+
+// recorded are the blocks that are read while a command adapts a Caddyfile: an adapter returns JSON,
+// which has no lines.
+var recorded struct {
+	adapting sync.Mutex
+	sync.Mutex
+	blocks writtenBlocks // nil while no command adapts one
+}
+
+func recordBlocks(adapt func()) writtenBlocks {
+	recorded.adapting.Lock()
+	defer recorded.adapting.Unlock()
+	set := func(b writtenBlocks) (before writtenBlocks) {
+		recorded.Lock()
+		defer recorded.Unlock()
+		before, recorded.blocks = recorded.blocks, b
+		return before
+	}
+	set(writtenBlocks{})
+	adapt()
+	return set(nil)
+}
+
+// recordBlock notes where the fields of a policy were written.
+func recordBlock(p *policy.Policy, written map[string]caddyfile.Token) {
+	recorded.Lock()
+	defer recorded.Unlock()
+	if recorded.blocks == nil {
+		return
+	}
+	if key := asJSON(p); recorded.blocks[key] == nil {
+		recorded.blocks[key] = written
+	}
+}
+
+func asJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("cookiepolicy: a policy is plain data: " + err.Error())
+	}
+	return string(b)
+}
+
+// configuredHandler is a cookie_policy in a JSON config.
+type configuredHandler struct {
+	path   string
+	fields map[string]any
+	hosts  []string
+}
+
+// configWalk finds the handlers of one server.
+type configWalk struct {
+	namedRoutes map[string]any
+	invoked     map[string]bool
+	invoking    []string // the named routes around
+	found       []configuredHandler
+}
+
+// value walks through a value at a path, within sites with some hosts.
+func (w *configWalk) value(v any, path string, hosts []string) {
+	switch v := v.(type) {
+	case []any:
+		for i, element := range v {
+			w.value(element, fmt.Sprintf("%s[%d]", path, i), hosts)
+		}
+	case map[string]any:
+		switch v["handler"] {
+		case "cookie_policy":
+			w.found = append(w.found, configuredHandler{path, v, hosts})
+			return
+		case "invoke":
+			w.invoke(v["name"], path, hosts)
+			return
+		}
+		if names := hostsIn(v["match"]); len(names) > 0 {
+			hosts = names
+		}
+		for key, field := range v {
+			w.value(field, path+"."+key, hosts)
+		}
+	}
+}
+
+func (w *configWalk) invoke(name any, path string, hosts []string) {
+	route, _ := name.(string)
+	if w.namedRoutes[route] == nil || slices.Contains(w.invoking, route) {
+		return
+	}
+	w.invoked[route] = true
+	w.invoking = append(w.invoking, route)
+	w.value(w.namedRoutes[route], path+"."+route, hosts)
+	w.invoking = w.invoking[:len(w.invoking)-1]
+}
+
+// hostsIn returns the hosts of a route's matchers.
+func hostsIn(match any) (hosts []string) {
+	sets, _ := match.([]any)
+	for _, set := range sets {
+		matchers, _ := set.(map[string]any)
+		names, _ := matchers["host"].([]any)
+		for _, name := range names {
+			if host, ok := name.(string); ok {
+				hosts = append(hosts, strings.ToLower(host))
+			}
+		}
+	}
+	return hosts
+}
+
+// addHandler adds the policy of a handler in a config file.
+func (s *policySet) addHandler(file string, handler configuredHandler, written writtenBlocks) error {
+	p := configuredPolicy{Hosts: handler.hosts, Where: func(path string) string {
+		if path != "" {
+			path = "." + path
+		}
+		return file + ": " + handler.path + path
+	}}
+	fields := maps.Clone(handler.fields)
+	delete(fields, "handler")
+	if err := json.Unmarshal([]byte(asJSON(fields)), &p.Policy); err != nil {
+		return fmt.Errorf("%s: %w", p.Where(""), err)
+	}
+	if block := written[asJSON(&p.Policy)]; block != nil {
+		p.Where = func(path string) string {
+			token := (&parser{written: block}).whereIs(path)
+			return fmt.Sprintf("%s:%d", token.File, token.Line)
+		}
+	}
+	var err error
+	if p.Resolved, err = p.Policy.Resolve(); err != nil {
+		var errs []error
+		for _, fault := range p.Policy.Faults() {
+			errs = append(errs, fmt.Errorf("%s: %s", p.Where(fault.Path), fault.Message()))
+		}
+		return errors.Join(errs...)
+	}
+	return s.add(p)
+}
