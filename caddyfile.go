@@ -29,7 +29,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	if err != nil {
 		return nil, err
 	}
-	remember(&handler.Policy, where)
+	remember(h.State, &handler.Policy, where)
 	return handler, nil
 }
 

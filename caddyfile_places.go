@@ -38,14 +38,28 @@ var adapted struct {
 // maxAdapted bounds how many policies are remembered: a process can read Caddyfiles without end.
 const maxAdapted = 1000
 
-// remember keeps where the fields of a policy were written.
-func remember(p *policy.Policy, where places) {
+// rememberedKey is where the fingerprints of the policies of one Caddyfile are kept while it is read.
+const rememberedKey = "cookie_policy.remembered"
+
+// remember keeps where the fields of a policy were written. A Caddyfile that is read again may have it
+// in another place; if one Caddyfile has it in several places, the first counts.
+func remember(state map[string]any, p *policy.Policy, where places) {
+	this := fingerprint(p)
+	seen, _ := state[rememberedKey].(map[[sha256.Size]byte]bool)
+	if seen == nil {
+		seen = map[[sha256.Size]byte]bool{}
+		state[rememberedKey] = seen
+	}
+	if seen[this] {
+		return
+	}
+	seen[this] = true
 	adapted.Lock()
 	defer adapted.Unlock()
 	if adapted.places == nil || len(adapted.places) >= maxAdapted {
 		adapted.places = map[[sha256.Size]byte]places{}
 	}
-	adapted.places[fingerprint(p)] = where
+	adapted.places[this] = where
 }
 
 // writtenAt returns the file and line where a field of a policy was written, or of the field around it,

@@ -48,7 +48,7 @@ func TestWrittenAt(t *testing.T) {
 func TestRememberIsBounded(t *testing.T) {
 	for i := range maxAdapted + 10 {
 		p := policy.Policy{Name: fmt.Sprint("bounded-", i)}
-		remember(&p, places{"": caddyfile.Token{File: "Caddyfile", Line: i}})
+		remember(map[string]any{}, &p, places{"": caddyfile.Token{File: "Caddyfile", Line: i}})
 		if got := writtenAt(&p, ""); got != fmt.Sprint("Caddyfile:", i) {
 			t.Fatalf("policy %d was written at %q", i, got)
 		}

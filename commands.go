@@ -199,7 +199,7 @@ func (q *query) run(f func(io.Writer) (int, error)) func(*cobra.Command, []strin
 
 // writeReports writes one report for each policy: all in one JSON document, or one section each. A
 // policy that was chosen by its name is a document of its own. Without a report nothing is written.
-func writeReports[T any](q *query, out io.Writer, reports []T, table func(io.Writer, *T)) error {
+func writeReports[T any](q *query, out io.Writer, reports []T, table func(io.Writer, *T) error) error {
 	if len(reports) == 0 {
 		return nil
 	}
@@ -221,16 +221,18 @@ func writeReports[T any](q *query, out io.Writer, reports []T, table func(io.Wri
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-		table(w, &reports[i])
-		if err := w.Flush(); err != nil {
+		if err := table(out, &reports[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func printInventory(w io.Writer, i *report.Inventory) {
+// columns returns a writer that aligns cells, which end in tabs.
+func columns(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 0, 8, 2, ' ', 0) }
+
+func printInventory(out io.Writer, i *report.Inventory) error {
+	w := columns(out)
 	printHead(w, i.Policy, i.Digest, i.Since)
 	if len(i.Findings) > 0 {
 		printFindings(w, i.Findings, i.Digest)
@@ -257,15 +259,18 @@ func printInventory(w io.Writer, i *report.Inventory) {
 	if i.Overflow > 0 {
 		fmt.Fprintf(w, "\n%d more cookies had names for which there was no room.\n", i.Overflow)
 	}
+	return w.Flush()
 }
 
-func printDrift(w io.Writer, d *driftAnswer) {
+func printDrift(out io.Writer, d *driftAnswer) error {
+	w := columns(out)
 	printHead(w, d.Policy, d.Digest, d.Since)
 	if len(d.Findings) == 0 {
 		fmt.Fprintln(w, "The portal and the policy do not differ.")
-		return
+	} else {
+		printFindings(w, d.Findings, d.Digest)
 	}
-	printFindings(w, d.Findings, d.Digest)
+	return w.Flush()
 }
 
 func printFindings(w io.Writer, findings []report.Finding, digest string) {

@@ -36,16 +36,16 @@ func loadPolicies(file, adapter string) ([]configuredPolicy, error) {
 	}
 	var found []configuredHandler
 	for name, server := range parsed.Apps.HTTP.Servers {
-		w := configWalk{namedRoutes: map[string]any{}, invoked: map[string]bool{}}
+		path := "apps.http.servers." + name
+		w := configWalk{server: path, namedRoutes: map[string]any{}, invoked: map[string]bool{}}
 		if routes, ok := server["named_routes"].(map[string]any); ok {
 			w.namedRoutes = routes
 			delete(server, "named_routes")
 		}
-		path := "apps.http.servers." + name
 		w.value(server, path, nil)
 		for route := range w.namedRoutes {
 			if !w.invoked[route] {
-				w.value(w.namedRoutes[route], path+".named_routes."+route, nil)
+				w.invoke(route, nil)
 			}
 		}
 		found = append(found, w.found...)
@@ -100,6 +100,7 @@ type configuredHandler struct {
 
 // configWalk finds the handlers of one server.
 type configWalk struct {
+	server      string // its path
 	namedRoutes map[string]any
 	invoked     map[string]bool
 	invoking    []string // the named routes around
@@ -119,7 +120,8 @@ func (w *configWalk) value(v any, path string, hosts []string) {
 			w.found = append(w.found, configuredHandler{path, v, hosts})
 			return
 		case "invoke":
-			w.invoke(v["name"], path, hosts)
+			route, _ := v["name"].(string)
+			w.invoke(route, hosts)
 			return
 		}
 		if names := hostsIn(v["match"]); len(names) > 0 {
@@ -131,14 +133,14 @@ func (w *configWalk) value(v any, path string, hosts []string) {
 	}
 }
 
-func (w *configWalk) invoke(name any, path string, hosts []string) {
-	route, _ := name.(string)
+// invoke walks through a named route.
+func (w *configWalk) invoke(route string, hosts []string) {
 	if w.namedRoutes[route] == nil || slices.Contains(w.invoking, route) {
 		return
 	}
 	w.invoked[route] = true
 	w.invoking = append(w.invoking, route)
-	w.value(w.namedRoutes[route], path+"."+route, hosts)
+	w.value(w.namedRoutes[route], w.server+".named_routes."+route, hosts)
 	w.invoking = w.invoking[:len(w.invoking)-1]
 }
 

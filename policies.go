@@ -42,9 +42,6 @@ func (q *query) policies() ([]configuredPolicy, error) {
 		all, err = loadPolicies(q.config, q.adapter)
 	} else {
 		all, err = askPolicies(q.addresses)
-		if err != nil {
-			err = fmt.Errorf("%w; to take the policies from a config file, use --config", err)
-		}
 	}
 	if err != nil || q.policy == "" {
 		return all, err
@@ -96,7 +93,7 @@ func askPolicies(addresses []string) ([]configuredPolicy, error) {
 	for _, address := range addresses {
 		g := listPolicies(address)
 		if g.err != nil {
-			return nil, fmt.Errorf("%s: %w", address, g.err)
+			return nil, fmt.Errorf("%s: %w; to take the policies from a config file, use --config", address, g.err)
 		}
 		for _, name := range g.policies {
 			var answer policyAsConfigured

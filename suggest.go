@@ -65,7 +65,10 @@ func suggest(drift *report.Drift, inventories []report.Inventory) string {
 }
 
 // printSuggestions prints the lines that are suggested.
-func printSuggestions(w io.Writer, d *driftAnswer) { fmt.Fprint(w, d.Suggest) }
+func printSuggestions(out io.Writer, d *driftAnswer) error {
+	_, err := io.WriteString(out, d.Suggest)
+	return err
+}
 
 // sighting is how a name was met.
 type sighting struct {

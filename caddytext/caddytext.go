@@ -120,7 +120,7 @@ func check(word string) error {
 		return errors.New("it is not UTF-8, and Caddyfiles are")
 	}
 	if strings.Contains(word, "{$") {
-		return errors.New("Caddy would put an environment variable in place of {$")
+		return errors.New("Caddy would read an environment variable after the brace and the dollar sign")
 	}
 	if _, after, found := strings.Cut(word, "{"); found && strings.Contains(after, "}") {
 		return errors.New("Caddy could read a placeholder in the braces")

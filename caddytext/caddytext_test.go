@@ -41,8 +41,8 @@ func TestQuote(t *testing.T) {
 
 func TestQuote_cannotBeWritten(t *testing.T) {
 	for word, want := range map[string]string{
-		"{$HOME}":    `"{$HOME}": Caddy would put an environment variable in place of {$`,
-		"a{$":        `"a{$": Caddy would put an environment variable in place of {$`,
+		"{$HOME}":    `"{$HOME}": Caddy would read an environment variable after the brace and the dollar sign`,
+		"a{$":        `"a{$": Caddy would read an environment variable after the brace and the dollar sign`,
 		"{host}":     `"{host}": Caddy could read a placeholder in the braces`,
 		"{env.HOME}": `"{env.HOME}": Caddy could read a placeholder in the braces`,
 		"{args[0]}":  `"{args[0]}": Caddy could read a placeholder in the braces`,
