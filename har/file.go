@@ -27,8 +27,8 @@ var memberNames = func() map[string]int {
 	return m
 }()
 
-// A file is what is kept of a HAR file until its entries are visited. That is everything but bodies
-// and the like, since entries need not be in order, and pages and the creator may come behind them.
+// A file is what is kept of a HAR file until its entries are visited. Entries need not be in order,
+// and pages and the creator may come behind them, so nothing is visited before the end of the file.
 type file struct {
 	*scanner
 	summary Summary
@@ -314,7 +314,7 @@ func (f *file) string() string {
 	return ""
 }
 
-// url is like string. It cuts a data URL, which holds all that it leads to.
+// url is like string. It cuts a data URL, which may be as long as a body.
 func (f *file) url() string {
 	whole := f.bytes(maxText)
 	if b := f.scratch; len(b) > maxDataURL && strings.EqualFold(string(b[:5]), "data:") {
