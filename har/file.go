@@ -35,7 +35,7 @@ type file struct {
 	pages   map[string]*Page
 	entries []keptEntry
 	texts   map[string]string // each text once: most headers are those of many entries
-	kept    int               // bytes, about
+	room    int               // the bytes that may still be kept, about
 	fields  []field           // of the message that is being read
 	cookies []cookie          // likewise
 }
@@ -71,7 +71,8 @@ const (
 )
 
 func newFile(r io.Reader) *file {
-	return &file{scanner: newScanner(r), pages: map[string]*Page{}, texts: map[string]string{}}
+	return &file{scanner: newScanner(r), pages: map[string]*Page{}, texts: map[string]string{},
+		room: maxKept}
 }
 
 func (f *file) read() error {
@@ -367,7 +368,7 @@ func (f *file) intern(b []byte) string {
 
 // hold counts what is kept.
 func (f *file) hold(bytes int) {
-	if f.kept += bytes; f.kept > maxKept {
+	if f.room -= bytes; f.room < 0 {
 		f.fail("the headers and URLs up to here take more than %d MiB: export a part of the recording",
 			maxKept>>20)
 	}
