@@ -120,8 +120,9 @@ const (
 	FromArray
 )
 
-// Read reads a HAR file and then visits its entries in the order in which they started; those that
-// started together, and those without a time, stay in the order of the file. It visits nothing if the
+// Read reads a HAR file and then visits its entries in the order in which they started. Those that
+// started together stay in the order of the file; one without a time comes after the one that is
+// before it in the file. It visits nothing if the
 // file has a fault, which is an *Error, or cannot be read. An error of visit ends the visits and is
 // returned as it is. An entry that is visited may be kept and changed, except for its page.
 func Read(r io.Reader, visit func(*Entry) error) (*Summary, error) {

@@ -154,7 +154,7 @@ func TestReadCookies(t *testing.T) {
 			`"cookies":[{"name":"b","value":"2"}],"headers":[{"name":"Cookie","value":"a=1"}]`,
 			[]string{"a=1"}, "header"},
 		{"joined with newlines", response,
-			`"headers":[{"name":"SET-COOKIE","value":"a=1; Path=/\nb=2\r\nc"}]`,
+			`"headers":[{"name":"SET-COOKIE","value":"a=1; Path=/\nb=2\r\nc\n"}]`,
 			[]string{"a=1; Path=/", "b=2", "c"}, "header"},
 		{"a comma where no Safari wrote it", response,
 			`"headers":[{"name":"Set-Cookie","value":"a=1, b=2"}]`, []string{"a=1, b=2"}, "header"},

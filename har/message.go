@@ -132,9 +132,14 @@ func (f *file) raw(text string) string {
 // lines splits a value at newlines, which no header can have (RFC 9110, section 5.5): several fields
 // of one name were joined.
 func lines(value string) []string {
-	values := strings.Split(value, "\n")
-	for i, v := range values {
-		values[i] = strings.Trim(v, " \t\r")
+	if !strings.Contains(value, "\n") {
+		return []string{strings.Trim(value, " \t\r")}
+	}
+	var values []string
+	for v := range strings.SplitSeq(value, "\n") {
+		if v = strings.Trim(v, " \t\r"); v != "" {
+			values = append(values, v)
+		}
 	}
 	return values
 }
