@@ -27,15 +27,15 @@ var memberNames = func() map[string]int {
 	return m
 }()
 
-// A file is what is kept of a HAR file until its entries are visited. That is everything but bodies
-// and the like, since entries need not be in order, and pages and the creator may come behind them.
+// A file is what is kept of a HAR file until its entries are visited. Entries need not be in order,
+// and pages and the creator may come behind them, so nothing is visited before the end of the file.
 type file struct {
 	*scanner
 	summary Summary
 	pages   map[string]*Page
 	entries []keptEntry
 	texts   map[string]string // each text once: most headers are those of many entries
-	kept    int               // bytes, about
+	room    int               // the bytes that may still be kept, about
 	fields  []field           // of the message that is being read
 	cookies []cookie          // likewise
 }
@@ -71,7 +71,8 @@ const (
 )
 
 func newFile(r io.Reader) *file {
-	return &file{scanner: newScanner(r), pages: map[string]*Page{}, texts: map[string]string{}}
+	return &file{scanner: newScanner(r), pages: map[string]*Page{}, texts: map[string]string{},
+		room: maxKept}
 }
 
 func (f *file) read() error {
@@ -314,7 +315,7 @@ func (f *file) string() string {
 	return ""
 }
 
-// url is like string. It cuts a data URL, which holds all that it leads to.
+// url is like string. It cuts a data URL, which may be as long as a body.
 func (f *file) url() string {
 	whole := f.bytes(maxText)
 	if b := f.scratch; len(b) > maxDataURL && strings.EqualFold(string(b[:5]), "data:") {
@@ -367,7 +368,7 @@ func (f *file) intern(b []byte) string {
 
 // hold counts what is kept.
 func (f *file) hold(bytes int) {
-	if f.kept += bytes; f.kept > maxKept {
+	if f.room -= bytes; f.room < 0 {
 		f.fail("the headers and URLs up to here take more than %d MiB: export a part of the recording",
 			maxKept>>20)
 	}

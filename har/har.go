@@ -3,10 +3,11 @@
 //
 // A file is read as a stream. Bodies, form data, cache entries and timings are skipped without being
 // kept, so a recording of 100 MB takes little more memory than its headers. A file is hostile input:
-// every size and depth has a limit, and errors name the place in the file and what was expected
-// there, and never show what the file holds.
+// it has at most 100,000 entries, 64 MiB of headers and URLs (each text counts once), 1 MiB in one of
+// them, and objects and arrays nested 1000 deep. Errors name the place in the file and what was
+// expected there, and never show what the file holds.
 //
-// What browsers write differs in what matters here:
+// Browsers write cookies in different ways:
 //
 //   - Chromium, since version 130, exports without cookies unless the setting "Allow to generate HAR
 //     with sensitive data" is on. Such a file has no Cookie, Set-Cookie and Authorization headers, its
@@ -22,7 +23,8 @@
 //     Cookie, and its only page has the URL as its title (Controllers/HARBuilder.js).
 //   - Programs that clean a HAR file replace values, with "[redacted]" or the like.
 //
-// A value beyond ASCII is what the browser made of the bytes that it met, in UTF-8.
+// Headers beyond ASCII have their bytes again in what is read of Chromium, which writes one character
+// for each byte. Of other browsers they are as they were written, in UTF-8.
 package har
 
 import (
@@ -31,7 +33,7 @@ import (
 	"time"
 )
 
-// The limits of a file. Read fails on what is beyond them.
+// The limits of a file, above which Read fails.
 const (
 	maxEntries = 100_000
 	maxPages   = 10_000
@@ -40,7 +42,7 @@ const (
 	maxDepth   = 1000     // objects and arrays in one another
 )
 
-// The lengths to which two texts are cut, which say nothing about cookies beyond them.
+// The lengths in bytes to which titles and data URLs are cut.
 const (
 	maxTitle   = 1 << 10
 	maxDataURL = 64
@@ -109,8 +111,7 @@ type Response struct {
 type Source uint8
 
 const (
-	// NoCookies means that the file has none for it, be it that there were none or that they are
-	// missing.
+	// NoCookies means that the file has none: either there were none, or they were left out.
 	NoCookies Source = iota
 	// FromHeader means the header as it was sent.
 	FromHeader
@@ -119,8 +120,9 @@ const (
 	FromArray
 )
 
-// Read reads a HAR file and then visits its entries in the order in which they started; those that
-// started together, and those without a time, stay in the order of the file. It visits nothing if the
+// Read reads a HAR file and then visits its entries in the order in which they started. Those that
+// started together stay in the order of the file; one without a time comes after the one that is
+// before it in the file. It visits nothing if the
 // file has a fault, which is an *Error, or cannot be read. An error of visit ends the visits and is
 // returned as it is. An entry that is visited may be kept and changed, except for its page.
 func Read(r io.Reader, visit func(*Entry) error) (*Summary, error) {

@@ -154,7 +154,7 @@ func TestReadCookies(t *testing.T) {
 			`"cookies":[{"name":"b","value":"2"}],"headers":[{"name":"Cookie","value":"a=1"}]`,
 			[]string{"a=1"}, "header"},
 		{"joined with newlines", response,
-			`"headers":[{"name":"SET-COOKIE","value":"a=1; Path=/\nb=2\r\nc"}]`,
+			`"headers":[{"name":"SET-COOKIE","value":"a=1; Path=/\nb=2\r\nc\n"}]`,
 			[]string{"a=1; Path=/", "b=2", "c"}, "header"},
 		{"a comma where no Safari wrote it", response,
 			`"headers":[{"name":"Set-Cookie","value":"a=1, b=2"}]`, []string{"a=1, b=2"}, "header"},
@@ -290,6 +290,36 @@ func TestReadOrder(t *testing.T) {
 	}
 	if title := summary.Pages[1].Title; title != strings.Repeat("é", maxTitle/2) {
 		t.Errorf("the title has %d bytes", len(title))
+	}
+}
+
+// Chromium writes a character for each byte, except in the array of a request, and only Chromium.
+func TestReadBytes(t *testing.T) {
+	header := func(name, value string) string {
+		return fmt.Sprintf(`,"headers":[{"name":"%s","value":"a=%s"}]`, name, value)
+	}
+	array := func(value string) string {
+		return fmt.Sprintf(`,"cookies":[{"name":"a","value":"%s"}]`, value)
+	}
+	const two, large = "\u00c3\u00a9", "\u00c3\u0100"
+	for _, c := range []struct{ creator, request, response, cookie, line string }{
+		{chromium, header("cookie", two), header("set-cookie", two), "a=\xc3\xa9", "a=\xc3\xa9"},
+		{chromium, array("\u00e9"), array(two), "a=\u00e9", "a=\xc3\xa9"},
+		{chromium, header("cookie", large), array(large), "a=" + large, "a=" + large},
+		{"Firefox", header("cookie", two), array(two), "a=" + two, "a=" + two},
+	} {
+		text := strings.Replace(one(c.request, c.response), `"entries"`,
+			`"creator":{"name":"`+c.creator+`"},"entries"`, 1)
+		_, err := Read(strings.NewReader(text), func(e *Entry) error {
+			cookie, line := e.Request.Header.Get("Cookie"), e.Response.Header.Get("Set-Cookie")
+			if cookie != c.cookie || line != c.line {
+				t.Errorf("%s: %q and %q, want %q and %q", text, cookie, line, c.cookie, c.line)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 

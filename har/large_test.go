@@ -102,6 +102,23 @@ func TestReadSkipsWithoutAllocating(t *testing.T) {
 	}
 }
 
+// What stands for itself ends at each byte that does not, wherever that is.
+func TestReadPlain(t *testing.T) {
+	for c := range 256 {
+		for at := range 20 {
+			text := []byte(strings.Repeat("\x80 \u00ff~!", 4))
+			text[at] = byte(c)
+			want := len(text)
+			if c < ' ' || c == '"' || c == '\\' {
+				want = at
+			}
+			if got := plain(text); got != want {
+				t.Errorf("%q: %d, want %d", text, got, want)
+			}
+		}
+	}
+}
+
 func BenchmarkRead(b *testing.B) {
 	for _, c := range []struct {
 		name       string
