@@ -12,6 +12,8 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"sync"
 
@@ -78,11 +80,17 @@ func (l *Language) Preset(id string) (Use, bool) {
 	return use, ok
 }
 
+// Presets returns all texts for cookies of presets, by their identifiers.
+func (l *Language) Presets() iter.Seq2[string, Use] { return maps.All(l.file.Presets) }
+
 // Key returns the texts for a consent key, by an identifier such as "matomo".
 func (l *Language) Key(id string) (Key, bool) {
 	key, ok := l.file.Keys[id]
 	return key, ok
 }
+
+// Keys returns all texts for consent keys, by their identifiers.
+func (l *Language) Keys() iter.Seq2[string, Key] { return maps.All(l.file.Keys) }
 
 // All returns all languages: English first, the others sorted by tag.
 func All() []*Language { return slices.Clone(all()) }
