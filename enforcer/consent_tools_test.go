@@ -25,6 +25,7 @@ var consentTools = []struct{ preset, cookies, key string }{
 		"statistics"},
 	{"tarteaucitron", "tarteaucitron=!gtag=false!youtube=false!facebookpixel=false", "gtag"},
 	{"klaro", "klaro=%7B%22matomo%22%3Afalse%2C%22youtube%22%3Afalse%7D", "matomo"},
+	{"orejime", "eu-consent={%22analytics%22:false%2C%22ads%22:false}", "analytics"},
 	{"cookieconsent", "cc_cookie=%7B%22categories%22%3A%5B%22necessary%22%5D%7D", "analytics"},
 	{"axeptio",
 		"axeptio_cookies={%22google_analytics%22:false%2C%22$$completed%22:true}; " +

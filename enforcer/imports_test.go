@@ -29,7 +29,7 @@ var allowedImports = map[string][]string{
 	"enforcer/report":           {"enforcer/policy", "enforcer/observe", "enforcer/internal/wire"},
 	"enforcer/observe":          {"enforcer/policy", "enforcer/internal/wire"},
 	"enforcer/internal/consent": {"enforcer/policy", "enforcer/internal/wire"},
-	"enforcer/policy":           {"enforcer/internal/match", "enforcer/internal/wire"},
+	"enforcer/policy":           {"enforcer/internal/match", "enforcer/internal/wire", "languages"},
 
 	"internal/portaltest/caddytest": {"internal/portaltest", caddy},
 }

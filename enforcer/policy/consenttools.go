@@ -8,6 +8,13 @@ package policy
 // Where a cookie tells no time of the choice, or tells it in another cookie, there is no
 // timestamp.
 //
+// Lifetimes are the tools' defaults. Those of open source are in the source: GOV.UK
+// (lib/cookie-settings.js), tarteaucitron, Klaro (config), Orejime, Cookieconsent, Complianz,
+// django-cookie-consent (COOKIE_CONSENT_MAX_AGE) and ASP.NET Core (CookiePolicyOptions). The others
+// are documented by the makers: OneTrust ("OneTrust Cookies"), Cookiebot ("Cookie consent expiration
+// in Safari 12.1 and newer"), Axeptio ("What cookies does Axeptio set?"), Didomi (web SDK, "Behavior")
+// and CookieYes (in the declaration that it generates).
+//
 // Two limits are common to several. Some tools write their cookie before any answer, or grant all
 // of it by themselves where they think that no consent is needed; what they write then counts as
 // it stands. And where a tool lists only what was granted, what was refused looks undecided.
@@ -20,11 +27,12 @@ var consentTools = []preset{
 		name: "govuk",
 		rules: []Rule{
 			choiceCookies("GOV.UK", twelveMonths, "cookies_policy"),
-			necessary("GOV.UK", twelveMonths, []string{"cookies_preferences_set"},
-				"Remembers that the visitor has answered the cookie banner.",
-				"Retient que le visiteur a répondu au bandeau des cookies."),
+			necessary("banner.answered", "GOV.UK", twelveMonths, "cookies_preferences_set"),
 		},
 		preference: []Preference{{Cookies: []string{"cookies_policy"}, Format: FormatJSON}},
+		keys: []Key{
+			key("preferences", "settings"), key("statistics", "usage"), key("marketing", "campaigns"),
+		},
 	},
 	{
 		// A query string whose member groups is a list: C0001:1,C0002:0. Limits: the defaults of
@@ -34,18 +42,18 @@ var consentTools = []preset{
 		name: "onetrust",
 		rules: []Rule{
 			choiceCookies("OneTrust", twelveMonths, "OptanonConsent"),
-			necessary("OneTrust", twelveMonths, []string{"OptanonAlertBoxClosed"},
-				"Remembers when the visitor closed the cookie banner.",
-				"Retient quand le visiteur a fermé le bandeau des cookies."),
-			necessary("OneTrust", twelveMonths,
-				[]string{"eupubconsent-v2", "OTAdditionalConsentString", "OTGPPConsent"},
-				"Holds the visitor's choices in the forms in which advertisers read them.",
-				"Conserve les choix du visiteur sous les formes que lisent les annonceurs."),
+			necessary("banner.closed", "OneTrust", twelveMonths, "OptanonAlertBoxClosed"),
+			necessary("banner.advertisers", "OneTrust", twelveMonths,
+				"eupubconsent-v2", "OTAdditionalConsentString", "OTGPPConsent"),
 		},
 		preference: []Preference{{
 			Cookies: []string{"OptanonConsent"}, Format: FormatPairs, Separator: "&",
 			Assignment: "=", ListKey: "groups", Granted: []string{"1"},
 		}},
+		keys: []Key{
+			key("statistics", "C0002"), key("preferences", "C0003"), key("marketing", "C0004"),
+			key("social", "C0005"),
+		},
 	},
 	{
 		// An object as scripts write it, not JSON: no quotes around keys, and single ones around
@@ -58,6 +66,9 @@ var consentTools = []preset{
 			Cookies: []string{"CookieConsent"}, Format: FormatPairs, Separator: ",",
 			Assignment: ":", Granted: []string{"true"}, Timestamp: "utc",
 		}},
+		keys: []Key{
+			key("preferences", "preferences"), key("statistics", "statistics"), key("marketing", "marketing"),
+		},
 	},
 	{
 		// Keys are services. Limits: a service that still waits for an answer says wait, which is
@@ -77,6 +88,14 @@ var consentTools = []preset{
 		preference: []Preference{{Cookies: []string{"klaro"}, Format: FormatJSON}},
 	},
 	{
+		// Orejime, version 3: JSON.stringify, and 120 days, in its source (CookieConsentsRepository).
+		// Keys are the purposes that the site defines. Limits: version 2 calls its cookie orejime;
+		// a site can have its own stringify.
+		name:       "orejime",
+		rules:      []Rule{choiceCookies("Orejime", 120*day, "eu-consent")},
+		preference: []Preference{{Cookies: []string{"eu-consent"}, Format: FormatJSON}},
+	},
+	{
 		// Cookieconsent by Orest Bida, version 3. Version 2 lists its categories in the same
 		// place, but names the time differently. Limits: only the granted categories are listed;
 		// services within a category are not read.
@@ -93,9 +112,8 @@ var consentTools = []preset{
 		name: "axeptio",
 		rules: []Rule{
 			choiceCookies("Axeptio", sixMonths, "axeptio_cookies"),
-			necessary("Axeptio", sixMonths, []string{"axeptio_authorized_vendors", "axeptio_all_vendors"},
-				"Lists the services that the visitor was asked about, and those accepted.",
-				"Liste les services soumis au choix du visiteur, et ceux qu'il a acceptés."),
+			necessary("banner.services", "Axeptio", sixMonths,
+				"axeptio_authorized_vendors", "axeptio_all_vendors"),
 		},
 		preference: []Preference{{
 			Cookies: []string{"axeptio_cookies"}, Format: FormatJSON, Timestamp: "$$date",
@@ -107,10 +125,8 @@ var consentTools = []preset{
 		// Didomi's own binary one (didomi_dcs).
 		name: "didomi",
 		rules: []Rule{
-			choiceCookies("Didomi", 0, "didomi_token", "didomi_dcs"),
-			necessary("Didomi", 0, []string{"euconsent-v2"},
-				"Holds the visitor's choices in the form in which advertisers read them.",
-				"Conserve les choix du visiteur sous la forme que lisent les annonceurs."),
+			choiceCookies("Didomi", thirteenMonths, "didomi_token", "didomi_dcs"),
+			necessary("banner.advertisers", "Didomi", thirteenMonths, "euconsent-v2"),
 		},
 		preference: []Preference{{
 			Cookies: []string{"didomi_token"}, Format: FormatJSON, Path: "purposes.enabled",
@@ -127,6 +143,10 @@ var consentTools = []preset{
 			Cookies: []string{"cookieyes-consent"}, Format: FormatPairs, Separator: ",",
 			Assignment: ":", Granted: []string{"yes"},
 		}},
+		keys: []Key{
+			key("preferences", "functional"), key("statistics", "analytics"),
+			key("marketing", "advertisement"),
+		},
 	},
 	{
 		// One cookie for each category. Limits: choices for single services are not read; where
@@ -136,15 +156,17 @@ var consentTools = []preset{
 			choiceCookies("Complianz", twelveMonths, "cmplz_functional", "cmplz_preferences",
 				"cmplz_statistics", "cmplz_marketing",
 				"cmplz_consented_services", "cmplz_saved_categories", "cmplz_saved_services"),
-			necessary("Complianz", twelveMonths, []string{"cmplz_banner-status", "cmplz_policy_id", "cmplz_id"},
-				"Remembers which cookie policy the visitor has answered, and whether the banner was closed.",
-				"Retient à quelle politique de cookies le visiteur a répondu, et si le bandeau est fermé."),
+			necessary("banner.policy", "Complianz", twelveMonths,
+				"cmplz_banner-status", "cmplz_policy_id", "cmplz_id"),
 		},
 		preference: []Preference{
 			{Cookies: []string{"cmplz_functional"}, Format: FormatFlag, Value: "allow", Keys: []string{"functional"}},
 			{Cookies: []string{"cmplz_preferences"}, Format: FormatFlag, Value: "allow", Keys: []string{"preferences"}},
 			{Cookies: []string{"cmplz_statistics"}, Format: FormatFlag, Value: "allow", Keys: []string{"statistics"}},
 			{Cookies: []string{"cmplz_marketing"}, Format: FormatFlag, Value: "allow", Keys: []string{"marketing"}},
+		},
+		keys: []Key{
+			key("preferences", "preferences"), key("statistics", "statistics"), key("marketing", "marketing"),
 		},
 	},
 	{

@@ -124,8 +124,8 @@ func TestResolveDigest(t *testing.T) {
 func TestResolveDigestGolden(t *testing.T) {
 	portal := withPreset("opendatasoft", RuleOptions{})
 	for want, p := range map[string]Policy{
-		"d534d3f118284e9a73d0303e988219999d0cfd35018648f4961a924f5afec317": portal,
-		"0424d47a98f90c9459489be8dc36ce4b6f234a27121bfcfa637617855c14cdaa": complete(),
+		"4a128484e0474d349368beaf9c5f75cd8d117b1353762c26569f396e8d7e2d58": portal,
+		"482654e5ee50e4f2e53a72dd958c7d1cfcd85c954804d89b452583b086e20a32": complete(),
 	} {
 		if got := resolved(t, p).Digest(); got != want {
 			t.Errorf("the digest of the policy %q with %d rules is %s, want %s",

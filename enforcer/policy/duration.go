@@ -24,11 +24,13 @@ const day = Duration(24 * time.Hour)
 // Spans that presets declare. Six, twelve and thirteen months are counted as cookie policies and
 // authorities count them.
 const (
+	halfMinute     = Duration(30 * time.Second)
 	oneMinute      = Duration(time.Minute)
 	halfHour       = Duration(30 * time.Minute)
 	sixMonths      = 183 * day
 	twelveMonths   = 365 * day
 	thirteenMonths = 395 * day
+	thirtyYears    = 30 * 365 * day
 )
 
 // ParseDuration reads a duration such as `183d`, `36h` or `1d12h`. A sign before the days is that

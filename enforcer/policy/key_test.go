@@ -91,7 +91,9 @@ func TestPolicyFaultsTexts(t *testing.T) {
 func TestResolveKeys(t *testing.T) {
 	saved := presets
 	t.Cleanup(func() { presets = saved })
-	statistics := func(keys ...string) []Rule { return []Rule{statistical("", 0, keys, keys, "x", "y")} }
+	statistics := func(keys ...string) []Rule {
+		return []Rule{{Category: Statistical, Cookies: keys, RuleOptions: RuleOptions{Consent: keys}}}
+	}
 	presets = []preset{
 		{name: "one", rules: statistics("a", "b"), keys: []Key{
 			{Keys: []string{"a", "b"}, Title: title("one"), Purpose: title("why"), Refused: title("so")}}},

@@ -1,6 +1,11 @@
 package policy
 
-import "slices"
+import (
+	"slices"
+	"strings"
+
+	"github.com/cookie-policy/caddy-cookie-policy/languages"
+)
 
 // preset is a ready-made set of rules and preferences.
 type preset struct {
@@ -11,7 +16,8 @@ type preset struct {
 }
 
 // presets are all the ready-made policies there are, as data: facts published by the portals and
-// by the tools' makers.
+// by the tools' makers. Their texts, in each language, are in the package languages. A lifetime is
+// what the maker documents as the default; where none is documented there is none.
 var presets = slices.Concat(portalsAndTrackers, consentTools)
 
 var portalsAndTrackers = []preset{
@@ -20,16 +26,10 @@ var portalsAndTrackers = []preset{
 		// which stores the visitor's choices.
 		name: "opendatasoft",
 		rules: []Rule{
-			necessary("Opendatasoft", 14*day, []string{"sessionid"},
-				"Keeps a signed-in user signed in from page to page.",
-				"Garde la session d'un utilisateur connecté d'une page à l'autre."),
-			necessary("Opendatasoft", twelveMonths, []string{"csrftoken"},
-				"Protects forms and API calls against requests forged by other sites.",
-				"Protège les formulaires et les appels d'API contre les requêtes forgées par d'autres sites."),
-			necessary("Opendatasoft", twelveMonths, []string{"django_language"},
-				"Keeps the language the visitor chose.",
-				"Garde la langue choisie par le visiteur."),
-			choiceCookies("Opendatasoft", sixMonths, "cookies_preferences"),
+			necessary("opendatasoft.sessionid", "Opendatasoft", 14*day, "sessionid"),
+			necessary("opendatasoft.csrftoken", "Opendatasoft", twelveMonths, "csrftoken"),
+			necessary("opendatasoft.django_language", "Opendatasoft", twelveMonths, "django_language"),
+			necessary("opendatasoft.cookies_preferences", "Opendatasoft", sixMonths, "cookies_preferences"),
 		},
 		preference: []Preference{{
 			Cookies: []string{"cookies_preferences"}, Format: FormatJSON,
@@ -37,94 +37,138 @@ var portalsAndTrackers = []preset{
 		}},
 	},
 	{
+		// https://matomo.org/faq/general/faq_146/ has the names, purposes and lifetimes. Those of
+		// _pk_uid and of the ignore cookies are in Matomo's source: cookie_expire in
+		// config/global.ini.php, and core/Tracker/IgnoreCookie.php. No lifetime is documented for
+		// matomo_sessid, and none for _pk_testcookie, which is deleted at once.
 		name: "matomo",
 		rules: []Rule{
-			statistical("Matomo", thirteenMonths, []string{"matomo"}, []string{"_pk_id*"},
-				"Tells one visitor from another when visits are counted.",
-				"Distingue les visiteurs pour compter les visites."),
-			statistical("Matomo", sixMonths, []string{"matomo"}, []string{"_pk_ref*"},
-				"Remembers from where the visitor came.",
-				"Retient d'où vient le visiteur."),
-			statistical("Matomo", halfHour, []string{"matomo"}, []string{"_pk_ses*", "_pk_cvar*", "_pk_hsr*"},
-				"Holds what is measured during one visit.",
-				"Conserve ce qui est mesuré pendant une visite."),
-			statistical("Matomo", 0, []string{"matomo"},
-				[]string{"_pk_uid*", "_pk_testcookie*", "mtm_consent*", "matomo_ignore",
-					"matomo_sessid", "piwik_ignore"},
-				"Serves the audience measurement: what the browser can do, and whether the visitor takes part.",
-				"Sert à la mesure d'audience : capacités du navigateur et participation du visiteur."),
+			statistical("matomo.visitor", "Matomo", thirteenMonths, "matomo", "_pk_id*"),
+			statistical("matomo.source", "Matomo", sixMonths, "matomo", "_pk_ref*"),
+			statistical("matomo.visit", "Matomo", halfHour, "matomo", "_pk_ses*", "_pk_cvar*", "_pk_hsr*"),
+			statistical("matomo.several_sites", "Matomo", thirteenMonths, "matomo", "_pk_uid*"),
+			statistical("matomo.test", "Matomo", 0, "matomo", "_pk_testcookie*"),
+			statistical("matomo.consent", "Matomo", thirtyYears, "matomo", "mtm_consent*"),
+			statistical("matomo.objection", "Matomo", thirtyYears, "matomo", "matomo_ignore", "piwik_ignore"),
+			statistical("matomo.objection_form", "Matomo", 0, "matomo", "matomo_sessid"),
 		},
+		keys: []Key{key("matomo", "matomo")},
 	},
 	{
+		// https://support.google.com/analytics/answer/11397207 and
+		// https://developers.google.com/analytics/devguides/collection/analyticsjs/cookie-usage
 		name: "google_analytics",
 		rules: []Rule{
-			statistical("Google", 730*day, []string{"ga"}, []string{"_ga", "_ga_*"},
-				"Tells one visitor from another when visits are counted.",
-				"Distingue les visiteurs pour compter les visites."),
-			statistical("Google", day, []string{"ga"}, []string{"_gid"},
-				"Tells one visitor from another within a day.",
-				"Distingue les visiteurs au cours d'une journée."),
-			statistical("Google", oneMinute, []string{"ga"}, []string{"_gat*"},
-				"Slows down the rate of measurements.",
-				"Limite la fréquence des mesures."),
+			statistical("google_analytics.visitor", "Google", 730*day, "ga", "_ga", "_ga_*"),
+			statistical("google_analytics.day", "Google", day, "ga", "_gid"),
+			statistical("google_analytics.rate", "Google", oneMinute, "ga", "_gat*"),
 		},
+		keys: []Key{key("google_analytics", "ga")},
 	},
 	{
+		// "AT Internet cookies" in the documentation of SmartTag, at
+		// https://github.com/at-internet/smarttag-documentation-archive/wiki/AT-Internet-cookies.
+		// The lifetime of atid, which the measuring server sets, is not documented there.
 		name: "at_internet",
 		rules: []Rule{
-			statistical("AT Internet", 0, []string{"at", "xiti"},
-				[]string{"atidvisitor", "atreman", "atredir", "atsession", "atuserid", "atid"},
-				"Measures the audience: visitors, visits, and what brought them.",
-				"Mesure l'audience : visiteurs, visites et leur provenance."),
+			statistical("at_internet.visitor", "AT Internet", thirteenMonths, "at xiti", "atuserid"),
+			statistical("at_internet.visitor", "AT Internet", 0, "at xiti", "atid"),
+			statistical("at_internet.identified", "AT Internet", sixMonths, "at xiti", "atidvisitor"),
+			statistical("at_internet.campaign", "AT Internet", 30*day, "at xiti", "atreman"),
+			statistical("at_internet.redirect", "AT Internet", halfMinute, "at xiti", "atredir"),
+			statistical("at_internet.visit", "AT Internet", halfHour, "at xiti", "atsession"),
 		},
+		keys: []Key{key("at_internet", "at", "xiti")},
 	},
 	{
+		// "Client Side Cookies (JS SDK)" in
+		// https://developers.atinternet-solutions.com/piano-analytics/data-collection/general/cookie-storage
 		name: "piano",
 		rules: []Rule{
-			statistical("Piano", 0, []string{"piano"},
-				[]string{"_pcid", "_pctx", "pa_user", "pa_privacy", "pa_vid"},
-				"Measures the audience: visitors, visits, and their choice about it.",
-				"Mesure l'audience : visiteurs, visites et leur choix à ce sujet."),
+			statistical("piano.visitor", "Piano", thirteenMonths, "piano", "_pcid", "pa_vid"),
+			statistical("piano.context", "Piano", thirteenMonths, "piano", "_pctx"),
+			statistical("piano.user", "Piano", thirteenMonths, "piano", "pa_user"),
+			statistical("piano.privacy", "Piano", thirteenMonths, "piano", "pa_privacy"),
 		},
+		keys: []Key{key("piano", "piano")},
 	},
 	{
+		// Thirteen months is Eulerian's default for all of its trackers:
+		// https://doc.eulerian.com/p/WijZuvqwsFKoQB/What-is-important-to-know-about-Eulerian-Cookies
 		name: "eulerian",
 		rules: []Rule{
-			statistical("Eulerian", 0, []string{"eulerian"}, []string{"etuix"},
-				"Measures the audience and where visitors come from.",
-				"Mesure l'audience et la provenance des visiteurs."),
+			statistical("eulerian.visitor", "Eulerian", thirteenMonths, "eulerian", "etuix"),
 		},
+		keys: []Key{key("eulerian", "eulerian")},
 	},
 	{
 		// Affinity and protection cookies of common load balancers. Operators name this preset
-		// only if they have one.
+		// only if they have one. The lifetimes are the defaults in: the guide to Application Load
+		// Balancers, "Sticky sessions"; F5's reference of cookie persistence profiles; the manuals
+		// of HAProxy ("cookie", insert), of Apache's mod_proxy_balancer (its example) and of
+		// Caddy's reverse_proxy; and "Cloudflare Cookies". F5 documents none for TS01.
 		name: "load_balancing",
 		rules: []Rule{
-			necessary("", 0, []string{"AWSALB*", "BIGipServer*", "TS01*", "SERVERID", "ROUTEID", "lb", "__cf_bm"},
-				"Keeps a visitor's requests on one server.",
-				"Garde les requêtes d'un visiteur sur un même serveur."),
+			necessary("load_balancing.server", "Amazon Web Services", 7*day, "AWSALB*"),
+			necessary("load_balancing.server", "F5", Session, "BIGipServer*"),
+			necessary("load_balancing.protection", "F5", 0, "TS01*"),
+			necessary("load_balancing.server", "HAProxy", Session, "SERVERID"),
+			necessary("load_balancing.server", "Apache", Session, "ROUTEID"),
+			necessary("load_balancing.server", "Caddy", Session, "lb"),
+			necessary("load_balancing.bots", "Cloudflare", halfHour, "__cf_bm"),
 		},
 	},
 }
 
-func necessary(provider string, lifetime Duration, cookies []string, english, french string) Rule {
+// necessary returns a rule whose texts have the identifier in the package languages. A lifetime of
+// zero is not stated.
+func necessary(texts, provider string, lifetime Duration, cookies ...string) Rule {
+	function, purpose := textsOf(texts)
 	return Rule{Category: Necessary, Cookies: cookies, RuleOptions: RuleOptions{
-		Lifetime: lifetime, Provider: provider, Purpose: []Text{{"en", english}, {"fr", french}},
+		Lifetime: lifetime, Provider: provider, Function: function, Purpose: purpose,
 	}}
+}
+
+// statistical returns a rule, as necessary does, that one of the consent keys lets through. The keys
+// are separated by blanks.
+func statistical(texts, provider string, lifetime Duration, consent string, cookies ...string) Rule {
+	r := necessary(texts, provider, lifetime, cookies...)
+	r.Category, r.Consent = Statistical, strings.Fields(consent)
+	return r
 }
 
 // choiceCookies returns the rule for cookies in which a consent tool keeps the visitor's choices.
 func choiceCookies(provider string, lifetime Duration, cookies ...string) Rule {
-	return necessary(provider, lifetime, cookies,
-		"Keeps the visitor's choices about cookies.",
-		"Garde les choix du visiteur au sujet des cookies.")
+	return necessary("banner.choices", provider, lifetime, cookies...)
 }
 
-func statistical(provider string, lifetime Duration, consent, cookies []string, english, french string) Rule {
-	return Rule{Category: Statistical, Cookies: cookies, RuleOptions: RuleOptions{
-		Consent: consent, Lifetime: lifetime, Provider: provider,
-		Purpose: []Text{{"en", english}, {"fr", french}},
-	}}
+// textsOf returns texts in all languages.
+func textsOf(id string) (function, purpose []Text) {
+	for _, l := range languages.All() {
+		use, ok := l.Preset(id)
+		if !ok {
+			panic("no texts of " + id + " in " + l.Tag)
+		}
+		function = append(function, Text{l.Tag, use.Function})
+		purpose = append(purpose, Text{l.Tag, use.Purpose})
+	}
+	return function, purpose
+}
+
+// key returns what consent keys switch, with the texts that have the identifier in the package
+// languages.
+func key(texts string, keys ...string) Key {
+	k := Key{Keys: keys}
+	for _, l := range languages.All() {
+		described, ok := l.Key(texts)
+		if !ok {
+			panic("no texts of the key " + texts + " in " + l.Tag)
+		}
+		k.Title = append(k.Title, Text{l.Tag, described.Title})
+		k.Purpose = append(k.Purpose, Text{l.Tag, described.Purpose})
+		k.Refused = append(k.Refused, Text{l.Tag, described.Refused})
+	}
+	return k
 }
 
 // Presets returns the names of all presets.

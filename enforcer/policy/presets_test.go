@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"testing"
+
+	"github.com/cookie-policy/caddy-cookie-policy/languages"
 )
 
 func TestPresetsPublished(t *testing.T) {
@@ -30,7 +32,8 @@ func TestPresetsPublished(t *testing.T) {
 			},
 			lifetimes: map[string]Duration{
 				"_pk_id*": thirteenMonths, "_pk_ref*": sixMonths, "_pk_ses*": halfHour, "_pk_cvar*": halfHour,
-				"_pk_hsr*": halfHour,
+				"_pk_hsr*": halfHour, "_pk_uid*": thirteenMonths, "mtm_consent*": thirtyYears,
+				"matomo_ignore": thirtyYears, "piwik_ignore": thirtyYears,
 			}},
 		{name: "google_analytics", category: Statistical, keys: []string{"ga"},
 			cookies: []string{"_ga", "_ga_*", "_gid", "_gat*"},
@@ -38,13 +41,26 @@ func TestPresetsPublished(t *testing.T) {
 				"_ga": 730 * day, "_ga_*": 730 * day, "_gid": day, "_gat*": oneMinute,
 			}},
 		{name: "at_internet", category: Statistical, keys: []string{"at", "xiti"},
-			cookies: []string{"atidvisitor", "atreman", "atredir", "atsession", "atuserid", "atid"}},
+			cookies: []string{"atidvisitor", "atreman", "atredir", "atsession", "atuserid", "atid"},
+			lifetimes: map[string]Duration{
+				"atidvisitor": sixMonths, "atreman": 30 * day, "atredir": halfMinute, "atsession": halfHour,
+				"atuserid": thirteenMonths,
+			}},
 		{name: "piano", category: Statistical, keys: []string{"piano"},
-			cookies: []string{"_pcid", "_pctx", "pa_user", "pa_privacy", "pa_vid"}},
-		{name: "eulerian", category: Statistical, keys: []string{"eulerian"}, cookies: []string{"etuix"}},
+			cookies: []string{"_pcid", "_pctx", "pa_user", "pa_privacy", "pa_vid"},
+			lifetimes: map[string]Duration{
+				"_pcid": thirteenMonths, "_pctx": thirteenMonths, "pa_user": thirteenMonths,
+				"pa_privacy": thirteenMonths, "pa_vid": thirteenMonths,
+			}},
+		{name: "eulerian", category: Statistical, keys: []string{"eulerian"},
+			cookies: []string{"etuix"}, lifetimes: map[string]Duration{"etuix": thirteenMonths}},
 		{name: "load_balancing", category: Necessary,
 			cookies: []string{
 				"AWSALB*", "BIGipServer*", "TS01*", "SERVERID", "ROUTEID", "lb", "__cf_bm",
+			},
+			lifetimes: map[string]Duration{
+				"AWSALB*": 7 * day, "BIGipServer*": Session, "SERVERID": Session, "ROUTEID": Session,
+				"lb": Session, "__cf_bm": halfHour,
 			}},
 	} {
 		t.Run(want.name, func(t *testing.T) {
@@ -94,6 +110,7 @@ func TestPresetsConsentTools(t *testing.T) {
 		{"cookiebot", []string{"CookieConsent"}},
 		{"tarteaucitron", []string{"tarteaucitron"}},
 		{"klaro", []string{"klaro"}},
+		{"orejime", []string{"eu-consent"}},
 		{"cookieconsent", []string{"cc_cookie"}},
 		{"axeptio", []string{"axeptio_cookies", "axeptio_authorized_vendors", "axeptio_all_vendors"}},
 		{"didomi", []string{"didomi_token", "didomi_dcs", "euconsent-v2"}},
@@ -134,15 +151,80 @@ func TestPresetsConsentTools(t *testing.T) {
 	}
 }
 
-// Each rule of a preset has its purpose in English and in French.
-func TestPresetsPurposes(t *testing.T) {
-	for _, p := range presets {
-		for _, r := range p.rules {
-			if len(r.Purpose) != 2 || r.Purpose[0].Language != "en" || r.Purpose[1].Language != "fr" ||
-				r.Purpose[0].Text == r.Purpose[1].Text {
-				t.Errorf("%s: %q are for %q", p.name, r.Cookies, r.Purpose)
+// Each rule of a preset says who sets its cookies, where and why, and each consent key of a tracker is
+// described, in all languages. No text in the package languages is left over.
+func TestPresetsTexts(t *testing.T) {
+	var tags []string
+	for _, l := range languages.All() {
+		tags = append(tags, l.Tag)
+	}
+	complete := func(what string, texts []Text) {
+		t.Helper()
+		var got []string
+		for _, text := range texts {
+			got = append(got, text.Language)
+			if text.Text == "" {
+				t.Errorf("%s: there is no text in %s", what, text.Language)
 			}
 		}
+		if !slices.Equal(got, tags) {
+			t.Errorf("%s: the languages are %q, want %q", what, got, tags)
+		}
+	}
+	english := map[string]bool{}
+	for _, p := range presets {
+		var described []string
+		for _, k := range p.keys {
+			described = append(described, k.Keys...)
+			complete(p.name+" title", k.Title)
+			complete(p.name+" purpose", k.Purpose)
+			complete(p.name+" refused", k.Refused)
+			english[k.Title[0].Text], english[k.Refused[0].Text] = true, true
+		}
+		for _, r := range p.rules {
+			what := p.name + " " + r.Cookies[0]
+			complete(what+" function", r.Function)
+			complete(what+" purpose", r.Purpose)
+			english[r.Function[0].Text], english[r.Purpose[0].Text] = true, true
+			if r.Provider == "" {
+				t.Errorf("%s: nobody sets it", what)
+			}
+			for _, key := range r.Consent {
+				if !slices.Contains(described, key) {
+					t.Errorf("%s: its key %s is not described", what, key)
+				}
+			}
+		}
+	}
+	l, _ := languages.ByTag("en")
+	for id, use := range l.Presets() {
+		if !english[use.Function] || !english[use.Purpose] {
+			t.Errorf("no preset has the texts of %s", id)
+		}
+	}
+	for id, key := range l.Keys() {
+		if !english[key.Title] || !english[key.Refused] {
+			t.Errorf("no preset has the key %s", id)
+		}
+	}
+}
+
+// The two keys of AT Internet are one switch: one that is granted lets the cookies through.
+func TestPresetsKeys(t *testing.T) {
+	p := Policy{Presets: []Preset{{Name: "at_internet"}, {Name: "matomo"}, {Name: "complianz"},
+		{Name: "cookiebot"}}, Allow: []Rule{{Category: Statistical, Cookies: []string{"x"},
+		RuleOptions: RuleOptions{Consent: []string{"statistics"}}}}}
+	r, err := p.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got [][]string
+	for _, k := range r.Policy().Key {
+		got = append(got, k.Keys)
+	}
+	want := [][]string{{"at", "xiti"}, {"matomo"}, {"statistics"}}
+	if !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("the switches are %q, want %q", got, want)
 	}
 }
 
