@@ -55,6 +55,7 @@ type runningPolicy struct {
 func (p *runningPolicy) name() string     { return p.enforcer.Policy().Name() }
 func (p *runningPolicy) digest() string   { return p.enforcer.Policy().Digest() }
 func (p *runningPolicy) mode() string     { return p.enforcer.Policy().Policy().Mode }
+func (p *runningPolicy) reports() bool    { return p.enforcer.Policy().Reports() }
 func (p *runningPolicy) since() time.Time { return time.Unix(0, p.inForce.Load()) }
 
 // observers are those of all configs that have not ended, by the policy's name.
@@ -183,7 +184,11 @@ func (a *App) checkLayout() {
 		p.observer.SetSites(layout.sites[p])
 	}
 	for _, warning := range layout.warnings {
-		a.logger.Warn(warning.message, zap.String("policy", warning.policy), zap.String("server", warning.server))
+		fields := []zap.Field{zap.String("policy", warning.policy), zap.String("server", warning.server)}
+		if warning.outer != "" {
+			fields = append(fields, zap.String("outer", warning.outer))
+		}
+		a.logger.Warn(warning.message, fields...)
 	}
 }
 
