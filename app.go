@@ -46,7 +46,8 @@ type runningPolicy struct {
 	observer *observe.Observer
 	inForce  atomic.Int64 // since when, in nanoseconds of Unix time
 
-	// Logged once for each load, because it would come again with every request.
+	// Logged once for each load, because it would come again with every site or request.
+	loggedWarnings   atomic.Bool
 	loggedUnknownKey atomic.Bool
 	loggedUnusable   atomic.Bool
 	loggedNeedsHTTPS atomic.Bool
@@ -117,10 +118,6 @@ func (a *App) use(e *enforcer.Enforcer) (*runningPolicy, error) {
 	p := &runningPolicy{enforcer: e, observer: value.(pooledObserver).Observer}
 	e.Observe(p.observer)
 	a.policies[name] = p
-	if e.Policy().LacksPreference() {
-		a.logger.Warn("rules wait for consent, and the policy names no preference to read it from: "+
-			"their cookies are never let through", zap.String("policy", name))
-	}
 	return p, nil
 }
 

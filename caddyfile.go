@@ -22,7 +22,12 @@ func init() {
 
 func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
-	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+	p, err := handler.parse(h.Dispenser)
+	if err != nil {
+		return nil, err
+	}
+	logAdapted(&handler.Policy, h.State, p.whereIs)
+	return handler, nil
 }
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. All faults of the block are told
@@ -70,6 +75,11 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		shared_cache   protect|keep
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	_, err := h.parse(d)
+	return err
+}
+
+func (h *Handler) parse(d *caddyfile.Dispenser) (*parser, error) {
 	d.Next() // consume the directive's name
 	p := parser{Dispenser: d, written: map[string]caddyfile.Token{"": d.Token()}}
 	for _, name := range d.RemainingArgsAsTokens() {
@@ -84,7 +94,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		p.faultAt(p.whereIs(f.Path), "%s", f.Message())
 	}
-	return p.err()
+	return &p, p.err()
 }
 
 // parser fills a policy from tokens, and remembers where each field was written.

@@ -68,8 +68,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.running, err = app.(*App).use(compiled)
-	return err
+	if h.running, err = app.(*App).use(compiled); err != nil {
+		return err
+	}
+	app.(*App).logWarnings(h.running, &h.Policy)
+	return nil
 }
 
 // ServeHTTP filters the request, calls the next handler, and filters its response.
