@@ -49,7 +49,8 @@ type runningPolicy struct {
 	sites      []string     // hosts of the sites that have it, known when the config has started
 	inForce    atomic.Int64 // since when, in nanoseconds of Unix time
 
-	// Logged once for each load, because it would come again with every request.
+	// Logged once for each load, because it would come again with every site or request.
+	loggedWarnings   atomic.Bool
 	loggedUnknownKey atomic.Bool
 	loggedUnusable   atomic.Bool
 	loggedNeedsHTTPS atomic.Bool
@@ -58,6 +59,7 @@ type runningPolicy struct {
 func (p *runningPolicy) name() string     { return p.enforcer.Policy().Name() }
 func (p *runningPolicy) digest() string   { return p.enforcer.Policy().Digest() }
 func (p *runningPolicy) mode() string     { return p.enforcer.Policy().Policy().Mode }
+func (p *runningPolicy) reports() bool    { return p.enforcer.Policy().Reports() }
 func (p *runningPolicy) since() time.Time { return time.Unix(0, p.inForce.Load()) }
 
 // observers are those of all configs that have not ended, by the policy's name.
@@ -119,10 +121,6 @@ func (a *App) use(e *enforcer.Enforcer, configured policy.Policy) (*runningPolic
 	p := &runningPolicy{enforcer: e, configured: configured, observer: value.(pooledObserver).Observer}
 	e.Observe(p.observer)
 	a.policies[name] = p
-	if e.Policy().LacksPreference() {
-		a.logger.Warn("rules wait for consent, and the policy names no preference to read it from: "+
-			"their cookies are never let through", zap.String("policy", name))
-	}
 	return p, nil
 }
 
@@ -187,7 +185,11 @@ func (a *App) checkLayout() {
 		p.observer.SetSites(p.sites)
 	}
 	for _, warning := range layout.warnings {
-		a.logger.Warn(warning.message, zap.String("policy", warning.policy), zap.String("server", warning.server))
+		fields := []zap.Field{zap.String("policy", warning.policy), zap.String("server", warning.server)}
+		if warning.outer != "" {
+			fields = append(fields, zap.String("outer", warning.outer))
+		}
+		a.logger.Warn(warning.message, fields...)
 	}
 }
 

@@ -30,6 +30,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 		return nil, err
 	}
 	remember(h.State, &handler.Policy, where)
+	logAdapted(&handler.Policy, h.State, where.find)
 	return handler, nil
 }
 

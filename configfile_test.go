@@ -202,10 +202,10 @@ func TestLoadPolicies_errors(t *testing.T) {
 func TestLoadPolicies_doesNotRun(t *testing.T) {
 	w := caddytest.StartInstance(t, "cookie_policy opendatasoft {\nname city\n}\nrespond ok")
 	before := len(w.Log("all.log", "cookie_policy", ""))
-	dir := writeFiles(t, "Caddyfile", "http://localhost {\ncookie_policy matomo {\nname city\n}\n}\n")
+	dir := writeFiles(t, "Caddyfile", "http://localhost {\ncookie_policy opendatasoft matomo {\nname city\n}\n}\n")
 	q := query{config: filepath.Join(dir, "Caddyfile")}
 	policies, err := q.policies()
-	if err != nil || len(policies) != 1 || policies[0].Policy.Presets[0].Name != "matomo" {
+	if err != nil || len(policies) != 1 || policies[0].Policy.Presets[1].Name != "matomo" {
 		t.Fatalf("%+v, %v", policies, err)
 	}
 	var inForce []policyInForce

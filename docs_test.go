@@ -97,7 +97,9 @@ func TestDocsCommands(t *testing.T) {
 				line, want := c[1], c[2]
 				found++
 				if args, found := strings.CutPrefix(line, "caddy cookie-policy explain "); found {
-					if got := runExplain(t, args); got != want {
+					digest := regexp.MustCompile(`\b[0-9a-f]{8}\b`) // of the presets' texts too
+					got := digest.ReplaceAllString(runExplain(t, args), "#")
+					if got != digest.ReplaceAllString(want, "#") {
 						t.Errorf("%s: %s\nprints\n%s\nand not\n%s", file, line, got, want)
 					}
 					continue

@@ -1,6 +1,7 @@
 package cookiepolicy
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -18,8 +19,8 @@ type layout struct {
 	warnings []layoutWarning
 }
 
-// layoutWarning is a mistake that keeps a policy from seeing cookies.
-type layoutWarning struct{ policy, server, message string }
+// layoutWarning is a mistake that keeps a policy from seeing cookies, or a second policy around it.
+type layoutWarning struct{ policy, server, message, outer string }
 
 const (
 	neverRunsWarning = "this policy never runs: a handler before it answers every request; " +
@@ -32,6 +33,10 @@ const (
 		"and the portal reads what the policy has not filtered; copy another header instead"
 	errorRoutesWarning = "error routes proxy requests without a policy: " +
 		"what that portal sets reaches the visitor; put a cookie_policy into handle_errors too"
+	twoPoliciesWarning = "another policy is around the same requests, and a cookie has to pass both; " +
+		"make them one, or give each requests of its own with handle blocks"
+	partialWarning = "some requests reach the portal of this policy without any policy; " +
+		"remove the matcher of cookie_policy, or give the other requests a policy too"
 )
 
 // newLayout walks through the routes of all servers.
@@ -41,6 +46,7 @@ func newLayout(app *caddyhttp.App) *layout {
 		server := app.Servers[name]
 		w := walk{layout: l, name: name, server: server}
 		w.routes(server.Routes, place{})
+		w.withoutPolicy()
 		if server.Errors != nil {
 			w.routes(server.Errors.Routes, place{inErrors: true})
 		}
@@ -49,7 +55,10 @@ func newLayout(app *caddyhttp.App) *layout {
 }
 
 func (l *layout) warn(p *runningPolicy, server, message string) {
-	w := layoutWarning{p.name(), server, message}
+	l.add(layoutWarning{policy: p.name(), server: server, message: message})
+}
+
+func (l *layout) add(w layoutWarning) {
 	if !slices.Contains(l.warnings, w) {
 		l.warnings = append(l.warnings, w)
 	}
@@ -61,6 +70,7 @@ type walk struct {
 	name     string
 	server   *caddyhttp.Server
 	policies []placedPolicy // outside of error routes
+	proxies  []placedProxy  // outside of error routes
 	invoked  []string       // the named routes around
 }
 
@@ -70,25 +80,63 @@ type placedPolicy struct {
 	hosts  []string
 }
 
+// placedProxy is a proxy, by the addresses of its upstreams, and where it is.
+type placedProxy struct {
+	upstreams []string
+	at        place
+}
+
+// metPolicy is a policy that requests have met, and which: those for which all conditions hold.
+type metPolicy struct {
+	policy     *runningPolicy
+	conditions []*condition
+}
+
 // place is what is known at one place of the routes, from what comes before and around it.
 type place struct {
-	hosts          []string       // of the nearest host matcher around
-	policy         *runningPolicy // before
-	answered       bool           // by a handler before, every request
-	unprotected    bool           // by a proxy before, some requests, which met no policy
-	deferredCookie bool           // a deferred header before sets Set-Cookie
+	hosts          []string     // of the nearest host matcher around
+	conditions     []*condition // that hold for all requests here
+	met            []metPolicy  // before, by some of the requests
+	answered       bool         // by a handler before, every request
+	unprotected    bool         // by a proxy before, some requests, which met no policy
+	deferredCookie bool         // a deferred header before sets Set-Cookie
 	inErrors       bool
+}
+
+// protected reports whether every request here has met a policy.
+func (at *place) protected() bool {
+	lists := make([][]*condition, len(at.met))
+	for i := range at.met {
+		lists[i] = at.met[i].conditions
+	}
+	steps := maxSteps
+	return certain(at.conditions, lists, &steps)
+}
+
+// innermost returns the last policy that requests here can have met, or nil.
+func (at *place) innermost() *runningPolicy {
+	for _, m := range slices.Backward(at.met) {
+		if _, possible := unknown(m.conditions, at.conditions); possible {
+			return m.policy
+		}
+	}
+	return nil
 }
 
 // routes walks through a list of routes and returns the place behind it. A request runs all routes
 // that match, in order; of a group only the first one.
 func (w *walk) routes(routes caddyhttp.RouteList, at place) place {
-	groups := map[string]bool{} // those in which requests are answered unprotected
+	groups := map[string]*group{}
 	for _, route := range routes {
 		inside := at
-		for group := range groups {
-			inside.unprotected = inside.unprotected || group != route.Group
+		for name, g := range groups {
+			inside.unprotected = inside.unprotected || g.unprotected && name != route.Group
 		}
+		g := groups[route.Group]
+		if g == nil {
+			g = new(group)
+		}
+		inside.conditions = slices.Concat(at.conditions, g.passed, allOf(route.MatcherSets))
 		hosts := hostsOf(route.MatcherSets)
 		if len(hosts) > 0 {
 			inside.hosts = hosts
@@ -96,12 +144,21 @@ func (w *walk) routes(routes caddyhttp.RouteList, at place) place {
 		for _, handler := range route.Handlers {
 			inside = w.handler(handler, inside)
 		}
+		ends := inside.answered || route.Terminal
+		if route.Group != "" {
+			groups[route.Group] = g
+			g.passed = append(g.passed, noneOf(route.MatcherSets)...)
+			g.continues = g.continues || !ends
+		}
+		if !ends {
+			at.met = inside.met
+		} else if len(hosts) == 0 && !g.continues {
+			at.conditions = slices.Concat(at.conditions, noneOf(route.MatcherSets))
+		}
 		switch {
 		case len(hosts) > 0: // another site
 		case route.Group != "":
-			if inside.unprotected && !at.unprotected {
-				groups[route.Group] = true
-			}
+			g.unprotected = g.unprotected || inside.unprotected && !at.unprotected
 			at.deferredCookie = inside.deferredCookie
 		case len(route.MatcherSets) > 0:
 			at.unprotected = at.unprotected || inside.unprotected
@@ -110,8 +167,17 @@ func (w *walk) routes(routes caddyhttp.RouteList, at place) place {
 			at = inside
 		}
 	}
-	at.unprotected = at.unprotected || len(groups) > 0
+	for _, g := range groups {
+		at.unprotected = at.unprotected || g.unprotected
+	}
 	return at
+}
+
+// group is what is known of the routes of a group so far.
+type group struct {
+	passed      []*condition // that hold for requests which none of them matched
+	continues   bool         // requests that one of them matched go on behind the group
+	unprotected bool         // one of them answers requests that met no policy
 }
 
 // handler walks into one handler and returns the place behind it.
@@ -119,7 +185,7 @@ func (w *walk) handler(handler caddyhttp.MiddlewareHandler, at place) place {
 	switch h := handler.(type) {
 	case *Handler:
 		w.policy(h.running, at)
-		at.policy = h.running
+		at.met = append(slices.Clip(at.met), metPolicy{h.running, at.conditions})
 	case *caddyhttp.Subroute:
 		if h.Errors != nil {
 			w.routes(h.Errors.Routes, at)
@@ -138,7 +204,7 @@ func (w *walk) handler(handler caddyhttp.MiddlewareHandler, at place) place {
 		w.requestHeader(h.Request, at)
 	case *reverseproxy.Handler:
 		w.proxy(h, at)
-		at.unprotected = at.unprotected || at.policy == nil
+		at.unprotected = at.unprotected || !at.protected()
 		at.answered = at.answered || len(h.HandleResponse) == 0 // forward_auth passes requests on
 	case *fileserver.FileServer:
 		at.answered = at.answered || !h.PassThru
@@ -155,7 +221,11 @@ func (w *walk) proxy(h *reverseproxy.Handler, at place) {
 	for _, response := range h.HandleResponse {
 		w.routes(response.Routes, at)
 	}
-	if !at.inErrors || at.policy != nil {
+	if !at.inErrors {
+		w.proxies = append(w.proxies, placedProxy{upstreamsOf(h), at})
+		return
+	}
+	if at.protected() {
 		return
 	}
 	for _, p := range w.policies { // of the same site
@@ -168,8 +238,11 @@ func (w *walk) proxy(h *reverseproxy.Handler, at place) {
 
 // requestHeader warns of a Cookie header that is written behind the policy.
 func (w *walk) requestHeader(ops *headers.HeaderOps, at place) {
-	if at.policy != nil && writes(ops, "Cookie") {
-		w.layout.warn(at.policy, w.name, cookieHeaderWarning)
+	if !writes(ops, "Cookie") {
+		return
+	}
+	if p := at.innermost(); p != nil {
+		w.layout.warn(p, w.name, cookieHeaderWarning)
 	}
 }
 
@@ -191,6 +264,69 @@ func (w *walk) policy(p *runningPolicy, at place) {
 	if at.deferredCookie {
 		w.layout.warn(p, w.name, deferredHeaderWarning)
 	}
+	if !at.answered {
+		w.secondPolicy(p, at)
+	}
+}
+
+// secondPolicy warns of policies around another one, where the same requests certainly meet both:
+// the conditions of one include those of the other. One that only reports changes nothing, and is
+// meant to stand beside another. The same policy twice is one.
+func (w *walk) secondPolicy(p *runningPolicy, at place) {
+	for _, m := range at.met {
+		if m.policy == p || m.policy.reports() || p.reports() {
+			continue
+		}
+		outer, outerPossible := unknown(m.conditions, at.conditions)
+		inner, innerPossible := unknown(at.conditions, m.conditions)
+		if outerPossible && innerPossible && (len(outer) == 0 || len(inner) == 0) {
+			w.layout.add(layoutWarning{
+				policy: p.name(), server: w.name, message: twoPoliciesWarning, outer: m.policy.name(),
+			})
+		}
+	}
+}
+
+// withoutPolicy warns of proxies that some requests reach without a policy while, on the same site,
+// others reach the same upstream with one. Other upstreams may well need none.
+func (w *walk) withoutPolicy() {
+	for i := range w.proxies {
+		proxy := &w.proxies[i]
+		if proxy.at.protected() {
+			continue
+		}
+		p := proxy.at.innermost()
+		for j := 0; p == nil && j < len(w.proxies); j++ {
+			if proxy.sameUpstream(&w.proxies[j]) {
+				p = w.proxies[j].at.innermost()
+			}
+		}
+		// A proxy before the policy has been told already.
+		if p != nil && !slices.Contains(w.layout.warnings,
+			layoutWarning{policy: p.name(), server: w.name, message: bypassedWarning}) {
+			w.layout.warn(p, w.name, partialWarning)
+		}
+	}
+}
+
+// sameUpstream reports whether two proxies of one site have an upstream in common.
+func (p *placedProxy) sameUpstream(other *placedProxy) bool {
+	return slices.Equal(p.at.hosts, other.at.hosts) &&
+		slices.ContainsFunc(p.upstreams, func(address string) bool {
+			return slices.Contains(other.upstreams, address)
+		})
+}
+
+// upstreamsOf returns the addresses of a proxy's upstreams. Those that it looks up for each request
+// are its own.
+func upstreamsOf(h *reverseproxy.Handler) (addresses []string) {
+	for _, upstream := range h.Upstreams {
+		addresses = append(addresses, upstream.Dial)
+	}
+	if len(addresses) == 0 {
+		addresses = []string{fmt.Sprintf("%p", h)}
+	}
+	return addresses
 }
 
 // hostsOf returns the hosts of a route's host matchers.

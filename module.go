@@ -69,11 +69,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.running, err = app.(*App).use(compiled, h.Policy)
-	if where := writtenAt(&h.Policy, "name"); err != nil && where != "" {
-		return fmt.Errorf("%s: %w", where, err)
+	if h.running, err = app.(*App).use(compiled, h.Policy); err != nil {
+		if where := writtenAt(&h.Policy, "name"); where != "" {
+			err = fmt.Errorf("%s: %w", where, err)
+		}
+		return err
 	}
-	return err
+	app.(*App).logWarnings(h.running, &h.Policy)
+	return nil
 }
 
 // ServeHTTP filters the request, calls the next handler, and filters its response.

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,9 +45,10 @@ func TestReplay(t *testing.T) {
 		if err := explain.PrintRecording(&got, recording); err != nil {
 			t.Fatal(err)
 		}
+		text := digests.ReplaceAllString(got.String(), "digest ########") // texts of presets are in it
 		golden := "testdata/" + strings.TrimSuffix(filepath.Base(file), ".har") + ".txt"
 		if *update {
-			if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+			if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -54,11 +56,13 @@ func TestReplay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.String() != string(want) {
-			t.Errorf("%s: got\n%s\nwant\n%s", file, got.String(), want)
+		if text != string(want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", file, text, want)
 		}
 	}
 }
+
+var digests = regexp.MustCompile(`digest [0-9a-f]{8}`)
 
 // The hosts choose the requests: exact names and those one label below a wildcard, without ports.
 func TestReplayHosts(t *testing.T) {

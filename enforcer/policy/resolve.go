@@ -108,14 +108,6 @@ func (r *Resolved) Lookup(name string) (rule *Rule, pattern string) {
 	return rule, pattern
 }
 
-// LacksPreference reports whether rules wait for consent that nobody can give, because the policy
-// names no preference: their cookies are never let through.
-func (r *Resolved) LacksPreference() bool {
-	return len(r.policy.Preference) == 0 && slices.ContainsFunc(r.policy.Allow, func(rule Rule) bool {
-		return rule.Category != Necessary && !rule.Anonymous
-	})
-}
-
 // Counts is the number of rules, of names in them, and of cookies that hold a preference.
 type Counts struct{ Rules, Cookies, Preferences int }
 

@@ -144,24 +144,6 @@ func TestResolveSignals(t *testing.T) {
 	}
 }
 
-func TestResolvedLacksPreference(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		policy Policy
-		want   bool
-	}{
-		{"necessary cookies only", allowing(Necessary, RuleOptions{}, "a"), false},
-		{"a preset with a preference", Policy{Presets: []Preset{{Name: "opendatasoft"}, {Name: "matomo"}}},
-			false},
-		{"a preset without one", withPreset("matomo", RuleOptions{}), true},
-		{"anonymous statistics", withPreset("matomo", RuleOptions{Anonymous: true}), false},
-	} {
-		if got := resolved(t, c.policy).LacksPreference(); got != c.want {
-			t.Errorf("%s: %t", c.name, got)
-		}
-	}
-}
-
 func TestResolvedCounts(t *testing.T) {
 	p := Policy{
 		Presets: []Preset{{Name: "opendatasoft"}},
@@ -190,7 +172,7 @@ func TestPolicyZero(t *testing.T) {
 	var r Resolved
 	rule, pattern := r.Lookup("a")
 	if r.Name() != "" || r.Digest() != "" || r.Policy() == nil || r.Reports() || len(r.Rules()) != 0 ||
-		rule != nil || pattern != "" || r.LacksPreference() || r.Counts() != (Counts{}) {
+		rule != nil || pattern != "" || r.Counts() != (Counts{}) {
 		t.Errorf("the zero Resolved is %+v", r)
 	}
 	var zero Rule

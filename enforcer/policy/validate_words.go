@@ -58,6 +58,8 @@ func (v *validator) cookieName(path, name string) {
 		problem = "no browser stores a name that holds a control character"
 	case wire.Trim(name) != name:
 		problem = "browsers trim blanks around a name"
+	case isExpression(name):
+		problem = "this is a regular expression, and in a policy only * stands for other characters"
 	case len(name) > wire.MaxPair:
 		problem = fmt.Sprintf("no browser stores a name of more than %d bytes", wire.MaxPair)
 	default:

@@ -26,6 +26,9 @@ var storage, tls string
 // Main runs the tests of a package, for its TestMain. It keeps Caddy's files out of the home
 // directory.
 func Main(m *testing.M) {
+	if os.Getenv(commandVariable) != "" {
+		runCommand()
+	}
 	dir, err := os.MkdirTemp("", "cookie-policy")
 	if err == nil {
 		_, certFile, keyFile, writeErr := portaltest.WriteCertificate(dir, "localhost")
