@@ -92,6 +92,9 @@ type preference struct {
 	timestamp  []string
 	maxAge     time.Duration
 	persist    string // the path at which it is sent again; empty if it is not
+
+	declared *policy.Preference
+	first    bool // of the cookies that the preference names
 }
 
 // NewReader returns a Reader for preferences whose defaults are written out.
@@ -99,12 +102,13 @@ func NewReader(preferences []policy.Preference, now func() time.Time) *Reader {
 	r := &Reader{now: now}
 	for i := range preferences {
 		p := &preferences[i]
-		for _, name := range p.Cookies {
+		for j, name := range p.Cookies {
 			compiled := preference{
 				cookie: name, format: p.Format, path: splitPath(p.Path), base64: p.Base64,
 				separator: p.Separator, assignment: p.Assignment, listKey: p.ListKey,
 				value: p.Value, keys: p.Keys, words: p.Granted,
 				maxAge: time.Duration(p.MaxAge), persist: p.Persist,
+				declared: p, first: j == 0,
 			}
 			switch {
 			case p.Timestamp == "":
