@@ -25,11 +25,7 @@ type Change struct {
 // The choice is what [Reader.Read] reads from what was written: the answers. Only where a preference
 // lists what is granted, a refusal is read as undecided. The error is of type [policy.Unwritable].
 func (r *Reader) Write(keys Keys, granted, refused Set, cookies []string) ([]Change, Choice, error) {
-	a := answers{keys: keys, names: make([]string, len(keys)), granted: granted &^ refused,
-		refused: refused, now: r.now()}
-	for name, k := range keys {
-		a.names[k] = name
-	}
+	a := r.answers(keys, granted&^refused, refused)
 	if len(r.preferences) == 0 {
 		return nil, Choice{}, policy.Unwritable{Reason: policy.ReasonNoPreference}
 	}
@@ -47,8 +43,10 @@ func (r *Reader) Write(keys Keys, granted, refused Set, cookies []string) ([]Cha
 		if ok {
 			c := p.convention()
 			changes = append(changes, Change{p.cookie, value, p.maxAge, c.httpOnly})
-			if c.companion.Cookie != "" && !slices.Contains(changes, c.companion) {
-				changes = append(changes, c.companion)
+			companion := c.companion
+			companion.MaxAge = p.maxAge
+			if companion.Cookie != "" && !slices.Contains(changes, companion) {
+				changes = append(changes, companion)
 			}
 			written = append(written, Written{Cookie: p.cookie, Value: value})
 		}
@@ -66,6 +64,16 @@ func (a *answers) check(choice *Choice) error {
 		}
 	}
 	return nil
+}
+
+// CanEdit reports whether a preference that cannot be written from nothing has a value among the request's
+// cookies that can be changed.
+func (r *Reader) CanEdit(cookie string, keys Keys, cookies []string) bool {
+	a := r.answers(keys, 0, 1<<len(keys)-1)
+	return slices.ContainsFunc(r.preferences, func(p preference) bool {
+		_, ok, err := p.write(a, cookies)
+		return p.cookie == cookie && ok && err == nil
+	})
 }
 
 // Disagree returns the preference cookies that the request brought more than once, and whose copies
@@ -104,6 +112,15 @@ type answers struct {
 	refused Set
 	now     time.Time
 	stale   bool // what was chosen before no longer counts
+	listed  bool // the value that was written lists what is granted, and cannot hold what is refused
+}
+
+func (r *Reader) answers(keys Keys, granted, refused Set) answers {
+	a := answers{keys: keys, names: make([]string, len(keys)), granted: granted, refused: refused, now: r.now()}
+	for name, k := range keys {
+		a.names[k] = name
+	}
+	return a
 }
 
 // answer is what becomes of a key in a value.
@@ -178,7 +195,7 @@ func (p *preference) write(a answers, cookies []string) (value string, ok bool, 
 			return value, true, nil
 		}
 	}
-	a.stale = false
+	a.stale, a.listed = false, false
 	value, ok = p.fresh(&a)
 	if !ok {
 		return "", false, policy.Unwritable{Reason: policy.ReasonExistingOnly, Cookie: p.cookie}
@@ -217,6 +234,7 @@ func (a *answers) nameOf(set Set) string {
 // edit puts the answers into a value that was read without doubt. It is not ok where it has no place
 // for them.
 func (p *preference) edit(old string, a *answers) (value string, ok bool) {
+	a.listed = p.format == policy.FormatList
 	switch p.format {
 	case policy.FormatPairs:
 		return p.editPairs(old, a)
@@ -233,7 +251,7 @@ func (p *preference) fresh(a *answers) (value string, ok bool) {
 	case policy.FormatPairs:
 		return p.freshPairs(a), true
 	case policy.FormatList:
-		return p.editList("", a)
+		return p.edit("", a)
 	}
 	if len(p.path) > 0 {
 		return "", false
@@ -241,12 +259,12 @@ func (p *preference) fresh(a *answers) (value string, ok bool) {
 	return p.freshJSON(a)
 }
 
-// says reports whether a value is read as the answers. A list does not hold what is refused.
+// says reports whether a value is read as the answers.
 func (p *preference) says(value string, a *answers) bool {
 	stored := p.parse(value, a.keys)
 	return stored.state == Valid && p.counts(stored.made, func() time.Time { return a.now }) &&
-		stored.granted&a.granted == a.granted && stored.granted&a.refused == 0 &&
-		stored.refused&a.granted == 0
+		stored.granted&a.granted == a.granted && stored.refused&a.granted == 0 &&
+		(stored.refused&a.refused == a.refused || a.listed && stored.granted&a.refused == 0)
 }
 
 // fits returns an error if browsers or servers on the way would not keep the cookie as it is.
@@ -254,10 +272,15 @@ func (p *preference) fits(value string) error {
 	switch {
 	case len(p.cookie)+len(value) > wire.MaxPair:
 		return policy.Unwritable{Reason: policy.ReasonTooLong, Cookie: p.cookie}
-	case wire.HasControl(value) || strings.ContainsAny(value, ";\t") || wire.Trim(value) != value:
+	case !storable(value) || wire.Trim(value) != value:
 		return policy.Unwritable{Reason: policy.ReasonKey, Cookie: p.cookie}
 	}
 	return nil
+}
+
+// storable reports whether browsers store a value with these bytes. Chromium rejects a tab.
+func storable(value string) bool {
+	return !wire.HasControl(value) && !strings.ContainsAny(value, ";\t")
 }
 
 // yesAndNo are the words of a preference for what is granted and what is refused.

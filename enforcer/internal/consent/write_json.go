@@ -267,7 +267,7 @@ func (e *jsonEditor) word(old string, granted bool) string {
 
 // array edits an array of the granted keys.
 func (e *jsonEditor) array() {
-	e.placed = true
+	e.placed, e.listed = true, true
 	var seen Set
 	others := e.each(']', func() bool {
 		start := e.i

@@ -97,8 +97,12 @@ func (e *pairsEditor) pair(pair, decoded string) {
 		e.list = true
 		changed = e.editInner(value)
 	}
-	if changed != value {
-		pair = e.encoded(before + e.assignment + changed)
+	if changed != value || e.apart && !storable(pair) {
+		pair = decoded
+		if !blank {
+			pair = before + e.assignment + changed
+		}
+		pair = e.encoded(pair)
 	}
 	e.out = append(e.out, pair)
 	if !blank {
