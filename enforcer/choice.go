@@ -24,6 +24,9 @@ type Question struct {
 	// The categories of these rules, in the order of the first ones.
 	Categories []policy.Category
 
+	// What the policy says about these keys, for people. Usually it is one switch.
+	Switches []*policy.Key
+
 	// Whether the visitor is asked to object: every rule is anonymous, and lets its cookies through
 	// until they are refused. Otherwise the visitor is asked to consent.
 	Objection bool
@@ -33,15 +36,20 @@ type Question struct {
 // rules have none.
 //
 // A rule with several keys is granted by any of them, so only all of them together can refuse it: they
-// make one question. Rules that share a key, and keys that one value of a preference stands for, are
-// in one question for the same reason. So each answer means the same whatever the others are.
+// make one question. Rules that share a key, keys that the policy calls one switch, and keys that one
+// value of a preference stands for are in one question too. So each answer means the same whatever the
+// others are.
 func (e *Enforcer) Questions() []Question {
 	sets := keySets{}
 	for _, rule := range e.policy.Rules() {
 		sets.join(rule.ConsentKeys())
 	}
-	for i := range e.policy.Policy().Preference {
-		if p := &e.policy.Policy().Preference[i]; p.Format == policy.FormatFlag {
+	full := e.policy.Policy()
+	for i := range full.Key {
+		sets.join(full.Key[i].Keys)
+	}
+	for i := range full.Preference {
+		if p := &full.Preference[i]; p.Format == policy.FormatFlag {
 			sets.join(e.flagKeys(p))
 		}
 	}
@@ -69,6 +77,11 @@ func (e *Enforcer) Questions() []Question {
 			if !slices.Contains(q.Keys, key) {
 				q.Keys = append(q.Keys, key)
 			}
+		}
+	}
+	for i := range full.Key {
+		if q, ok := index[sets.find(full.Key[i].Keys[0])]; ok {
+			questions[q].Switches = append(questions[q].Switches, &full.Key[i])
 		}
 	}
 	return questions

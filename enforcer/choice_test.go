@@ -85,6 +85,28 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
+// Keys that the policy calls one switch have one question, with what it says about them.
+func TestQuestionsSwitches(t *testing.T) {
+	title := func(text string) []policy.Text { return []policy.Text{{Text: text}} }
+	e := compiled(t, policy.Policy{
+		Allow: []policy.Rule{withConsent(policy.Statistical, "x", "a"), withConsent(policy.Statistical, "y", "b"),
+			withConsent(policy.Statistical, "z", "c", "d"), withConsent(policy.Statistical, "v", "e")},
+		Key: []policy.Key{{Keys: []string{"d"}, Title: title("D")}, {Keys: []string{"b", "a"}, Title: title("BA")},
+			{Keys: []string{"c"}, Title: title("C")}},
+	})
+	var got []string
+	for _, q := range e.Questions() {
+		text := strings.Join(q.Keys, " ") + ":"
+		for _, k := range q.Switches {
+			text += " " + k.Title[0].Text
+		}
+		got = append(got, text)
+	}
+	if want := []string{"a b: BA", "c d: D C", "e:"}; !slices.Equal(got, want) {
+		t.Errorf("the questions are %q, want %q", got, want)
+	}
+}
+
 // answeredAll answers every question of a policy.
 func answeredAll(e *enforcer.Enforcer, granted bool) enforcer.Answers {
 	answers := enforcer.Answers{}

@@ -8,38 +8,38 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
 )
 
-// Reason is why the gateway cannot write a visitor's choice.
-type Reason string
+// UnwritableReason is why the gateway cannot write a visitor's choice.
+type UnwritableReason string
 
 // The reasons. The last two show only when a choice is to be written.
 const (
 	// The policy names no preference.
-	ReasonNoPreference Reason = "no_preference"
+	ReasonNoPreference UnwritableReason = "no_preference"
 
 	// The cookie also holds state of the consent tool's own, which a choice that the tool did not
 	// make would contradict: a stamp, an identifier, strings for advertisers.
-	ReasonToolState Reason = "tool_state"
+	ReasonToolState UnwritableReason = "tool_state"
 
 	// A choice can be changed in a cookie that the browser has, and cannot be written from nothing.
-	ReasonExistingOnly Reason = "existing_only"
+	ReasonExistingOnly UnwritableReason = "existing_only"
 
 	// No preference can hold one of the consent keys.
-	ReasonKey Reason = "key"
+	ReasonKey UnwritableReason = "key"
 
 	// The preferences list what is granted. What is refused is undecided to their readers, so nobody
 	// can object to anonymous cookies.
-	ReasonObjection Reason = "objection"
+	ReasonObjection UnwritableReason = "objection"
 
 	// The cookie would be longer than browsers store.
-	ReasonTooLong Reason = "too_long"
+	ReasonTooLong UnwritableReason = "too_long"
 
 	// Browsers accept a cookie of this name over HTTPS only.
-	ReasonHTTPS Reason = "https"
+	ReasonHTTPS UnwritableReason = "https"
 )
 
 // Unwritable is one reason why the gateway cannot write a visitor's choice.
 type Unwritable struct {
-	Reason Reason
+	Reason UnwritableReason
 	Cookie string // the preference's; empty if the reason is no single one
 	Tool   string // for ReasonToolState: the consent tool
 	Key    string // for ReasonKey and ReasonObjection: the consent key

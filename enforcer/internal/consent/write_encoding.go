@@ -48,6 +48,12 @@ func encodingOf(value string, component bool) encoding {
 	return e
 }
 
+// decoded returns what a text stands for, if it can be read.
+func decoded(text string, escapes bool) ([]byte, bool) {
+	decoded, reason, _ := appendDecoded(nil, text, escapes)
+	return decoded, reason == ""
+}
+
 // encode returns a text as it stands in the value, between the quotes if there are any.
 func (e encoding) encode(text string) string {
 	var b strings.Builder

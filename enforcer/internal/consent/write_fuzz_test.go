@@ -159,7 +159,7 @@ func listsGranted(p *policy.Preference, value string) bool {
 // plainText decodes a value of JSON.
 func plainText(value string, isBase64 bool) (text []byte, ok bool) {
 	inside, escapes := unquote(value)
-	text, ok = appendDecoded(nil, inside, escapes)
+	text, ok = decoded(inside, escapes)
 	if isBase64 && ok {
 		text, ok = decodeBase64(text)
 	}
@@ -212,7 +212,7 @@ func foreignParts(t *testing.T, p *policy.Preference, keys Keys, value string) (
 	}
 	inside, escapes := unquote(value)
 	decode := func(s string) string {
-		b, ok := appendDecoded(nil, s, escapes)
+		b, ok := decoded(s, escapes)
 		if !ok {
 			t.Fatalf("%q is not encoded as it should be", value)
 		}

@@ -13,7 +13,7 @@ import (
 // editJSON puts the answers into a JSON value.
 func (p *preference) editJSON(old string, a *answers) (value string, ok bool) {
 	inside, escapes := unquote(old)
-	text, ok := appendDecoded(nil, inside, escapes)
+	text, ok := decoded(inside, escapes)
 	if !ok {
 		return "", false
 	}

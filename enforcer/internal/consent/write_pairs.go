@@ -15,11 +15,11 @@ func (p *preference) editPairs(old string, a *answers) (value string, ok bool) {
 	e.apart = strings.Contains(inside, p.separator)
 	text := inside
 	if !e.apart {
-		decoded, ok := appendDecoded(nil, inside, escapes)
+		whole, ok := decoded(inside, escapes)
 		if !ok {
 			return "", false
 		}
-		text = string(decoded)
+		text = string(whole)
 	}
 	text = wire.Trim(text)
 	inner, ok := unbrace(text)
@@ -30,15 +30,15 @@ func (p *preference) editPairs(old string, a *answers) (value string, ok bool) {
 	for rest, more := inner, true; more; {
 		var pair string
 		pair, rest, more = strings.Cut(rest, p.separator)
-		decoded := pair
+		text := pair
 		if e.apart {
-			b, ok := appendDecoded(nil, pair, escapes)
+			b, ok := decoded(pair, escapes)
 			if !ok {
 				return "", false
 			}
-			decoded = string(b)
+			text = string(b)
 		}
-		e.pair(pair, decoded)
+		e.pair(pair, text)
 	}
 	e.addMissing()
 	text = strings.Join(e.out, p.separator)
@@ -207,7 +207,7 @@ func (e *pairsEditor) addMissing() {
 // the keys themselves if one of them is refused.
 func (p *preference) editList(old string, a *answers) (value string, ok bool) {
 	inside, escapes := unquote(old)
-	text, ok := appendDecoded(nil, inside, escapes)
+	text, ok := decoded(inside, escapes)
 	if !ok {
 		return "", false
 	}
