@@ -20,6 +20,11 @@ func (p *preference) editPairs(old string, a *answers) (value string, ok bool) {
 			return "", false
 		}
 		text = string(whole)
+		if e.percent != (byteSet{}) { // a separator in the clear would make each pair a value of its own
+			for i := range len(p.separator) {
+				e.percent.add(p.separator[i])
+			}
+		}
 	}
 	text = wire.Trim(text)
 	inner, ok := unbrace(text)

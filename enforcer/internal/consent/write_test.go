@@ -194,6 +194,8 @@ func TestWriteFormats(t *testing.T) {
 		{"pairs in braces", policy.Preference{Format: pairs, Separator: ",", Assignment: ":", Timestamp: "utc"},
 			"{x:'%2C',a:true,utc:1767309526123}", "-a +b",
 			"{x:'%2C',a:false,utc:" + noonMilliseconds + ",b:true}"},
+		{"pairs in braces, all encoded", policy.Preference{Format: pairs, Separator: ",", Assignment: ":"},
+			"%7Bx%3A1%7D", "-a", "%7Bx%3A1%2Ca%3Afalse%7D"},
 		{"pairs in braces, cut short", policy.Preference{Format: pairs, Separator: ","}, "{x=1,a=true", "-a",
 			"a=false"},
 		{"pairs with a time", policy.Preference{Format: pairs, Timestamp: "t"}, "t=1767309526&a=true", "-a",
