@@ -1,7 +1,7 @@
 // Package consent reads the visitor's choice from the cookies in which it is stored, in each of the
-// formats that a policy can name.
+// formats that a policy can name, and writes it in the same formats.
 //
-// It knows formats, ages and contradictions. It does not know which cookies depend on the choice:
+// It knows formats, ages and contradictions, and what consent tools expect of their cookies. It does not know which cookies depend on the choice:
 // that is in package enforcer.
 package consent
 

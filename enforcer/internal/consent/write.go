@@ -71,34 +71,28 @@ func (a *answers) check(choice *Choice) error {
 func (r *Reader) CanEdit(cookie string, keys Keys, cookies []string) bool {
 	a := r.answers(keys, 0, 1<<len(keys)-1)
 	return slices.ContainsFunc(r.preferences, func(p preference) bool {
+		if p.cookie != cookie {
+			return false
+		}
 		_, ok, err := p.write(a, cookies)
-		return p.cookie == cookie && ok && err == nil
+		return ok && err == nil
 	})
 }
 
 // Disagree returns the preference cookies that the request brought more than once, and whose copies
-// do not say the same about the keys.
+// do not say the same about the keys. One that is too old says nothing.
 func (r *Reader) Disagree(keys Keys, cookies []string) (names []string) {
-	for i := range r.preferences {
-		p := &r.preferences[i]
-		if wire.CountPairs(cookies, p.cookie) < 2 {
-			continue
-		}
-		var first parsed
-		seen, differ := false, false
-		for name, value := range wire.Pairs(cookies) {
-			if name != p.cookie {
-				continue
+	_, readings := r.ReadAll(keys, cookies, nil) // the copies of a cookie follow one another
+	var first Reading
+	for _, reading := range readings {
+		switch {
+		case reading.Cookie != first.Cookie:
+			first = reading
+		case reading.State != first.State || reading.Granted != first.Granted ||
+			reading.Refused != first.Refused:
+			if !slices.Contains(names, reading.Cookie) {
+				names = append(names, reading.Cookie)
 			}
-			stored := p.parse(value, keys)
-			if !seen {
-				first, seen = stored, true
-			}
-			differ = differ || stored.state != first.state ||
-				stored.granted != first.granted || stored.refused != first.refused
-		}
-		if differ {
-			names = append(names, p.cookie)
 		}
 	}
 	return names

@@ -2,12 +2,10 @@ package consent
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
@@ -25,7 +23,7 @@ func writtenPreferences(tb testing.TB) (preferences []policy.Preference) {
 		{Path: "p.q", Base64: true},
 		{Format: policy.FormatPairs},
 		{Format: policy.FormatPairs, Separator: ",", Assignment: ":", Timestamp: "t", MaxAge: day},
-		{Format: policy.FormatPairs, Separator: "||", Assignment: "=>", Granted: []string{"on"}},
+		{Format: policy.FormatPairs, Separator: "-|", Assignment: "=>", Granted: []string{"on"}},
 		{Format: policy.FormatPairs, ListKey: "g", Granted: []string{"1"}},
 		{Format: policy.FormatList, Granted: []string{"all"}},
 		{Format: policy.FormatList, Separator: "|"},
@@ -63,8 +61,8 @@ func FuzzWrite(f *testing.F) {
 			"", `{"a":true,"x":{"y":[1]},"b":false,"timestamp":1768478300}`, `{"p":{"q":["a","x"],"t":1}}`,
 			`%7B%22a%22%3Atrue%2C%22x%22%3A%22%C3%A9%22%7D`, `{%22a%22:true%2C%22x%22:null}`,
 			`"{\"a\": true\054 \"x\": \"\\\\\"}"`, `"{"a":true}"`, `["a","x",1]`, "eyJhIjp0cnVlLCJ4IjoxfQ",
-			"a=true&x=%26&b=0", "{a:true,x:'y',t:1768478300}", "a=>on||x=>%7C%7C", "x=1&g=a:1,z:0",
-			"a%3Dtrue%26x%3D1", "!a=wait!x=true!", "=>%7C", "!0=\t", `"a=2025-11-20T10:15:30+00:00|x=-1"`, "a,x, b", "x,all", "yes",
+			"a=true&x=%26&b=0", "{a:true,x:'y',t:1768478300}", "a=>on-|x=>-%7C-", "x=1&g=a:1,z:0",
+			"a%3Dtrue%26x%3D1", "!a=wait!x=true!", "!0=\t", `"a=2025-11-20T10:15:30+00:00|x=-1"`, "a,x, b", "x,all", "yes",
 			"no", "%", "%zz", "\"", "{", "a", "a=", "\xff", `{"a":true,"a":false}`, `{"categories":["a"],"consentId":"x",` +
 				`"services":{"a":["s"],"b":[]},"lastConsentTimestamp":"2025-11-20T10:15:30.123Z"}`,
 			`{"consentId":"x","categories":[]}`, `{"":{},"a":"allow","m":{"t":"2026-01-15"}}`,
@@ -289,99 +287,4 @@ func foreignMembers(t *testing.T, p *policy.Preference, keys Keys, value string)
 	}
 	walk(text, "")
 	return members
-}
-
-// Writing takes time in proportion to the old value.
-func TestWriteLinear(t *testing.T) {
-	long := func(n int) []string {
-		b := base64.StdEncoding.EncodeToString([]byte(`{"a":[` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `]}`))
-		return []string{
-			`{"a":true,"x":"` + strings.Repeat(`\"`, n/3) + `"}`, strings.Repeat("&", n) + "a=1",
-			`{` + strings.Repeat(`"x":{},`, n/8) + `"a":true}`, strings.Repeat("a,", n/2), strings.Repeat("%22", n/3), b,
-			strings.Repeat("[", n), `"` + strings.Repeat(`\054`, n/4) + `"`, "g=" + strings.Repeat("x:1,", n/4),
-		}
-	}
-	work := func(n int) time.Duration {
-		best := time.Hour
-		for range 5 {
-			began := time.Now()
-			for _, p := range writtenPreferences(t) {
-				r := readerOf(t, p)
-				keys := Keys{"a": 0}
-				if len(p.Keys) > 0 {
-					keys = Keys{p.Keys[0]: 0}
-				}
-				for _, value := range long(n) {
-					_, _, _ = r.Write(keys, 1, 0, []string{p.Cookies[0] + "=" + value})
-				}
-			}
-			best = min(best, time.Since(began))
-		}
-		return best
-	}
-	small, large := work(400), work(4000)
-	if large > 40*small {
-		t.Errorf("ten times the bytes take %v, and not about ten times %v", large, small)
-	}
-}
-
-func TestWriteManyCopies(t *testing.T) {
-	r := prefsReader(t, policy.Preference{})
-	changes, _, err := r.Write(ab, 1, 2, []string{`prefs={"a":1,"x":1}; prefs={"x":2}; prefs=%zz`})
-	want := []Change{{Cookie: "prefs", Value: `{"x":2,"a":true,"b":false}`}}
-	if err != nil || !slices.Equal(changes, want) {
-		t.Errorf("the last copy that can be read is not the one that was edited: %+v, %v", changes, err)
-	}
-	// Another cookie of the preference is written where the browser has it.
-	changes, _, err = r.Write(ab, 1, 2, []string{`more={"a":false}`})
-	want = []Change{{Cookie: "prefs", Value: "%7B%22a%22%3Atrue%2C%22b%22%3Afalse%7D"},
-		{Cookie: "more", Value: `{"a":true,"b":false}`}}
-	if err != nil || !slices.Equal(changes, want) {
-		t.Errorf("got %+v, %v, want %+v", changes, err, want)
-	}
-}
-
-func TestDisagree(t *testing.T) {
-	r := prefsReader(t, policy.Preference{})
-	for cookies, want := range map[string][]string{
-		"":                                   nil,
-		`prefs={"a":true}`:                   nil,
-		`prefs={"a":true}; prefs={"a":true}`: nil,
-		`prefs={"a":true}; prefs=%7B%22a%22:true,%22x%22:1}`: nil,
-		`prefs={"a":true}; more={"a":false}`:                 nil,
-		`prefs={"a":true}; prefs={"a":false}`:                {"prefs"},
-		`prefs={"a":true}; prefs={}`:                         {"prefs"},
-		`prefs={"a":true}; prefs=`:                           {"prefs"},
-		`prefs={}; more={"b":1}; more={}; prefs={"x":1}`:     {"more"},
-		`more={}; more={"a":1}; prefs={}; prefs={"b":true}`:  {"prefs", "more"},
-	} {
-		if got := r.Disagree(ab, []string{cookies}); !slices.Equal(got, want) {
-			t.Errorf("in %s, %q disagree, want %q", cookies, got, want)
-		}
-	}
-}
-
-// Keys that a format cannot hold are known before anybody answers.
-func TestWriteKeys(t *testing.T) {
-	keys := []string{"a", "a b", " a", "é", `"`, `\`, "%41", "a&b", "a=b", "a,b", "a:b", "{a}", "a;b", "true", "0", "t",
-		"g", "p", "m", "all", "functional_cookies", strings.Repeat("k", 300), "\xff"}
-	for _, preference := range writtenPreferences(t) {
-		r := readerOf(t, preference)
-		preference = *r.preferences[0].declared
-		for _, key := range keys {
-			for _, granted := range []Set{0, 1} {
-				old := preference.Cookies[0] + `={"p":{"q":{}}}`
-				if preference.Base64 {
-					old = preference.Cookies[0] + "=" + base64.StdEncoding.EncodeToString([]byte(`{"p":{"q":{}}}`))
-				}
-				if preference.Path == "categories" {
-					old = preference.Cookies[0] + `={"categories":[],"consentId":"x"}`
-				}
-				_, _, err := r.Write(Keys{key: 0}, granted, granted^1, []string{old})
-				if holds := preference.Holds(key); holds != (err == nil) && (holds || granted == 1) {
-					t.Errorf("%+v holds %q: %t, and writing it fails with %v", preference, key, holds, err)
-				}
-			}
-		}
-	}
 }

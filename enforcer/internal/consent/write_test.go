@@ -1,8 +1,11 @@
 package consent
 
 import (
+	"encoding/base64"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
@@ -296,4 +299,116 @@ func testWritten(t *testing.T, r *Reader, keys Keys, granted, refused Set, cooki
 func replaceCookie(cookies string, c Change) string {
 	kept, _ := wire.FilterPairs(cookies, func(name string) bool { return name != c.Cookie })
 	return kept + "; " + c.Cookie + "=" + c.Value
+}
+
+func TestWriteManyCopies(t *testing.T) {
+	r := prefsReader(t, policy.Preference{})
+	changes, _, err := r.Write(ab, 1, 2, []string{`prefs={"a":1,"x":1}; prefs={"x":2}; prefs=%zz`})
+	want := []Change{{Cookie: "prefs", Value: `{"x":2,"a":true,"b":false}`}}
+	if err != nil || !slices.Equal(changes, want) {
+		t.Errorf("the last copy that can be read is not the one that was edited: %+v, %v", changes, err)
+	}
+	// Another cookie of the preference is written where the browser has it.
+	changes, _, err = r.Write(ab, 1, 2, []string{`more={"a":false}`})
+	want = []Change{{Cookie: "prefs", Value: "%7B%22a%22%3Atrue%2C%22b%22%3Afalse%7D"},
+		{Cookie: "more", Value: `{"a":true,"b":false}`}}
+	if err != nil || !slices.Equal(changes, want) {
+		t.Errorf("got %+v, %v, want %+v", changes, err, want)
+	}
+}
+
+func TestDisagree(t *testing.T) {
+	r := prefsReader(t, policy.Preference{})
+	for cookies, want := range map[string][]string{
+		"":                                   nil,
+		`prefs={"a":true}`:                   nil,
+		`prefs={"a":true}; prefs={"a":true}`: nil,
+		`prefs={"a":true}; prefs=%7B%22a%22:true,%22x%22:1}`: nil,
+		`prefs={"a":true}; more={"a":false}`:                 nil,
+		`prefs={"a":true}; prefs={"a":false}`:                {"prefs"},
+		`prefs={"a":true}; prefs={}`:                         {"prefs"},
+		`prefs={"a":true}; prefs=`:                           {"prefs"},
+		`prefs={}; more={"b":1}; more={}; prefs={"x":1}`:     {"more"},
+		`more={}; more={"a":1}; prefs={}; prefs={"b":true}`:  {"prefs", "more"},
+	} {
+		if got := r.Disagree(ab, []string{cookies}); !slices.Equal(got, want) {
+			t.Errorf("in %s, %q disagree, want %q", cookies, got, want)
+		}
+	}
+	r = prefsReader(t, policy.Preference{Timestamp: "t", MaxAge: day})
+	const cookies = `prefs={"a":true,"t":1768478300}; prefs={"a":true,"t":1468478300}`
+	if got := r.Disagree(ab, []string{cookies}); !slices.Equal(got, []string{"prefs"}) {
+		t.Errorf("a copy that counts and one that is too old: %q disagree", got)
+	}
+}
+
+// Keys that a format cannot hold are known before anybody answers.
+func TestWriteKeys(t *testing.T) {
+	keys := []string{"a", "a b", " a", "é", `"`, `\`, "%41", "a&b", "a=b", "a,b", "a:b", "{a}", "a;b", "true", "0", "t",
+		"g", "p", "m", "all", "functional_cookies", strings.Repeat("k", 300), "\xff"}
+	for _, preference := range writtenPreferences(t) {
+		r := readerOf(t, preference)
+		preference = *r.preferences[0].declared
+		for _, key := range keys {
+			for _, granted := range []Set{0, 1} {
+				old := preference.Cookies[0] + `={"p":{"q":{}}}`
+				if preference.Base64 {
+					old = preference.Cookies[0] + "=" + base64.StdEncoding.EncodeToString([]byte(`{"p":{"q":{}}}`))
+				}
+				if preference.Path == "categories" {
+					old = preference.Cookies[0] + `={"categories":[],"consentId":"x"}`
+				}
+				_, _, err := r.Write(Keys{key: 0}, granted, granted^1, []string{old})
+				if holds := preference.Holds(key); holds != (err == nil) && (holds || granted == 1) {
+					t.Errorf("%+v holds %q: %t, and writing it fails with %v", preference, key, holds, err)
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkWrite writes into old values of two sizes. The metric growth is the time for a byte of the
+// larger ones, divided by that for a byte of the smaller ones: about 1 where the work is linear.
+func BenchmarkWrite(b *testing.B) {
+	const factor = 8
+	for _, shape := range []struct{ what, begin, text, end string }{
+		{"members", `{"a":false`, `,"x":{}`, "}"},
+		{"known keys", `["a"`, `,"a"`, "]"},
+		{"arrays in arrays", "", "[", ""},
+		{"octal escapes", `"`, `\054`, `"`},
+		{"percent-encoding", "a=1&", "%22", ""},
+		{"separators", "a=1", "&", ""},
+		{"pairs", "a=1", "&x", ""},
+		{"inner pairs", "g=", "x:1,", ""},
+		{"list", "a", ",x", ""},
+		{"copies", "a", ";p=a", ""},
+		{"copies that cannot be read", "%", ";p=%", ""},
+	} {
+		b.Run(shape.what, func(b *testing.B) {
+			var readers []*Reader
+			for _, p := range []policy.Preference{{}, {Format: policy.FormatList}, {Format: policy.FormatPairs},
+				{Format: policy.FormatPairs, ListKey: "g"}} {
+				p.Cookies = []string{"p"}
+				readers = append(readers, readerOf(b, p))
+			}
+			write := func(n int) {
+				cookies := []string{"p=" + shape.begin + strings.Repeat(shape.text, n) + shape.end}
+				for _, r := range readers {
+					_, _, _ = r.Write(ab, 1, 2, cookies)
+				}
+			}
+			n := 400 / len(shape.text)
+			var small, large time.Duration
+			for b.Loop() {
+				began := time.Now()
+				for range factor {
+					write(n)
+				}
+				middle := time.Now()
+				write(n * factor)
+				small, large = small+middle.Sub(began), large+time.Since(middle)
+			}
+			b.ReportMetric(large.Seconds()/small.Seconds(), "growth")
+		})
+	}
 }
