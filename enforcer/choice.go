@@ -167,7 +167,7 @@ func (v *Visit) Choose(answers Answers) (lines []string, err error) {
 	for i := range changes {
 		lines = append(lines, f.choiceLines(&changes[i])...)
 	}
-	v.response.chosen = true
+	v.response.chosen, v.response.varies = true, true
 	return lines, nil
 }
 

@@ -231,9 +231,9 @@ func (p *preference) edit(old string, a *answers) (value string, ok bool) {
 	a.listed = p.format == policy.FormatList
 	switch p.format {
 	case policy.FormatPairs:
-		return p.editPairs(old, a)
+		return p.editPairs(old, a), true
 	case policy.FormatList:
-		return p.editList(old, a)
+		return p.editList(old, a), true
 	}
 	return p.editJSON(old, a)
 }

@@ -48,10 +48,10 @@ func encodingOf(value string, component bool) encoding {
 	return e
 }
 
-// decoded returns what a text stands for, if it can be read.
-func decoded(text string, escapes bool) ([]byte, bool) {
-	decoded, reason, _ := appendDecoded(nil, text, escapes)
-	return decoded, reason == ""
+// decoded returns what a text stands for that was read without doubt.
+func decoded(text string, escapes bool) []byte {
+	decoded, _, _ := appendDecoded(nil, text, escapes)
+	return decoded
 }
 
 // encode returns a text as it stands in the value, between the quotes if there are any.

@@ -157,8 +157,8 @@ func listsGranted(p *policy.Preference, value string) bool {
 // plainText decodes a value of JSON.
 func plainText(value string, isBase64 bool) (text []byte, ok bool) {
 	inside, escapes := unquote(value)
-	text, ok = decoded(inside, escapes)
-	if isBase64 && ok {
+	text, reason, _ := appendDecoded(nil, inside, escapes)
+	if ok = reason == ""; isBase64 && ok {
 		text, ok = decodeBase64(text)
 	}
 	return text, ok
@@ -210,8 +210,8 @@ func foreignParts(t *testing.T, p *policy.Preference, keys Keys, value string) (
 	}
 	inside, escapes := unquote(value)
 	decode := func(s string) string {
-		b, ok := decoded(s, escapes)
-		if !ok {
+		b, reason, _ := appendDecoded(nil, s, escapes)
+		if reason != "" {
 			t.Fatalf("%q is not encoded as it should be", value)
 		}
 		return string(b)

@@ -13,15 +13,10 @@ import (
 // editJSON puts the answers into a JSON value.
 func (p *preference) editJSON(old string, a *answers) (value string, ok bool) {
 	inside, escapes := unquote(old)
-	text, ok := decoded(inside, escapes)
-	if !ok {
-		return "", false
-	}
+	text := decoded(inside, escapes)
 	alphabet := base64Of(string(text))
 	if p.base64 {
-		if text, ok = decodeBase64(text); !ok {
-			return "", false
-		}
+		text, _ = decodeBase64(text)
 	}
 	edited, ok := p.editText(text, a)
 	e := encodingOf(old, !p.convention().raw && !p.base64)

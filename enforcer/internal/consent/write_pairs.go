@@ -9,17 +9,13 @@ import (
 
 // editPairs puts the answers into pairs. Pairs that do not change keep their bytes, unless the whole
 // value is encoded: see [preference.readPairs].
-func (p *preference) editPairs(old string, a *answers) (value string, ok bool) {
+func (p *preference) editPairs(old string, a *answers) string {
 	inside, escapes := unquote(old)
 	e := pairsEditor{preference: p, answers: a, encoding: encodingOf(old, false)}
 	e.apart = strings.Contains(inside, p.separator)
 	text := inside
 	if !e.apart {
-		whole, ok := decoded(inside, escapes)
-		if !ok {
-			return "", false
-		}
-		text = string(whole)
+		text = string(decoded(inside, escapes))
 		if e.percent != (byteSet{}) { // a separator in the clear would make each pair a value of its own
 			for i := range len(p.separator) {
 				e.percent.add(p.separator[i])
@@ -27,21 +23,14 @@ func (p *preference) editPairs(old string, a *answers) (value string, ok bool) {
 		}
 	}
 	text = wire.Trim(text)
-	inner, ok := unbrace(text)
-	if !ok {
-		return "", false
-	}
+	inner, _ := unbrace(text)
 	braced := len(inner) < len(text)
 	for rest, more := inner, true; more; {
 		var pair string
 		pair, rest, more = strings.Cut(rest, p.separator)
 		text := pair
 		if e.apart {
-			b, ok := decoded(pair, escapes)
-			if !ok {
-				return "", false
-			}
-			text = string(b)
+			text = string(decoded(pair, escapes))
 		}
 		e.pair(pair, text)
 	}
@@ -53,7 +42,7 @@ func (p *preference) editPairs(old string, a *answers) (value string, ok bool) {
 	if !e.apart {
 		text = e.encode(text)
 	}
-	return e.wrap(text), true
+	return e.wrap(text)
 }
 
 // freshPairs returns pairs of the answers.
@@ -210,12 +199,9 @@ func (e *pairsEditor) addMissing() {
 
 // editList puts the answers into a list of the granted keys. A word that grants every key gives way to
 // the keys themselves if one of them is refused.
-func (p *preference) editList(old string, a *answers) (value string, ok bool) {
+func (p *preference) editList(old string, a *answers) string {
 	inside, escapes := unquote(old)
-	text, ok := decoded(inside, escapes)
-	if !ok {
-		return "", false
-	}
+	text := decoded(inside, escapes)
 	counts := parsed{words: p.words}
 	var out []string
 	var seen Set
@@ -244,5 +230,5 @@ func (p *preference) editList(old string, a *answers) (value string, ok bool) {
 		}
 	}
 	e := encodingOf(old, false)
-	return e.wrap(e.encode(strings.Join(out, p.separator))), true
+	return e.wrap(e.encode(strings.Join(out, p.separator)))
 }
