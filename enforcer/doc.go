@@ -8,6 +8,7 @@
 //	request   Cookie      → request.go               → Cookie
 //	response  Set-Cookie  → response.go, mending.go  → Set-Cookie
 //	page      new lines   → expiry.go, persist.go    → Set-Cookie
+//	form      answers     → choice.go                → Set-Cookie
 //	caching               → caches.go                → Cache-Control, Vary
 //	verdicts              → tally.go                 → package observe
 //
@@ -30,6 +31,7 @@
 //   - preference: a cookie in which the visitor's choices are stored.
 //   - consent key: one switch of the preference: granted, refused or undecided.
 //   - choice: what all preference cookies of a request say together.
+//   - question: the consent keys that a visitor grants or refuses with one answer.
 //   - signal: a request header by which a browser objects.
 //   - channel: where a cookie meets the gateway: set (response), read (request), expire (removal).
 //   - verdict: what happens to one cookie on one channel: let through, refused, deletion, expired.

@@ -63,6 +63,7 @@ type response struct {
 	needsHTTPS string // the name of a cookie; see Visit.NeedsHTTPS
 
 	finalized    bool  // the final header is complete
+	chosen       bool  // it stores a choice that was made on the policy's own page
 	continued    bool  // another Visit has counted the lines in kept
 	settled      bool  // no verdict can change while the lines are the same
 	hasSetCookie bool  // at the last pass
@@ -359,8 +360,11 @@ func (f *responseFilter) appendWritten(written []consent.Written, lines []string
 
 // isNavigation reports whether the response is a page rather than an asset: by the request's
 // Sec-Fetch-Mode, or, where the browser sends none (old ones, and all over plain HTTP), by the
-// response's type.
+// response's type. The redirect that answers the page's form has no type.
 func (f *responseFilter) isNavigation() bool {
+	if f.state.chosen {
+		return true
+	}
 	if mode := f.visitor.request.Header["Sec-Fetch-Mode"]; len(mode) > 0 {
 		return len(mode) == 1 && mode[0] == "navigate"
 	}

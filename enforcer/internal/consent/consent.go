@@ -1,7 +1,7 @@
 // Package consent reads the visitor's choice from the cookies in which it is stored, in each of the
-// formats that a policy can name.
+// formats that a policy can name, and writes it in the same formats.
 //
-// It knows formats, ages and contradictions. It does not know which cookies depend on the choice:
+// It knows formats, ages and contradictions, and what consent tools expect of their cookies. It does not know which cookies depend on the choice:
 // that is in package enforcer.
 package consent
 
@@ -92,6 +92,9 @@ type preference struct {
 	timestamp  []string
 	maxAge     time.Duration
 	persist    string // the path at which it is sent again; empty if it is not
+
+	declared *policy.Preference
+	first    bool // of the cookies that the preference names
 }
 
 // NewReader returns a Reader for preferences whose defaults are written out.
@@ -99,12 +102,13 @@ func NewReader(preferences []policy.Preference, now func() time.Time) *Reader {
 	r := &Reader{now: now}
 	for i := range preferences {
 		p := &preferences[i]
-		for _, name := range p.Cookies {
+		for j, name := range p.Cookies {
 			compiled := preference{
 				cookie: name, format: p.Format, path: splitPath(p.Path), base64: p.Base64,
 				separator: p.Separator, assignment: p.Assignment, listKey: p.ListKey,
 				value: p.Value, keys: p.Keys, words: p.Granted,
 				maxAge: time.Duration(p.MaxAge), persist: p.Persist,
+				declared: p, first: j == 0,
 			}
 			switch {
 			case p.Timestamp == "":
