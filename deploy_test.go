@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -271,9 +272,34 @@ func TestDeployVersions(t *testing.T) {
 	}
 }
 
-// docs/deployment.md links to each file of the kit.
+// docs/deployment.md links to each file of the kit, its commands name files that exist, and it has
+// each alert.
 func TestDeployIsDocumented(t *testing.T) {
-	linked := links(read(t, "docs/deployment.md"))
+	const document = "docs/deployment.md"
+	for _, commands := range blocks(t, document, "sh") {
+		for _, file := range regexp.MustCompile(`deploy/[a-zA-Z0-9./-]+`).FindAllString(commands, -1) {
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s: %v", document, err)
+			}
+		}
+	}
+	rows := regexp.MustCompile("(?m)^\\| `(CookiePolicy[A-Za-z]+)` \\| ([a-z]+) \\|").
+		FindAllStringSubmatch(read(t, document), -1)
+	var documented, alerts []string
+	for _, row := range rows {
+		documented = append(documented, row[1]+" "+row[2])
+	}
+	rules, _ := at(decoded(t, "deploy/prometheus/cookie-policy.rules.yml"), "groups", 0, "rules").([]any)
+	for _, rule := range rules {
+		if name := at(rule, "alert"); name != nil {
+			alerts = append(alerts, fmt.Sprint(name, " ", at(rule, "labels", "severity")))
+		}
+	}
+	slices.Sort(documented)
+	slices.Sort(alerts)
+	want(t, "alerts in "+document, documented, alerts)
+
+	linked := links(read(t, document))
 	for _, file := range kit(t) {
 		if !slices.Contains(linked, "../"+file) && !slices.Contains(linked, "../"+filepath.Dir(file)) {
 			t.Errorf("docs/deployment.md links neither to %s nor to its directory", file)
