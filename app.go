@@ -126,7 +126,7 @@ func (a *App) use(e *enforcer.Enforcer, configured policy.Policy) (*runningPolic
 
 // Start implements [caddy.App]. Other apps of the config may still fail to start, so nothing is
 // recorded here.
-func (*App) Start() error { return nil }
+func (a *App) Start() error { return a.pagesHavePolicies() }
 
 // Handle takes over when all apps have started: it records the policies that come into force, and
 // what changed since the config before.
@@ -191,6 +191,7 @@ func (a *App) checkLayout() {
 		}
 		a.logger.Warn(warning.message, fields...)
 	}
+	a.checkPages()
 }
 
 // Stop records the policies that end: those that the config after this one does not have. Nothing

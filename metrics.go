@@ -31,6 +31,9 @@ var (
 		"Requests that the policy saw.", []string{"policy"}, nil)
 	lastRequestMetric = prometheus.NewDesc("caddy_cookie_policy_last_request_timestamp_seconds",
 		"Unix time of the last request that the policy saw; 0 if it saw none.", []string{"policy"}, nil)
+	savedMetric = prometheus.NewDesc("caddy_cookie_policy_choices_saved_total",
+		"Answers that visitors saved on the policy page, by policy, consent key and outcome.",
+		[]string{"policy", "key", "outcome"}, nil)
 	infoMetric = prometheus.NewDesc("caddy_cookie_policy_info",
 		"The policy in force. Always 1.", []string{"policy", "digest", "mode"}, nil)
 	inForceMetric = prometheus.NewDesc("caddy_cookie_policy_in_force_since_timestamp_seconds",
@@ -50,7 +53,7 @@ func register(registry *prometheus.Registry) error {
 func (*collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		verdictsMetric, preferencesMetric, unlistedMetric, requestsMetric, lastRequestMetric,
-		infoMetric, inForceMetric,
+		savedMetric, infoMetric, inForceMetric,
 	} {
 		descs <- desc
 	}
@@ -85,6 +88,11 @@ func (*collector) Collect(metrics chan<- prometheus.Metric) {
 			lastSeconds = float64(last.Unix())
 		}
 		gauge(lastRequestMetric, lastSeconds, name)
+		for _, key := range p.enforcer.Policy().ConsentKeys() {
+			saved := p.observer.Saved(key)
+			counter(savedMetric, saved.Granted, name, key, policy.Granted.String())
+			counter(savedMetric, saved.Refused, name, key, policy.Refused.String())
+		}
 		gauge(infoMetric, 1, name, p.digest(), p.mode())
 		gauge(inForceMetric, float64(p.since().Unix()), name)
 	}

@@ -104,6 +104,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer func() { // also if the handler panics, as reverse_proxy does when a body breaks off
 		fw.complete()
+		fw.returned = true
 		h.log(&fw.visit, r)
 		if earlier != nil {
 			earlier.visit.Resume(&fw.visit)

@@ -20,6 +20,7 @@ type responseWriter struct {
 	visit    enforcer.Visit
 	http1    bool
 	switched bool // the connection speaks another protocol now
+	returned bool // the handler has: what runs now is outside of it
 
 	outermost *responseWriter // of the request
 	// Of the outermost: the one that resolves placeholders now, and all others of the request.

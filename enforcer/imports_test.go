@@ -21,8 +21,10 @@ const caddy = "Caddy"
 // others and of Caddy. A package that is not here may import none of them.
 var allowedImports = map[string][]string{
 	"cmd/caddy": {".", caddy},
-	".":         {"caddytext", "explain", "enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", caddy},
-	"explain":   {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "har"},
+	".": {"caddytext", "explain", "enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "page",
+		caddy},
+	"explain": {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "har"},
+	"page":    {"enforcer", "enforcer/policy", "languages"},
 	"enforcer": {
 		"enforcer/policy", "enforcer/observe", "enforcer/internal/consent", "enforcer/internal/wire",
 	},

@@ -101,6 +101,7 @@ type Observer struct {
 	visits   atomic.Uint64 // the last number that a visit got
 	sites    atomic.Pointer[sites]
 	warnings limiter
+	saved    saved
 }
 
 // Processor holds what one processor counts. Each has memory of its own, so that none waits for

@@ -101,6 +101,9 @@ func (r *Resolved) Rules() []*Rule {
 	return rules
 }
 
+// ConsentKeys returns the consent keys of all rules, each once, in the order of the rules.
+func (r *Resolved) ConsentKeys() []string { return keysOf(r.policy.Allow) }
+
 // Lookup returns the rule for a cookie name and the name or wildcard in the rule that matches it. It
 // returns nil if no rule does.
 func (r *Resolved) Lookup(name string) (rule *Rule, pattern string) {
