@@ -31,25 +31,29 @@ func parsePageDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, er
 //	}
 func (h *PageHandler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
-	p := parser{Dispenser: d, written: map[string]caddyfile.Token{"": d.Token()}}
+	p, directive := newParser(d), d.Token()
+	p.written[""] = directive
 	for _, arg := range d.RemainingArgsAsTokens() {
 		p.faultAt(arg, "%q: cookie_policy_page takes a matcher and nothing else before its block; "+
 			"begin a path with /, and a matcher's name with @", arg.Text)
 	}
 	for d.NextBlock(0) {
-		p.pageWord(h)
+		p.pageWord(h, directive)
 	}
 	for _, f := range h.Faults() {
 		if f.First != "" {
-			f.First = fileAndLine(p.whereIs(f.First))
+			f.First = fileAndLine(p.written.find(f.First))
 		}
-		p.faultAt(p.whereIs(f.Path), "%s", f.Message())
+		p.faultAt(p.written.find(f.Path), "%s", f.Message())
 	}
 	return p.err()
 }
 
+var pageWords = vocabulary{"cookie_policy_page has no such word",
+	[]string{"controller", "contact", "languages", "title", "stylesheet", "template", "manage"}}
+
 // pageWord reads one line of the block of cookie_policy_page.
-func (p *parser) pageWord(h *PageHandler) {
+func (p *parser) pageWord(h *PageHandler, directive caddyfile.Token) {
 	word, args := p.Token(), p.RemainingArgsAsTokens()
 	switch word.Text {
 	case "controller":
@@ -67,9 +71,7 @@ func (p *parser) pageWord(h *PageHandler) {
 	case "manage":
 		p.text(word, args, "manage", &h.Manage)
 	default:
-		p.faultAt(word, "%q: cookie_policy_page has no such word; want controller, contact, languages, title, "+
-			"stylesheet, template or manage", word.Text)
-		p.skipBlock()
+		p.unknown(word, directive, pageWords)
 		return
 	}
 	p.noBlock(word)
