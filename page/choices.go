@@ -136,10 +136,7 @@ func (b *builder) describe(q *enforcer.Question, c *Choice) {
 			c.Purpose = append(c.Purpose, purpose)
 		}
 	}
-	for _, k := range b.policy.Policy().Key {
-		if !slices.ContainsFunc(k.Keys, func(key string) bool { return slices.Contains(q.Keys, key) }) {
-			continue
-		}
+	for _, k := range q.Switches {
 		names = append(names, k.Keys...)
 		if title := b.page.phrase(k.Title, b.language); title.Text != "" {
 			titles = append(titles, title.Text)

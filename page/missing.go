@@ -28,17 +28,16 @@ func NotStated(e *enforcer.Enforcer) (missing []string) {
 			lacks(len(rule.Purpose) == 0, "purpose"), lacks(rule.Lifetime == 0 && rule.MaxAge == 0, "lifetime"))
 	}
 	for _, q := range e.Questions() {
-		add(q.Keys, lacks(!saysRefused(e.Policy().Policy(), q.Keys), "refused"))
+		add(q.Keys, lacks(!saysRefused(&q), "refused"))
 	}
 	return missing
 }
 
-// saysRefused reports whether the policy, or a built-in text, says what a refusal of some keys changes.
-func saysRefused(p *policy.Policy, keys []string) bool {
-	return slices.ContainsFunc(keys, func(key string) bool {
-		_, builtIn := languages.All()[0].Key(key)
-		return builtIn || slices.ContainsFunc(p.Key, func(k policy.Key) bool {
-			return len(k.Refused) > 0 && slices.Contains(k.Keys, key)
+// saysRefused reports whether the policy, or a built-in text, says what a refusal changes.
+func saysRefused(q *enforcer.Question) bool {
+	return slices.ContainsFunc(q.Switches, func(k *policy.Key) bool { return len(k.Refused) > 0 }) ||
+		slices.ContainsFunc(q.Keys, func(key string) bool {
+			_, builtIn := languages.All()[0].Key(key)
+			return builtIn
 		})
-	})
 }
