@@ -261,7 +261,7 @@ func TestDocsWidth(t *testing.T) {
 // Code in the docs is in a language that is known here, so that no Caddyfile or command escapes the
 // tests by the way its block is marked.
 func TestDocsCode(t *testing.T) {
-	languages := []string{"caddyfile", "console", "dockerfile", "ini", "json", "promql", "sh", "text", "yaml"}
+	languages := []string{"caddyfile", "console", "dockerfile", "html", "ini", "json", "promql", "sh", "text", "yaml"}
 	for _, file := range documents(t) {
 		text := read(t, file)
 		if n, found := strings.Count(text, "```"), len(fence.FindAllString(text, -1)); n != 2*found {
