@@ -165,6 +165,7 @@ func (a *App) Handle(context.Context, caddy.Event) error {
 				zap.Any("content", p.enforcer.Policy().Policy()))
 		}
 	}
+	a.auditPages()
 	return nil
 }
 

@@ -1,7 +1,7 @@
 package cookiepolicy
 
 import (
-	"fmt"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -53,7 +53,7 @@ func (h *PageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyh
 	around := policyAround(r)
 	if around == nil {
 		h.logger.Error(pageWithoutPolicyWarning, zap.String("host", r.Host), zap.String("uri", r.URL.Path))
-		return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("%s", pageWithoutPolicyWarning))
+		return caddyhttp.Error(http.StatusInternalServerError, errors.New(pageWithoutPolicyWarning))
 	}
 	running := around.handler.running
 	outcome := h.page.Serve(w, page.Request{

@@ -164,3 +164,26 @@ func (a *App) checkPages() {
 		}
 	}
 }
+
+// auditPages records the digests of the pages that are published from now on, so that it can be shown
+// later what visitors were told when they chose.
+func (a *App) auditPages() {
+	http := a.httpApp()
+	if http == nil {
+		return
+	}
+	told := map[string]bool{}
+	for _, place := range pagePlaces(http) {
+		for _, p := range place.policies {
+			digests, err := place.page.page.Digests(p.enforcer, p.since())
+			if key := fmt.Sprint(p.name(), digests); err == nil && !told[key] { // errors are logged with requests
+				told[key] = true
+				a.audit.Info("policy page published",
+					zap.String("policy", p.name()),
+					zap.String("digest", p.digest()),
+					zap.Time("time", p.since()),
+					zap.Any("pages", digests))
+			}
+		}
+	}
+}

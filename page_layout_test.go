@@ -105,6 +105,30 @@ func TestPageWarnings(t *testing.T) {
 	}
 }
 
+// The audit log has the digest of each page that is published, in each language. It stays the same while
+// the page does.
+func TestPageAudit(t *testing.T) {
+	const published = "policy page published"
+	site := "cookie_policy opendatasoft {\nname city\n}\ncookie_policy_page {\nlanguages en fr\n"
+	i := caddytest.StartInstance(t, site+"}")
+	i.Reload(site + "}")
+	i.Reload(site + "title \"Our cookies\"\n}")
+	entries := i.Log("audit.log", "", published)
+	want(t, "entries", caddytest.Pick(entries, "policy"), "city\ncity\ncity\n")
+	var digests []map[string]any
+	for _, e := range entries {
+		pages, _ := e["pages"].(map[string]any)
+		if len(pages) != 2 || len(fmt.Sprint(pages["en"])) != 64 || pages["en"] == pages["fr"] {
+			t.Fatalf("the pages are %v", pages)
+		}
+		digests = append(digests, pages)
+	}
+	want(t, "after a reload", digests[1], digests[0])
+	if digests[2]["en"] == digests[0]["en"] {
+		t.Error("another title gives the same digest")
+	}
+}
+
 // Of two policies around a request the page shows the inner one.
 func TestPageOfTwoPolicies(t *testing.T) {
 	i := caddytest.StartInstance(t, "route {\ncookie_policy opendatasoft matomo {\nname outer\n}\n"+

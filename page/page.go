@@ -13,12 +13,14 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"encoding/hex"
 	"html/template"
 	"net/url"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
 	"github.com/cookie-policy/caddy-cookie-policy/languages"
 )
 
@@ -99,4 +101,23 @@ func securityPolicy(stylesheet string) string {
 	}
 	return strings.Join([]string{"default-src 'none'", "style-src " + style, "img-src 'self'" + fonts,
 		"form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"}, "; ")
+}
+
+// Digests returns a SHA-256 of the page of a policy in each language, as it is for nobody: without a host
+// and a stored choice.
+func (p *Page) Digests(e *enforcer.Enforcer, since time.Time) (map[string]string, error) {
+	digests := map[string]string{}
+	for _, l := range p.languages {
+		d, err := p.Data(e, since, Visitor{Language: l.Tag, Unwritable: e.Policy().Unwritable()})
+		if err != nil {
+			return nil, err
+		}
+		html, err := p.HTML(d)
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(html)
+		digests[l.Tag] = hex.EncodeToString(sum[:])
+	}
+	return digests, nil
 }
