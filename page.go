@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 	"github.com/cookie-policy/caddy-cookie-policy/page"
 )
 
@@ -52,7 +53,7 @@ func (h *PageHandler) Provision(ctx caddy.Context) (err error) {
 func (h *PageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	around := policyAround(r)
 	if around == nil {
-		h.logger.Error(pageWithoutPolicyWarning, zap.String("host", r.Host), zap.String("uri", r.URL.Path))
+		h.logger.Error(pageWithoutPolicyWarning, zap.String("host", report.Printable(r.Host)))
 		return caddyhttp.Error(http.StatusInternalServerError, errors.New(pageWithoutPolicyWarning))
 	}
 	running := around.handler.running

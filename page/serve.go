@@ -78,12 +78,13 @@ func (a *answer) setHeader() {
 	for _, signal := range a.Enforcer.Policy().Policy().Signal {
 		vary += ", " + map[string]string{policy.SignalGPC: "Sec-GPC", policy.SignalDNT: "DNT"}[signal.Signal]
 	}
+	h.Add("Vary", vary)
 	for name, value := range map[string]string{
-		"Vary":                    vary,
 		"Content-Security-Policy": a.page.security,
 		"X-Frame-Options":         "DENY",
 		"X-Content-Type-Options":  "nosniff",
-		// With no-referrer browsers would send the form with Origin: null.
+		// With no-referrer browsers would send the form with Origin: null (Fetch standard, serializing a
+		// request origin). The page's meta element says the same, for where this header is replaced.
 		"Referrer-Policy": "same-origin",
 	} {
 		h.Set(name, value)
