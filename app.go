@@ -54,6 +54,7 @@ type runningPolicy struct {
 	loggedUnknownKey atomic.Bool
 	loggedUnusable   atomic.Bool
 	loggedNeedsHTTPS atomic.Bool
+	loggedNotStored  atomic.Bool
 }
 
 func (p *runningPolicy) name() string     { return p.enforcer.Policy().Name() }

@@ -63,8 +63,12 @@ func (h *PageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyh
 	for key, granted := range outcome.Saved {
 		running.observer.CountSaved(key, granted)
 	}
+	if err := outcome.NotStored; err != nil && running.loggedNotStored.CompareAndSwap(false, true) {
+		h.logger.Warn("a choice that a visitor made on the policy page could not be stored",
+			zap.String("policy", running.name()), zap.Error(err))
+	}
 	if outcome.Err != nil {
-		h.logger.Error("the policy page could not be made, or a choice not be stored, as the config says",
+		h.logger.Error("the template of the policy page failed, and the built-in page was shown",
 			zap.String("policy", running.name()), zap.Error(outcome.Err))
 	}
 	return nil

@@ -63,9 +63,7 @@ func (a *answer) post() Outcome {
 			problem = t.NoRoom
 		}
 		outcome := a.refuse(http.StatusUnprocessableEntity, problem)
-		if outcome.Err == nil {
-			outcome.Err = err
-		}
+		outcome.NotStored = err
 		return outcome
 	}
 	a.redirect(lines)

@@ -138,8 +138,8 @@ func TestServeNoRoom(t *testing.T) {
 	s := newSite(t, p, Config{Controller: "City"})
 	w := s.post("/", "choice=accept&policy="+s.enforcer.Policy().Digest())
 	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "do not fit into the cookie") ||
-		len(w.Header()["Set-Cookie"]) > 0 {
-		t.Errorf("%d, %q", w.Code, w.Header()["Set-Cookie"])
+		len(w.Header()["Set-Cookie"]) > 0 || s.outcome.NotStored == nil {
+		t.Errorf("%d, %q, %v", w.Code, w.Header()["Set-Cookie"], s.outcome.NotStored)
 	}
 }
 

@@ -32,7 +32,10 @@ type Outcome struct {
 	// The answers that were stored, by consent key.
 	Saved enforcer.Answers
 
-	// Why the operator's template was not used, or why a choice was not stored.
+	// Why a choice that the visitor made was not stored.
+	NotStored error
+
+	// Why the operator's template was not used.
 	Err error
 }
 
