@@ -35,8 +35,10 @@ func TestPageAttacks(t *testing.T) {
 		{"Origin null alone", good, []string{"Sec-Fetch-Site", "Origin: null"}, 403},
 		{"a sibling Origin alone", good, []string{"Sec-Fetch-Site", "Origin: https://x.localhost"}, 403},
 		{"a foreign Referer alone", good, []string{"Sec-Fetch-Site", "Origin", "Referer: https://evil.example/"}, 403},
-		{"a Referer like the host", good, []string{"Sec-Fetch-Site", "Origin", "Referer: https://localhost.evil.example/"}, 403},
-		{"a Referer with the host as user", good, []string{"Sec-Fetch-Site", "Origin", "Referer: https://localhost@evil.example/"}, 403},
+		{"a Referer like the host", good,
+			[]string{"Sec-Fetch-Site", "Origin", "Referer: https://localhost.evil.example/"}, 403},
+		{"a Referer with the host as user", good,
+			[]string{"Sec-Fetch-Site", "Origin", "Referer: https://localhost@evil.example/"}, 403},
 		{"nothing that a browser says", good, []string{"Sec-Fetch-Site", "Origin"}, 403},
 		{"a host that somebody forwards", good, []string{"Sec-Fetch-Site", "Origin: https://evil.example",
 			"X-Forwarded-Host: evil.example"}, 403},
@@ -104,7 +106,8 @@ func TestPageLocation(t *testing.T) {
 	saved := func(path string) string { return path + `saved=\d+#saved` }
 	for _, c := range []struct{ what, directives, path, want string }{
 		{"handle_path", "handle_path /legal/* {\nPAGE\n}", "/legal/cookies", saved(`/legal/cookies\?`)},
-		{"rewrite", "rewrite /terms/cookies-policy/ /cookies\nPAGE", "/terms/cookies-policy/", saved(`/terms/cookies-policy/\?`)},
+		{"rewrite", "rewrite /terms/cookies-policy/ /cookies\nPAGE", "/terms/cookies-policy/",
+			saved(`/terms/cookies-policy/\?`)},
 		{"a language", "PAGE", "/cookies?lang=fr", saved(`/cookies\?lang=fr&`)},
 		{"no language", "PAGE", "/cookies?lang=%0d%0aX:y&next=//evil.example", saved(`/cookies\?`)},
 		{"two slashes", "PAGE", "//evil.example/cookies", saved(`\?`)},

@@ -177,10 +177,12 @@ func TestPageInsideOtherDirectives(t *testing.T) {
 // built-in one, and the log says why.
 func TestPageTemplate(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "own.html")
-	if err := os.WriteFile(file, []byte(`own {{.Title.Text}}{{if .Form}}{{.T.Kinds.Caption.With "no" "such"}}{{end}}`), 0o600); err != nil {
+	own := `own {{.Title.Text}}{{if .Form}}{{.T.Kinds.Caption.With "no" "such"}}{{end}}`
+	if err := os.WriteFile(file, []byte(own), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	site := "cookie_policy opendatasoft matomo\ncookie_policy_page {\ntitle \"Our cookies\"\ntemplate " + file + "\nCONTROLLER\n}"
+	site := "cookie_policy opendatasoft matomo\ncookie_policy_page {\ntitle \"Our cookies\"\ntemplate " + file +
+		"\nCONTROLLER\n}"
 	i := caddytest.StartInstance(t, strings.Replace(site, "CONTROLLER", "", 1))
 	want(t, "the page", i.Get("/").Body(), "own Our cookies")
 	i.Reload(strings.Replace(site, "CONTROLLER", "controller City", 1))

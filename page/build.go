@@ -110,7 +110,8 @@ func (b *builder) kinds(d *Data) {
 		if err != nil && b.err == nil {
 			b.err = err
 		}
-		kind := Kind{Category: string(category), Name: string(words.Name), About: string(words.About), Rules: []Rule{}}
+		kind := Kind{Category: string(category), Name: string(words.Name), About: string(words.About),
+			Rules: []Rule{}}
 		for _, rule := range b.policy.Rules() {
 			if rule.Category != category {
 				continue

@@ -92,8 +92,9 @@ func TestHTMLChoices(t *testing.T) {
 			t.Errorf("%s: the page does not say %q and %q", c.cookie, c.want, c.state)
 		}
 	}
-	nothing := newSite(t, policy.Policy{Presets: []policy.Preset{{Name: "opendatasoft"}}}, Config{Controller: "City"}).get("/")
-	if !strings.Contains(nothing.Body.String(), "there is nothing to choose") || strings.Contains(nothing.Body.String(), "<form") {
+	necessary := policy.Policy{Presets: []policy.Preset{{Name: "opendatasoft"}}}
+	text := newSite(t, necessary, Config{Controller: "City"}).get("/").Body.String()
+	if !strings.Contains(text, "there is nothing to choose") || strings.Contains(text, "<form") {
 		t.Error("a policy of necessary cookies has something to choose")
 	}
 }
@@ -106,7 +107,8 @@ func TestServeSaved(t *testing.T) {
 		what, query, cookie, site, want string
 	}{
 		{"stored", now, `cookies_preferences={"matomo":true,"timestamp":1768478400123}`, here, saved},
-		{"stored, after a reload", now, `cookies_preferences={"matomo":true,"timestamp":1768478400123}`, "Sec-Fetch-Site: none", saved},
+		{"stored, after a reload", now, `cookies_preferences={"matomo":true,"timestamp":1768478400123}`,
+			"Sec-Fetch-Site: none", saved},
 		{"stored, without a time", now, `cookies_preferences={"matomo":true}`, here, saved},
 		{"nothing stored", now, "", here, notKept},
 		{"an older choice stays", now, `cookies_preferences={"matomo":true,"timestamp":1768000000}`, here, notKept},
@@ -186,13 +188,16 @@ func TestConfigFaults(t *testing.T) {
 		want   []string // paths
 	}{
 		{"none", Config{Controller: "City", Contact: "mailto:dpo@city.example", Languages: []string{"fr", "en"},
-			Title: []policy.Text{{Text: "x"}, {Language: "fr", Text: "y"}}, Stylesheet: "/x.css", Manage: "https://x.example/"}, nil},
+			Title:      []policy.Text{{Text: "x"}, {Language: "fr", Text: "y"}},
+			Stylesheet: "/x.css", Manage: "https://x.example/"}, nil},
 		{"all", Config{Controller: "a\nb", Contact: "mailto:nobody", Languages: []string{"xx"},
 			Title:      []policy.Text{{Language: "en", Text: "x"}, {Language: "EN", Text: "y"}, {Language: "e_", Text: "z"}},
 			Stylesheet: "x.css", Template: broken, Manage: "ftp://x.example/"},
 			[]string{"controller", "contact", "languages[0]", "title[1]", "title[2]", "stylesheet", "template", "manage"}},
-		{"URLs that are none", Config{Stylesheet: "https://x.example/a;b", Manage: "javascript:alert(1)"}, []string{"stylesheet", "manage"}},
-		{"more such", Config{Stylesheet: "https://u:p@x.example/", Manage: `/\evil.example`}, []string{"stylesheet", "manage"}},
+		{"URLs that are none", Config{Stylesheet: "https://x.example/a;b", Manage: "javascript:alert(1)"},
+			[]string{"stylesheet", "manage"}},
+		{"more such", Config{Stylesheet: "https://u:p@x.example/", Manage: `/\evil.example`},
+			[]string{"stylesheet", "manage"}},
 		{"paths of other hosts", Config{Stylesheet: "//x.example/a", Manage: "mailto:a@b"}, []string{"stylesheet", "manage"}},
 		{"no such file", Config{Template: broken + "x"}, []string{"template"}},
 	} {

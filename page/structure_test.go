@@ -29,7 +29,8 @@ func rich() policy.Policy {
 			Function: []policy.Text{{Language: "de", Text: "Werbung"}}}},
 		{Category: policy.FirstParty, Cookies: []string{"comfort"}},
 	}
-	p.Key = []policy.Key{{Keys: []string{"mixpanel", "marketing"}, Title: []policy.Text{{Language: "en", Text: "Marketing"}}}}
+	p.Key = []policy.Key{{Keys: []string{"mixpanel", "marketing"},
+		Title: []policy.Text{{Language: "en", Text: "Marketing"}}}}
 	p.Preference = []policy.Preference{{Cookies: []string{"site_choices"}}}
 	p.Signal = []policy.Signal{{Signal: policy.SignalGPC, Categories: []policy.Category{policy.ThirdParty}}}
 	return p
@@ -323,8 +324,10 @@ func TestHTMLLanguageOfTexts(t *testing.T) {
 // FuzzServe sends anything to the page. It never fails, never reflects markup, never sets a cookie on a
 // GET, and leads nowhere else.
 func FuzzServe(f *testing.F) {
-	f.Add("/cookies?lang=fr&saved=1", "choice=accept", "data.city.example", `{"matomo":true}`, "https://data.city.example/x", "fr")
-	f.Add("/\\evil?lang=\"><script>", "choice=save&q1=granted", "\"><script>", "%7B", "javascript:alert(1)", "x-\"><script>")
+	f.Add("/cookies?lang=fr&saved=1", "choice=accept", "data.city.example", `{"matomo":true}`,
+		"https://data.city.example/x", "fr")
+	f.Add("/\\evil?lang=\"><script>", "choice=save&q1=granted", "\"><script>", "%7B", "javascript:alert(1)",
+		"x-\"><script>")
 	f.Add("//evil.example", "q1=granted&q1=refused&choice=save&back=//evil", "a:b:c", "", "//x", "*;q=2,,")
 	s := newSite(f, rich(), Config{Controller: "City"})
 	digest := s.enforcer.Policy().Digest()
