@@ -59,7 +59,7 @@ type Policy struct {
 	Digest   string `json:"digest"`
 	Mode     string `json:"mode"`
 	Unlisted string `json:"unlisted"`
-	Since    Date   `json:"in_force_since"`
+	Since    Date   `json:"in_force_since,omitzero"`
 }
 
 // Date is a day, and the time in it.
