@@ -14,6 +14,7 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 	"github.com/cookie-policy/caddy-cookie-policy/explain"
+	"github.com/cookie-policy/caddy-cookie-policy/page"
 )
 
 func init() {
@@ -61,8 +62,10 @@ type policyInForce struct {
 type policyAsConfigured struct {
 	Name   string        `json:"name"`
 	Digest string        `json:"digest"`
-	Hosts  []string      `json:"hosts"`  // of the sites that have it; empty if a site has no name
-	Policy policy.Policy `json:"policy"` // as it was configured: with the names of its presets
+	Since  time.Time     `json:"since"`          // in force since
+	Hosts  []string      `json:"hosts"`          // of the sites that have it; empty if a site has no name
+	Policy policy.Policy `json:"policy"`         // as it was configured: with the names of its presets
+	Page   *page.Config  `json:"page,omitempty"` // of the policy's page, if there is one
 }
 
 func serveAdmin(w http.ResponseWriter, r *http.Request) error {
@@ -93,7 +96,8 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 	}
 	if what == "policy" {
 		return writeJSON(w, policyAsConfigured{
-			Name: p.name(), Digest: p.digest(), Hosts: slices.Concat([]string{}, p.sites), Policy: p.configured,
+			Name: p.name(), Digest: p.digest(), Since: p.since(), Hosts: slices.Concat([]string{}, p.sites),
+			Policy: p.configured, Page: p.page,
 		})
 	}
 	var answer interface{ CSV() []byte }

@@ -20,6 +20,7 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
+	"github.com/cookie-policy/caddy-cookie-policy/page"
 )
 
 func init() {
@@ -47,6 +48,7 @@ type runningPolicy struct {
 	configured policy.Policy
 	observer   *observe.Observer
 	sites      []string     // hosts of the sites that have it, known when the config has started
+	page       *page.Config // of a page that it is around, likewise; nil if there is none
 	inForce    atomic.Int64 // since when, in nanoseconds of Unix time
 
 	// Logged once for each load, because it would come again with every site or request.

@@ -20,7 +20,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "cookie-policy",
-		Usage: "inventory|drift|explain [--config <file> | --address <host:port>...] [--policy <name>] [--json]",
+		Usage: "inventory|drift|explain|page [--config <file> | --address <host:port>...] [--policy <name>] [--json]",
 		Short: "Shows what gateways met, where a portal and its policy differ, and why a cookie was refused",
 		Long: `The commands ask the admin endpoint of running gateways. Those with --config take the policies from a
 config file instead.
@@ -31,11 +31,11 @@ carried out.`,
 			q := newQuery(cmd)
 			cmd.Args = cobra.ArbitraryArgs
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
-				return failed(cmd, fmt.Errorf("%s; want inventory, drift or explain", unknownCommand(args)))
+				return failed(cmd, fmt.Errorf("%s; want inventory, drift, explain or page", unknownCommand(args)))
 			}
 			// Caddy's own status for a misspelt flag is 1, which means findings here.
 			cmd.SetFlagErrorFunc(failed)
-			cmd.AddCommand(inventoryCommand(q), driftCommand(q), explainCommand(q))
+			cmd.AddCommand(inventoryCommand(q), driftCommand(q), explainCommand(q), pageCommand(q))
 		},
 	})
 }

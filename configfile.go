@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/cookie-policy/caddy-cookie-policy/page"
 )
 
 // loadPolicies returns the policies of a config file, in the order of their names. The config is
@@ -34,7 +36,7 @@ func loadPolicies(file, adapter string) ([]configuredPolicy, error) {
 	if err := d.Decode(&parsed); err != nil {
 		return nil, fmt.Errorf("%s: this is not a JSON config: %w; is it in another format, for --adapter?", file, err)
 	}
-	var found []configuredHandler
+	var found, pages []configuredHandler
 	for name, server := range parsed.Apps.HTTP.Servers {
 		path := "apps.http.servers." + name
 		w := configWalk{server: path, namedRoutes: map[string]any{}, invoked: map[string]bool{}}
@@ -48,12 +50,14 @@ func loadPolicies(file, adapter string) ([]configuredPolicy, error) {
 				w.invoke(route, nil)
 			}
 		}
-		found = append(found, w.found...)
+		found, pages = append(found, w.found...), append(pages, w.pages...)
 	}
-	slices.SortFunc(found, func(a, b configuredHandler) int { return cmp.Compare(a.path, b.path) })
+	for _, handlers := range [][]configuredHandler{found, pages} {
+		slices.SortFunc(handlers, func(a, b configuredHandler) int { return cmp.Compare(a.path, b.path) })
+	}
 	var all policySet
 	for _, handler := range found {
-		if err := all.addHandler(file, handler); err != nil {
+		if err := all.addHandler(file, handler, pages); err != nil {
 			return nil, err
 		}
 	}
@@ -91,11 +95,23 @@ func adapt(file, adapter string) (config []byte, err error) {
 	return config, err
 }
 
-// configuredHandler is a cookie_policy in a JSON config.
+// configuredHandler is a cookie_policy or a cookie_policy_page in a JSON config.
 type configuredHandler struct {
+	server string // its path
 	path   string
 	fields map[string]any
 	hosts  []string
+}
+
+// decode reads the handler's fields.
+func (h *configuredHandler) decode(into any) error {
+	fields := maps.Clone(h.fields)
+	delete(fields, "handler")
+	b, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, into)
 }
 
 // configWalk finds the handlers of one server.
@@ -105,6 +121,7 @@ type configWalk struct {
 	invoked     map[string]bool
 	invoking    []string // the named routes around
 	found       []configuredHandler
+	pages       []configuredHandler
 }
 
 // value walks through a value at a path, within sites with some hosts.
@@ -117,7 +134,10 @@ func (w *configWalk) value(v any, path string, hosts []string) {
 	case map[string]any:
 		switch v["handler"] {
 		case "cookie_policy":
-			w.found = append(w.found, configuredHandler{path, v, hosts})
+			w.found = append(w.found, configuredHandler{w.server, path, v, hosts})
+			return
+		case "cookie_policy_page":
+			w.pages = append(w.pages, configuredHandler{w.server, path, v, hosts})
 			return
 		case "invoke":
 			route, _ := v["name"].(string)
@@ -160,25 +180,28 @@ func hostsIn(match any) (hosts []string) {
 }
 
 // addHandler adds the policy of a handler in a config file.
-func (s *policySet) addHandler(file string, handler configuredHandler) error {
+func (s *policySet) addHandler(file string, handler configuredHandler, pages []configuredHandler) error {
 	p := configuredPolicy{Hosts: handler.hosts, Where: func(path string) string {
 		if path != "" {
 			path = "." + path
 		}
 		return file + ": " + handler.path + path
 	}}
-	fields := maps.Clone(handler.fields)
-	delete(fields, "handler")
-	b, err := json.Marshal(fields)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(b, &p.Policy); err != nil {
+	if err := handler.decode(&p.Policy); err != nil {
 		return fmt.Errorf("%s: %w", p.Where(""), err)
+	}
+	for _, candidate := range pages { // of the same site
+		if p.Page == nil && candidate.server == handler.server && slices.Equal(candidate.hosts, handler.hosts) {
+			p.Page = new(page.Config)
+			if err := candidate.decode(p.Page); err != nil {
+				return fmt.Errorf("%s: %s: %w", file, candidate.path, err)
+			}
+		}
 	}
 	if writtenAt(&p.Policy, "") != "" {
 		p.Where = func(path string) string { return writtenAt(&p.Policy, path) }
 	}
+	var err error
 	if p.Resolved, err = p.Policy.Resolve(); err != nil {
 		var errs []error
 		for _, fault := range p.Policy.Faults() {

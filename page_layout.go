@@ -153,6 +153,9 @@ func (a *App) checkPages() {
 			once(pageWithoutPolicyWarning, zap.String("server", place.server))
 		}
 		for _, p := range place.policies {
+			if p.page == nil {
+				p.page = &place.page.Config
+			}
 			if reasons := p.enforcer.Policy().Unwritable(); len(reasons) > 0 && place.page.Controller != "" &&
 				len(p.enforcer.Questions()) > 0 {
 				once(pageReadOnlyWarning, zap.String("policy", p.name()), zap.String("reason", reasons[0].Error()))

@@ -1,17 +1,20 @@
 package cookiepolicy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
+	"github.com/cookie-policy/caddy-cookie-policy/page"
 )
 
 // configuredPolicy is a policy of a config file or of a gateway.
@@ -19,6 +22,12 @@ type configuredPolicy struct {
 	Policy   policy.Policy // as it was configured: with the names of its presets
 	Resolved *policy.Resolved
 	Hosts    []string // of the sites that have it, not printable; a site without a name has none
+
+	// Page is the config of the page of one of these sites, or nil if none has one.
+	Page *page.Config
+
+	// Since is when the policy came into force on the gateway; zero for a config file.
+	Since time.Time
 
 	// Where returns where a field of the policy was written, by its path in the JSON config: a file and
 	// a line, or the path in a config that has no lines. An empty path is that of the policy.
@@ -76,6 +85,7 @@ func (s *policySet) add(p configuredPolicy) error {
 			p.Resolved.Name(), known.Where(""), p.Where(""))
 	}
 	known.Hosts = distinct(slices.Concat(known.Hosts, p.Hosts))
+	known.Page = cmp.Or(known.Page, p.Page)
 	return nil
 }
 
@@ -100,7 +110,7 @@ func askPolicies(addresses []string) ([]configuredPolicy, error) {
 			if err := get(address, url.PathEscape(name)+"/policy", &answer); err != nil {
 				return nil, fmt.Errorf("%s: %w", address, err)
 			}
-			p := configuredPolicy{Policy: answer.Policy, Hosts: answer.Hosts, Where: func(path string) string {
+			p := configuredPolicy{Policy: answer.Policy, Hosts: answer.Hosts, Page: answer.Page, Since: answer.Since, Where: func(path string) string {
 				if path == "" {
 					return address
 				}
