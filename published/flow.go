@@ -1,0 +1,128 @@
+package published
+
+import (
+	"slices"
+	"strings"
+)
+
+// read reads the items of a page in their order.
+func (r *reader) read(items []item) {
+	r.listed = -1
+	for i := 0; i < len(items); {
+		it := items[i]
+		switch {
+		case it.table != nil:
+			r.readTable(it.table)
+			i++
+			continue
+		case it.ends != 0:
+			r.endHeadings(it.ends)
+			i++
+			continue
+		case it.blank() || ruler.MatchString(it.text):
+			i++
+			continue
+		}
+		next := i
+		for _, form := range []func([]item, int) int{
+			r.readDelimited, r.readSpaced, r.readHeads, r.readColumns, r.readLabels,
+		} {
+			if next = form(items, i); next > i {
+				break
+			}
+		}
+		if next == i {
+			r.line(items, i)
+			next++
+		}
+		i = next
+	}
+}
+
+// line reads a line that is part of no table: a heading, or a sentence.
+func (r *reader) line(items []item, i int) {
+	it := items[i]
+	text := clean(it.text)
+	if it.level > 0 {
+		r.pushHeading(it.level, text)
+		r.mentions(it)
+		return
+	}
+	r.mentions(it)
+	if !headingLike(text) || trimBullet(it.text) != strings.TrimLeft(it.text, " \t\u00a0") {
+		return
+	}
+	c := claimOf(text)
+	switch {
+	case c.category != "" && r.listed >= 0 && r.listed == previous(items, i) && r.top().category != c.category:
+		// Categories one below the other are a list, and head nothing.
+		r.endHeadings(levelWeak)
+		r.headings = append(r.headings, heading{levelWeak, text, claim{doubtful: true}})
+		r.listed = i
+	case c.category != "":
+		r.pushWeak(text)
+		r.listed = i
+	case c.silent || strings.HasSuffix(text, ":") && !c.doubtful:
+	case !r.marked, c.doubtful, r.afterRows && strings.Contains(fold(text), "cookie"), r.afterRows && r.weak():
+		r.pushWeak(text)
+	}
+}
+
+// pushWeak puts a heading in force that the page does not mark as one. On a page that marks none, it
+// takes the place of all others.
+func (r *reader) pushWeak(text string) {
+	if !r.marked {
+		r.endHeadings(0)
+	}
+	r.pushHeading(levelWeak, text)
+}
+
+func (r *reader) top() claim {
+	if len(r.headings) == 0 {
+		return claim{}
+	}
+	return r.headings[len(r.headings)-1].claim
+}
+
+// weak reports whether the heading in force is not marked as one.
+func (r *reader) weak() bool {
+	return len(r.headings) > 0 && r.headings[len(r.headings)-1].level == levelWeak
+}
+
+// previous returns the number of the item before i that is not blank.
+func previous(items []item, i int) int {
+	for i--; i >= 0 && items[i].blank(); i-- {
+	}
+	return i
+}
+
+// headingLike reports whether a line of text can be a heading: it is short, and no sentence.
+func headingLike(text string) bool {
+	return len(text) <= 160 && len(strings.Fields(text)) <= 22 && !strings.HasSuffix(text, ".") &&
+		!strings.HasSuffix(text, ",") && !strings.HasSuffix(text, ";") && !strings.Contains(text, ". ") &&
+		!strings.HasSuffix(text, "!")
+}
+
+// mentions tells of the names of cookies in a line from which no row is made.
+func (r *reader) mentions(it item) {
+	names := candidates(it.text)
+	if len(names) == 0 && strings.ContainsAny(it.text, "\t|") {
+		for _, c := range strings.FieldsFunc(it.text, func(c rune) bool { return c == '\t' || c == '|' }) {
+			if c = strings.TrimSpace(c); c != "" && !strings.Contains(c, " ") && looksLikeName(c) {
+				names = append(names, c)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	for i, name := range names {
+		names[i] = quoted(name)
+	}
+	if len(names) > 20 {
+		names = append(names[:20], "…")
+	}
+	r.note(it.line, NotUnderstood, "no rule is made from this line, which mentions %s", strings.Join(names, ", "))
+}

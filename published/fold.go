@@ -1,0 +1,98 @@
+package published
+
+import (
+	"strings"
+	"unicode"
+)
+
+// plainLetters maps accented letters of the seven languages to plain ones.
+var plainLetters = func() map[rune]string {
+	m := map[rune]string{'ß': "ss", 'œ': "oe", 'æ': "ae"}
+	for plain, accented := range map[string]string{
+		"a": "àáâãäåā", "c": "çć", "e": "èéêëē", "i": "ìíîïī", "n": "ñń", "o": "òóôõöøō",
+		"s": "śš", "u": "ùúûüū", "y": "ýÿ", "z": "źžż",
+	} {
+		for _, r := range accented {
+			m[r] = plain
+		}
+	}
+	return m
+}()
+
+// fold returns a text in lower case and without accents, its words separated by single spaces. What
+// is neither a letter nor a digit separates words.
+func fold(text string) string {
+	var b strings.Builder
+	gap := false
+	for _, r := range text {
+		r = unicode.ToLower(r)
+		switch {
+		case r >= 0x300 && r <= 0x36f, invisible(r): // combining accents
+			continue
+		case !unicode.IsLetter(r) && !unicode.IsDigit(r):
+			gap = true
+			continue
+		}
+		if gap && b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		gap = false
+		if plain, ok := plainLetters[r]; ok {
+			b.WriteString(plain)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// invisible reports whether a character shows nothing and only says how to break or join lines.
+func invisible(r rune) bool {
+	switch r {
+	case 0x00ad, 0x200b, 0x200c, 0x200d, 0x2060, 0xfeff:
+		return true
+	}
+	return false
+}
+
+// changesDirection reports whether a character changes the direction in which a text is shown.
+func changesDirection(r rune) bool {
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f ||
+		r == 0x061c
+}
+
+// clean returns a text of a page on one line: runs of blanks become one space, and control
+// characters, invisible ones and those that change the direction of a text are removed.
+func clean(text string) string {
+	var b strings.Builder
+	gap := false
+	for _, r := range text {
+		switch {
+		case unicode.IsSpace(r), r < 0x20, r == 0x7f:
+			gap = true
+			continue
+		case invisible(r), changesDirection(r), unicode.IsControl(r), r == unicode.ReplacementChar:
+			continue
+		}
+		if gap && b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		gap = false
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// wordSet makes a set of the words in a text.
+func wordSet(text string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(text) {
+		set[w] = true
+	}
+	return set
+}
+
+// containsWords reports whether a phrase stands in a folded text as whole words.
+func containsWords(folded, phrase string) bool {
+	return strings.Contains(" "+folded+" ", " "+phrase+" ")
+}

@@ -1,0 +1,584 @@
+package published
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+// htmlItems splits a page of HTML into items, and returns the language that it declares. It reads
+// tags one after the other and builds no tree, so that its time is linear and each item has the line
+// it stands in.
+func htmlItems(page string) (items []item, language string) {
+	b := &htmlReader{}
+	z := html.NewTokenizer(strings.NewReader(page))
+	z.SetMaxBuf(0)
+	line := 1
+	for {
+		kind := z.Next()
+		if kind == html.ErrorToken {
+			break
+		}
+		raw := z.Raw()
+		b.line = line
+		line += bytes.Count(raw, []byte("\n"))
+		switch kind {
+		case html.TextToken:
+			b.text(string(z.Text()))
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name, attributes := tag(z)
+			if name == "html" && language == "" {
+				language = languageTag(attributes["lang"])
+			}
+			b.start(name, attributes, kind == html.SelfClosingTagToken)
+		case html.EndTagToken:
+			name, _ := tag(z)
+			b.end(name)
+		}
+	}
+	for len(b.tables) > 0 {
+		b.endTable()
+	}
+	b.breakLine()
+	return b.items, language
+}
+
+// tag returns the name and the attributes of a tag. Of attributes given twice the first counts.
+func tag(z *html.Tokenizer) (string, map[string]string) {
+	name, more := z.TagName()
+	tagName := string(name)
+	var attributes map[string]string
+	for more {
+		var key, value []byte
+		key, value, more = z.TagAttr()
+		if attributes == nil {
+			attributes = map[string]string{}
+		}
+		if _, twice := attributes[string(key)]; !twice {
+			attributes[string(key)] = string(value)
+		}
+	}
+	return tagName, attributes
+}
+
+// languageTag returns the language of a tag such as fr-FR, or "" if it is none.
+func languageTag(tag string) string {
+	language, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(strings.ReplaceAll(tag, "_", "-"))), "-")
+	if len(language) < 2 || len(language) > 3 || strings.Trim(language, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return ""
+	}
+	return language
+}
+
+// htmlReader collects the text of elements into items, and that of tables into cells.
+type htmlReader struct {
+	items []item
+	line  int
+
+	buffer     strings.Builder // the text of the line that is being read
+	bufferLine int
+	level      int // of the heading that is being read
+	strong     int // depth of elements in bold
+	bold       bool
+	term       bool
+	definition int
+	pre        int
+
+	raw bool // it keeps its blanks
+
+	open   []element
+	at     map[string][]int // where elements stand in open, by name
+	scopes []int            // where cells, captions and tables stand in open
+	frames []int            // where tables stand in open
+	skip   int              // depth of elements whose text is not read
+	hidden int              // depth of elements that are not shown at first
+	tables []*htmlTable
+}
+
+// element is an open element, and what ends with it.
+type element struct {
+	name    string
+	skipped bool
+	role    string // the element that it stands for
+	hidden  bool
+}
+
+// htmlTable is a table that is being read.
+type htmlTable struct {
+	table  *table
+	host   *htmlTable // the table of cookies in whose cell this one stands, as text of it
+	row    *tableRow
+	cell   *cell
+	column int
+	spans  []span // cells of rows above that reach further down
+
+	wide, high int // columns and rows that the cell spans
+	inHead     bool
+	caption    bool
+	ofCookies  bool
+}
+
+// span is a cell and the number of rows that it still reaches.
+type span struct {
+	rows int
+	cell cell
+}
+
+// maxColumns is the number of columns of a table that are read.
+const maxColumns = 24
+
+// Elements by what they do to the text around them.
+var (
+	skippedElements = wordSet("script style template svg head title select option textarea iframe noframes noembed object math datalist sup")
+	inlineElements  = wordSet("a abbr b bdi bdo big cite code data dfn em font i ins kbd label mark q s samp small span strong sub sup time tt u var wbr nobr acronym strike del button")
+	voidElements    = wordSet("area base br col embed hr img input link meta source track wbr param")
+)
+
+// start reads a start tag.
+func (b *htmlReader) start(name string, attributes map[string]string, closed bool) {
+	if name == "body" {
+		b.closeSkipped() // a page without </head>
+	}
+	void := voidElements[name]
+	as := name
+	switch attributes["role"] {
+	case "table", "grid", "treegrid":
+		as = "table"
+	case "row":
+		as = "tr"
+	case "cell", "gridcell":
+		as = "td"
+	case "columnheader", "rowheader":
+		as = "th"
+	case "heading":
+		as = "h" + strconv.Itoa(max(1, min(6, number(attributes["aria-level"], 2))))
+	}
+	if !void && !closed {
+		b.push(element{name: name, role: as, skipped: skippedElements[name], hidden: as != "tr" && as != "td" &&
+			as != "th" && hides(attributes)})
+	}
+	if b.skip > 0 {
+		return
+	}
+	t := b.current()
+	switch as {
+	case "br":
+		b.breakLine()
+	case "wbr", "img", "input":
+	case "table":
+		b.startTable()
+	case "caption":
+		if t != nil {
+			b.breakLine()
+			t.caption = true
+		}
+	case "thead":
+		if t != nil {
+			t.inHead = true
+		}
+	case "tbody", "tfoot":
+		if t != nil {
+			b.endRow()
+			t.inHead = false
+		}
+	case "tr":
+		if t != nil {
+			b.startRow(hides(attributes))
+		}
+	case "td", "th":
+		if t != nil {
+			b.startCell(as == "th" || t.inHead, attributes)
+		} else {
+			b.breakLine()
+		}
+	case "h1", "h2", "h3", "h4", "h5", "h6":
+		b.breakLine()
+		b.level = int(as[1] - '0')
+	case "summary", "legend":
+		b.breakLine()
+		b.level = levelBold
+	case "strong", "b":
+		b.strong++
+		if b.buffer.Len() == 0 {
+			b.bold = true
+		}
+	case "dt":
+		b.breakLine()
+		b.term = true
+	case "dd":
+		b.breakLine()
+		b.term = false
+		b.definition++
+	case "pre":
+		b.breakLine()
+		b.pre++
+	default:
+		if !inlineElements[name] {
+			b.breakLine()
+		}
+	}
+}
+
+// tableParts are the elements that tables consist of.
+var tableParts = wordSet("table caption thead tbody tfoot tr td th")
+
+// end reads an end tag: it closes the innermost element of that name, and those within it. One that
+// stands outside of the cell or table that is open is not closed from within.
+func (b *htmlReader) end(name string) {
+	places := b.at[name]
+	if len(places) == 0 {
+		return
+	}
+	place, bounds := places[len(places)-1], b.scopes
+	if tableParts[name] {
+		bounds = b.frames
+	}
+	if len(bounds) > 0 && place < bounds[len(bounds)-1] {
+		return
+	}
+	for len(b.open) > place {
+		b.pop()
+	}
+}
+
+func (b *htmlReader) push(e element) {
+	if b.at == nil {
+		b.at = map[string][]int{}
+	}
+	place := len(b.open)
+	b.at[e.name] = append(b.at[e.name], place)
+	switch e.name {
+	case "table":
+		b.frames = append(b.frames, place)
+		b.scopes = append(b.scopes, place)
+	case "td", "th", "caption":
+		b.scopes = append(b.scopes, place)
+	}
+	if e.skipped {
+		b.skip++
+	}
+	if e.hidden {
+		b.hidden++
+	}
+	b.open = append(b.open, e)
+}
+
+func (b *htmlReader) pop() {
+	place := len(b.open) - 1
+	e := b.open[place]
+	b.open = b.open[:place]
+	b.at[e.name] = b.at[e.name][:len(b.at[e.name])-1]
+	if n := len(b.scopes); n > 0 && b.scopes[n-1] == place {
+		b.scopes = b.scopes[:n-1]
+	}
+	if n := len(b.frames); n > 0 && b.frames[n-1] == place {
+		b.frames = b.frames[:n-1]
+	}
+	if e.hidden {
+		b.hidden--
+	}
+	if e.skipped {
+		b.skip--
+		return
+	}
+	if b.skip > 0 {
+		return
+	}
+	switch e.role {
+	case "table":
+		if b.current() != nil {
+			b.endTable()
+		}
+	case "caption":
+		b.breakLine()
+		if t := b.current(); t != nil {
+			t.caption = false
+		}
+	case "thead":
+		if t := b.current(); t != nil {
+			b.endRow()
+			t.inHead = false
+		}
+	case "tr", "tbody", "tfoot":
+		if b.current() != nil {
+			b.endRow()
+		}
+	case "td", "th":
+		if b.current() != nil {
+			b.endCell()
+		} else {
+			b.breakLine()
+		}
+	case "h1", "h2", "h3", "h4", "h5", "h6", "summary", "legend":
+		b.breakLine()
+		b.level = 0
+	case "strong", "b":
+		b.strong = max(0, b.strong-1)
+	case "dt":
+		b.breakLine()
+		b.term = false
+	case "dd":
+		b.breakLine()
+		b.definition--
+	case "pre":
+		b.breakLine()
+		b.pre = max(0, b.pre-1)
+	case "details", "fieldset":
+		b.breakLine()
+		b.emit(item{line: b.line, ends: levelBold})
+	default:
+		if !inlineElements[e.name] {
+			b.breakLine()
+		}
+	}
+}
+
+// closeSkipped closes elements that are not shown, and those within them.
+func (b *htmlReader) closeSkipped() {
+	for b.skip > 0 {
+		b.pop()
+	}
+}
+
+func (b *htmlReader) text(text string) {
+	if b.skip > 0 {
+		return
+	}
+	if b.pre > 0 && b.current() == nil {
+		for i, line := range strings.Split(text, "\n") {
+			if i > 0 {
+				b.breakLine()
+				b.line++
+			}
+			b.write(line)
+		}
+		b.raw = true
+		return
+	}
+	if strings.TrimSpace(text) == "" {
+		if b.buffer.Len() > 0 {
+			b.buffer.WriteByte(' ')
+		}
+		return
+	}
+	if b.buffer.Len() == 0 {
+		b.line += strings.Count(text[:len(text)-len(strings.TrimLeft(text, " \t\r\n\f"))], "\n")
+	}
+	if b.strong == 0 {
+		b.bold = false
+	}
+	b.write(strings.NewReplacer("\n", " ", "\t", " ", "\r", " ", "\f", " ").Replace(text))
+}
+
+func (b *htmlReader) write(text string) {
+	if b.buffer.Len() == 0 {
+		b.bufferLine = b.line
+	}
+	b.buffer.WriteString(text)
+}
+
+func (b *htmlReader) current() *htmlTable {
+	if len(b.tables) == 0 {
+		return nil
+	}
+	return b.tables[len(b.tables)-1]
+}
+
+// breakLine ends the line that is being read: in a cell it is a line of the cell, elsewhere an item.
+func (b *htmlReader) breakLine() {
+	text := b.buffer.String()
+	if !b.raw {
+		text = clean(text)
+	}
+	b.buffer.Reset()
+	bold := b.bold
+	b.bold, b.raw = b.strong > 0, b.pre > 0
+	if strings.TrimSpace(text) == "" {
+		return
+	}
+	t := b.current()
+	if t != nil && t.host != nil {
+		t = t.host
+	}
+	switch {
+	case t == nil:
+		level := b.level
+		if level == 0 && bold && b.strong == 0 {
+			level = levelBold
+		}
+		b.emit(item{line: b.bufferLine, text: text, level: level, term: b.term, definition: !b.term && b.definition > 0})
+	case t.caption:
+		t.table.caption = strings.TrimSpace(t.table.caption + " " + text)
+	case t.cell != nil:
+		t.cell.lines = append(t.cell.lines, text)
+	default: // text between the cells of a table is shown before it
+		b.emit(item{line: b.bufferLine, text: text, level: b.level})
+	}
+}
+
+func (b *htmlReader) emit(it item) { b.items = append(b.items, it) }
+
+// startTable begins a table. One within a cell of a table of cookies belongs to the cell; one within
+// any other makes that one a means of layout, whose cells are lines of text.
+func (b *htmlReader) startTable() {
+	b.breakLine()
+	if outer := b.current(); outer != nil {
+		if outer.isOfCookies() {
+			b.tables = append(b.tables, &htmlTable{host: cmp.Or(outer.host, outer)})
+			return
+		}
+		b.spill(outer)
+	}
+	b.tables = append(b.tables, &htmlTable{table: &table{line: b.line, hidden: b.hidden > 0}})
+}
+
+// isOfCookies reports whether a table has headings for cookies, or stands in a cell of one that has.
+func (t *htmlTable) isOfCookies() bool {
+	if t.host != nil || t.ofCookies {
+		return true
+	}
+	for i := range t.table.rows[:min(4, len(t.table.rows))] {
+		if _, ok := headRow(t.table.rows[i].texts(), t.table.rows[i].marked()); ok {
+			t.ofCookies = true
+			return true
+		}
+	}
+	return false
+}
+
+// spill turns what was read of a table into items.
+func (b *htmlReader) spill(t *htmlTable) {
+	if len(t.table.rows) > 0 {
+		b.emit(item{line: t.table.line, table: t.table})
+	}
+	if t.row != nil {
+		for _, c := range t.row.cells {
+			for _, line := range c.lines {
+				b.emit(item{line: t.row.line, text: line})
+			}
+		}
+	}
+	if t.cell != nil {
+		for _, line := range t.cell.lines {
+			b.emit(item{line: t.row.line, text: line})
+		}
+	}
+	t.table = &table{line: b.line, hidden: t.table.hidden}
+	t.row, t.cell, t.spans = nil, nil, nil
+}
+
+func (b *htmlReader) endTable() {
+	t := b.current()
+	b.endRow()
+	if t.host != nil {
+		b.tables = b.tables[:len(b.tables)-1]
+		return
+	}
+	b.tables = b.tables[:len(b.tables)-1]
+	if len(t.table.rows) > 0 || t.table.caption != "" {
+		b.emit(item{line: t.table.line, table: t.table})
+	}
+}
+
+func (b *htmlReader) startRow(hidden bool) {
+	b.endRow()
+	if t := b.current(); t.host == nil {
+		t.row, t.column = &tableRow{line: b.line, hidden: hidden}, 0
+	}
+}
+
+func (b *htmlReader) startCell(head bool, attributes map[string]string) {
+	b.endCell()
+	t := b.current()
+	if t.host != nil {
+		return
+	}
+	if t.row == nil {
+		t.row, t.column = &tableRow{line: b.line}, 0
+	}
+	t.fromAbove()
+	t.row.hidden = t.row.hidden || hides(attributes)
+	t.cell = &cell{head: head}
+	t.wide = number(attributes["colspan"], 1)
+	t.high = number(attributes["rowspan"], 1)
+	if t.high == 0 { // to the end of the table
+		t.high = math.MaxInt
+	}
+}
+
+// endCell puts the cell that is being read into its row, once for each column that it spans.
+func (b *htmlReader) endCell() {
+	b.breakLine()
+	t := b.current()
+	if t.cell == nil {
+		return
+	}
+	c := *t.cell
+	t.cell = nil
+	for i := 0; i < max(1, t.wide) && t.column < maxColumns; i++ {
+		if i > 0 && t.spanned() {
+			break
+		}
+		c.repeated = i > 0
+		t.row.cells = append(t.row.cells, c)
+		if t.high > 1 && t.spans == nil {
+			t.spans = make([]span, maxColumns)
+		}
+		if t.spans != nil {
+			above := c
+			above.repeated = true
+			t.spans[t.column] = span{t.high - 1, above}
+		}
+		t.column++
+	}
+	if t.column == maxColumns {
+		t.table.tooWide = true
+	}
+}
+
+// fromAbove puts in the cells of rows above that span this one.
+func (t *htmlTable) fromAbove() {
+	for t.column < maxColumns && t.spanned() {
+		t.row.cells = append(t.row.cells, t.spans[t.column].cell)
+		t.spans[t.column].rows--
+		t.column++
+	}
+}
+
+// spanned reports whether a cell of a row above reaches the current column.
+func (t *htmlTable) spanned() bool { return t.spans != nil && t.spans[t.column].rows > 0 }
+
+func (b *htmlReader) endRow() {
+	b.endCell()
+	t := b.current()
+	if t.row == nil {
+		return
+	}
+	t.fromAbove()
+	if slices.ContainsFunc(t.row.cells, func(c cell) bool { return !c.repeated && len(c.lines) > 0 }) {
+		t.table.rows = append(t.table.rows, *t.row)
+	}
+	t.row = nil
+}
+
+// hides reports whether an element is not shown.
+func hides(attributes map[string]string) bool {
+	if _, hidden := attributes["hidden"]; hidden {
+		return true
+	}
+	style := strings.ReplaceAll(strings.ToLower(attributes["style"]), " ", "")
+	return strings.Contains(style, "display:none") || strings.Contains(style, "visibility:hidden")
+}
+
+func number(text string, otherwise int) int {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || n < 0 {
+		return otherwise
+	}
+	return n
+}

@@ -1,0 +1,292 @@
+package published
+
+import (
+	"slices"
+	"strings"
+)
+
+// maxLoose is the number of lines that are looked at for a table with one cell a line.
+const maxLoose = 400
+
+// looseCell is a line that is a cell of a table with one cell a line.
+type looseCell struct {
+	line int
+	text string
+	item int
+}
+
+// looseCells collects lines until a heading, a table, or the headings of one.
+func looseCells(items []item, i int) (cells []looseCell) {
+	for ; i < len(items) && len(cells) < maxLoose; i++ {
+		it := items[i]
+		if it.table != nil || it.ends != 0 || it.level > 0 || strings.ContainsAny(strings.TrimSpace(it.text), "\t|") {
+			break
+		}
+		if !it.blank() {
+			cells = append(cells, looseCell{it.line, clean(it.text), i})
+		}
+	}
+	return cells
+}
+
+// readHeads reads a table with one cell a line whose headings stand one below the other.
+func (r *reader) readHeads(items []item, i int) int {
+	if items[i].level > 0 {
+		return i
+	}
+	var heads []string
+	j := i
+	for ; j < len(items) && len(heads) <= 12; j++ {
+		if items[j].blank() {
+			continue
+		}
+		if found, strict := headCell(items[j].text); found == noRole || !strict || items[j].table != nil || items[j].level > 0 {
+			break
+		}
+		heads = append(heads, clean(items[j].text))
+	}
+	if len(heads) < 2 || len(heads) > 12 {
+		return i
+	}
+	roles, ok := headRow(heads, false)
+	if !ok {
+		return i
+	}
+	if end := r.readLoose(items, j, roles, false); end > j {
+		return end
+	}
+	return i
+}
+
+// readLoose reads lines as the cells of rows, or of columns, whose headings are known. It takes them
+// only if the names stand where the headings say and the counts agree. It returns i if they do not.
+// after is set where rows of the same table stand above.
+func (r *reader) readLoose(items []item, i int, roles []role, after bool) int {
+	cells := looseCells(items, i)
+	width := len(roles)
+	if width < 2 || len(cells) < width {
+		return i
+	}
+	if after && (headingLike(cells[0].text) && claimOf(cells[0].text).category != "" && !claimOf(cells[0].text).party) {
+		return i
+	}
+	name := column(roles, roleName)
+	rows := 0
+	for (rows+1)*width <= len(cells) && isLooseRow(cells[rows*width:(rows+1)*width], name) {
+		rows++
+	}
+	if rows > 0 {
+		for k := range rows {
+			r.looseRow(cells[k*width:(k+1)*width], roles)
+		}
+		return cells[rows*width-1].item + 1
+	}
+	if used, columns := looseColumns(cells, width, name); used > 0 {
+		r.note(cells[0].line, Assumed, "the lines from here on are read as columns, one below the other")
+		for k := range columns[0] {
+			row := make([]looseCell, width)
+			for c := range columns {
+				row[c] = columns[c][k]
+			}
+			r.looseRow(row, roles)
+		}
+		return used
+	}
+	return i
+}
+
+// looseRow makes a record of one cell for each column.
+func (r *reader) looseRow(cells []looseCell, roles []role) {
+	f := fields{}
+	for i, c := range cells {
+		f.add(roles[i], c.text)
+	}
+	r.record(cells[column(roles, roleName)].line, f, false)
+}
+
+// isLooseRow reports whether cells can be a row: the name is one, and the others are none.
+func isLooseRow(cells []looseCell, name int) bool {
+	for i, c := range cells {
+		if i == name && !readsAsName(c.text) {
+			return false
+		}
+		if i != name && readsAsName(c.text) && looksLikeName(c.text) {
+			return false
+		}
+	}
+	return true
+}
+
+// looseColumns divides cells into columns of the same height, by where the names stand. A line that
+// begins in the middle of a sentence belongs to the one above it where the counts agree only then.
+// It returns the item behind the last one.
+func looseColumns(cells []looseCell, width, name int) (end int, columns [][]looseCell) {
+	isName := func(c looseCell) bool { return readsAsName(c.text) && looksLikeName(c.text) }
+	first := slices.IndexFunc(cells, isName)
+	if first < 0 {
+		return 0, nil
+	}
+	height := 0
+	for first+height < len(cells) && readsAsName(cells[first+height].text) && (isName(cells[first+height]) || height > 0) {
+		height++
+	}
+	for ; height > 0; height-- { // the lines behind the names may look like names too
+		before, ok := fit(cells[:first], name*height)
+		if !ok {
+			continue
+		}
+		rest := cells[first+height:]
+		want := (width - name - 1) * height
+		behind, ok := fit(rest, want)
+		last := len(cells)
+		if !ok && len(rest) > want && want > 0 {
+			// Something else follows the table, behind a heading or a sentence.
+			if next := rest[want]; headingLike(next.text) && claimOf(next.text).category != "" || strings.HasSuffix(next.text, ".") {
+				behind, ok, last = rest[:want], true, first+height+want
+			}
+		} else if want == 0 {
+			behind, ok, last = nil, true, first+height
+		}
+		if !ok || slices.ContainsFunc(behind, isName) {
+			continue
+		}
+		all := slices.Concat(before, cells[first:first+height], behind)
+		for c := range width {
+			columns = append(columns, all[c*height:(c+1)*height])
+		}
+		return cells[last-1].item + 1, columns
+	}
+	return 0, nil
+}
+
+// fit returns as many cells as are wanted, joined where that makes the counts agree.
+func fit(cells []looseCell, want int) ([]looseCell, bool) {
+	if len(cells) == want {
+		return cells, true
+	}
+	var joined []looseCell
+	for _, c := range cells {
+		if len(joined) > 0 && goesOn(c.text) {
+			joined[len(joined)-1].text += " " + c.text
+			continue
+		}
+		joined = append(joined, c)
+	}
+	return joined, len(joined) == want && want > 0
+}
+
+// readColumns reads headings each of which has its values below it, one a line: the columns of a
+// table, or what is said of one cookie after the other.
+func (r *reader) readColumns(items []item, i int) int {
+	type part struct {
+		role   role
+		values []looseCell
+	}
+	if found, strict := headCell(items[i].text); found == noRole || !strict {
+		return i
+	}
+	var parts []part
+	end, level := i, items[i].level
+	for j := i; j < len(items) && j < i+maxLoose; j++ {
+		it := items[j]
+		if it.table != nil || it.ends != 0 {
+			break
+		}
+		if it.blank() {
+			continue
+		}
+		found, strict := headCell(it.text)
+		if strict && found != noRole && it.level == level {
+			parts = append(parts, part{role: found})
+			continue
+		}
+		if it.level > 0 {
+			break
+		}
+		last := &parts[len(parts)-1]
+		last.values = append(last.values, looseCell{it.line, clean(it.text), j})
+	}
+	// One cookie after the other: each begins with the heading of the first.
+	var starts []int
+	names, kinds := 0, map[role]bool{}
+	for k, p := range parts {
+		if p.role == parts[0].role {
+			starts = append(starts, k)
+		}
+		if p.role == roleName {
+			names++
+			for _, v := range p.values[:min(1, len(p.values))] {
+				if !readsAsName(v.text) {
+					return i
+				}
+			}
+			if len(p.values) == 0 {
+				return i
+			}
+		}
+		kinds[p.role] = true
+	}
+	if names == 0 || len(kinds) < 2 || names != len(starts) {
+		return i
+	}
+	if len(starts) == 1 {
+		height := 0
+		for _, p := range parts {
+			if p.role == roleName {
+				for height < len(p.values) && readsAsName(p.values[height].text) {
+					height++
+				}
+			}
+		}
+		for k, p := range parts {
+			if len(p.values) != height && !(k == len(parts)-1 && len(p.values) > height) {
+				height = 1 // the columns do not agree: it is about one cookie
+			}
+		}
+		if height > 1 {
+			for row := range height {
+				f := fields{}
+				line := 0
+				for _, p := range parts {
+					f.add(p.role, p.values[row].text)
+					end = max(end, p.values[row].item+1)
+					if p.role == roleName {
+						line = p.values[row].line
+					}
+				}
+				r.record(line, f, false)
+			}
+			return end
+		}
+	}
+	for s, start := range starts {
+		stop := len(parts)
+		if s+1 < len(starts) {
+			stop = starts[s+1]
+		}
+		f := fields{}
+		line := 0
+		for k, p := range parts[start:stop] {
+			values := p.values
+			if start+k == len(parts)-1 || p.role != rolePurpose {
+				values = values[:min(1, len(values))] // what follows the last one may be anything
+			}
+			for n, v := range values {
+				if n == 0 || p.role == rolePurpose {
+					f.add(p.role, v.text)
+					end = max(end, v.item+1)
+				}
+				if p.role == roleName && line == 0 {
+					line = v.line
+				}
+			}
+			for _, v := range p.values[len(values):] {
+				if v.item < end {
+					r.mentions(items[v.item])
+				}
+			}
+		}
+		r.record(line, f, false)
+	}
+	return end
+}

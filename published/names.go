@@ -1,0 +1,321 @@
+package published
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Name is a cookie's name as a page spells it, and what the policy calls it.
+type Name struct {
+	Written string `json:"written"` // as it stands on the page
+	Pattern string `json:"pattern"` // the same, with * for what stands for any characters
+}
+
+// refusal is a piece of a cell of names that is not taken for a name, and why.
+type refusal struct{ written, why string }
+
+// namesIn is what a cell of names holds.
+type namesIn struct {
+	names    []Name
+	refused  []refusal
+	assumed  []string // what was assumed about which piece
+	question []string
+}
+
+// readNames reads the lines of a cell of names.
+func readNames(lines []string) (in namesIn) {
+	seen := map[string]bool{}
+	for _, piece := range pieces(lines) {
+		name, assumed, why := readName(piece)
+		switch {
+		case why != "":
+			in.refused = append(in.refused, refusal{clean(piece), why})
+			continue
+		case seen[name.Pattern]:
+			continue
+		}
+		seen[name.Pattern] = true
+		in.names = append(in.names, name)
+		if assumed != "" {
+			in.assumed = append(in.assumed, assumed)
+		}
+		if known, ok := resembles(name.Pattern); ok {
+			in.question = append(in.question, quoted(name.Written)+" is written as it stands: was "+
+				quoted(known)+" meant?")
+		}
+	}
+	return in
+}
+
+// pieces splits the lines of a cell at what stands between names.
+func pieces(lines []string) (out []string) {
+	add := func(piece string) {
+		if p := clean(piece); p != "" {
+			out = append(out, p)
+		}
+	}
+	for _, line := range lines {
+		line = trimBullet(line)
+		if line == "" {
+			continue
+		}
+		if startsWith(fold(line)) {
+			add(line)
+			continue
+		}
+		depth := 0 // within brackets of a placeholder nothing is split
+		start := 0
+		for i, r := range line {
+			switch r {
+			case '(', '[', '{', '<':
+				depth++
+			case ')', ']', '}', '>':
+				depth = max(0, depth-1)
+			case ',', ';', '|', '\n', '、':
+				if depth == 0 {
+					conjunctions(line[start:i], add)
+					start = i + len(string(r))
+				}
+			}
+		}
+		conjunctions(line[start:], add)
+	}
+	return out
+}
+
+// trimBullet takes off the mark of a list item, which has a blank behind it.
+func trimBullet(line string) string {
+	line = strings.TrimLeft(line, " \t\u00a0")
+	for _, mark := range []string{"- ", "* ", "• ", "•", "·", "▪", "‣", "– ", "+ "} {
+		if rest, ok := strings.CutPrefix(line, mark); ok {
+			return strings.TrimLeft(rest, " \t\u00a0")
+		}
+	}
+	return line
+}
+
+var joiners = regexp.MustCompile(`(?i)\s+(?:and|et|und|en|or|ou|oder|of)\s+|\s+[ye&+/]\s+`)
+
+// conjunctions splits a piece at the words for "and" and "or". Where all of what is left are words
+// that look like names of cookies, it is split at its spaces.
+func conjunctions(piece string, add func(string)) {
+	for _, part := range joiners.Split(piece, -1) {
+		fields := strings.Fields(part)
+		if len(fields) > 1 && !slices.ContainsFunc(fields, func(f string) bool { return !looksLikeName(f) }) {
+			for _, f := range fields {
+				add(f)
+			}
+			continue
+		}
+		add(part)
+	}
+}
+
+// startPhrases say that a name begins with what follows, folded.
+var startPhrases = []string{
+	"starting with", "starts with", "start with", "beginning with", "begins with", "begin with",
+	"prefixed with", "prefixed by", "with the prefix", "commencant par", "commencent par",
+	"commence par", "debutant par", "debutent par", "prefixe par", "prefixes par", "beginnend mit",
+	"beginnen mit", "beginnt mit", "mit dem prafix", "beginnend met", "beginnen met", "begint met",
+	"que empiezan por", "que empiezan con", "que comienzan por", "que comienzan con",
+	"que empieza por", "que comienza por", "che iniziano con", "che iniziano per", "che inizia con",
+	"che cominciano con", "iniziano con", "que comecam por", "que comecam com", "iniciados por",
+	"iniciadas por", "comecados por",
+}
+
+func startsWith(folded string) bool {
+	return slices.ContainsFunc(startPhrases, func(p string) bool { return containsWords(folded, p) })
+}
+
+var (
+	remark      = regexp.MustCompile(`\s+[(\[].*$`)
+	placeholder = regexp.MustCompile(`<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|#+|…|\.\.\.+`)
+	fillRun     = regexp.MustCompile(`[xX]{3,}|Y{3,}|N{3,}`)
+	singleFill  = regexp.MustCompile(`(^|[-_.*])[xXYN]{1,2}($|[-_.*])`)
+	expression  = regexp.MustCompile(`\\[dwsDWS.+*?()\[\]{}|^$/]|\{\d+(,\d*)?\}|^\^|\$$|\[\^|` +
+		`\[[^\[\]]*[0-9a-zA-Z]-[0-9a-zA-Z][^\[\]]*\]|\]\s*[+*?{]|\)\s*[+*?{]|\(\?|\.\+|\|`)
+	footnote   = regexp.MustCompile(`\[\d+\]$`)
+	realDomain = regexp.MustCompile(`(?i)^\.?([a-z0-9-]+\.)+(com|net|org|fr|de|it|es|nl|pt|eu|be|ch|at|uk|co|info|gov|edu)$`)
+	plainWord  = regexp.MustCompile(`^[A-Z][a-z]+$`)
+)
+
+// noNames are words of cells of names that name no cookie, folded.
+var noNames = wordSet(`cookie cookies session sessions none various several multiple many all any aucun aucune
+	divers plusieurs keine diverse verschiedene geen ninguno ninguna varios varias nessuno vari varie
+	nenhum name nom naam nombre nome necessary statistics marketing preferences analytics functional
+	yes no oui non ja nein nee si sim unknown inconnu unbekannt persistent permanent provider purpose
+	pixel localstorage sessionstorage todos tous tutti alle tbd tba test`)
+
+// readName reads one piece. why says why it is no name.
+func readName(piece string) (n Name, assumed, why string) {
+	text := clean(piece)
+	n.Written = text
+	if folded := fold(text); startsWith(folded) {
+		stem, ok := afterPhrase(text)
+		if !ok {
+			return n, "", "it says how a name begins, but not with one word"
+		}
+		text, assumed = stem+"*", "assumed from "+quoted(n.Written)
+	} else {
+		text = strings.TrimSpace(remark.ReplaceAllString(text, ""))
+		if text != n.Written {
+			assumed = "the remark behind the name is left out: " + quoted(n.Written)
+		}
+		text = unquote(text)
+	}
+	if what, other := kindOfStorage(n.Written); other {
+		return n, "", "it is " + what + ", not a cookie"
+	}
+	text = unescape(text)
+	switch {
+	case text == "" || fold(text) == "" && !strings.Contains(text, "*"):
+		return n, "", "it is no name"
+	case expression.MatchString(text):
+		return n, "", "it is a regular expression"
+	case footnote.MatchString(text):
+		return n, "", "the number in brackets may be a footnote, or stand for any number"
+	case strings.Contains(text, "/"):
+		return n, "", "it is a path or an address, not a name"
+	}
+	pattern := wildcards(text)
+	switch {
+	case strings.ContainsAny(pattern, " \t"):
+		return n, "", "it is several words, and a cookie's name is one"
+	case !isToken(pattern):
+		return n, "", "it holds characters that no cookie's name on a page has"
+	case realDomain.MatchString(pattern):
+		return n, "", "it is the name of a host"
+	case strings.Contains(pattern, "*") && len(strings.ReplaceAll(pattern, "*", "")) < 3:
+		return n, "", "it would match nearly every name: fewer than three of its characters are fixed"
+	case strings.Trim(pattern, "0123456789.-_*#") == "":
+		return n, "", "it is a number, not a name"
+	case len(pattern) > 256:
+		return n, "", "it is longer than any cookie's name"
+	}
+	_, known := lookupKnown(pattern)
+	if provider, ok := providerAt(pattern); !known && ok && len(provider) == len(pattern) {
+		return n, "", "it names a company or a service, not a cookie"
+	}
+	if !known && !wellKnown[pattern] && (noNames[fold(pattern)] || plainWord.MatchString(pattern)) {
+		return n, "", "it is a word rather than the name of a cookie"
+	}
+	// _ga_ and _pk_id. are stems of known names.
+	if stem := strings.TrimRight(pattern, "_."); stem != pattern && !strings.Contains(pattern, "*") {
+		if _, exact := knownExact()[pattern]; !exact && isKnownStem(pattern) {
+			n.Pattern = pattern + "*"
+			return n, quoted(n.Written) + " is taken for the beginning of names", ""
+		}
+	}
+	n.Pattern = pattern
+	return n, assumed, ""
+}
+
+// isKnownStem reports whether a known wildcard begins with a stem that ends with _ or a dot.
+func isKnownStem(stem string) bool {
+	bare := strings.TrimRight(stem, "_.")
+	for _, k := range knownCookies() {
+		if known, wild := strings.CutSuffix(k.name, "*"); wild && (known == stem || known == bare) {
+			return true
+		}
+	}
+	return false
+}
+
+// afterPhrase returns the word with which names begin, where a phrase says so.
+func afterPhrase(text string) (string, bool) {
+	folded := fold(text)
+	for _, p := range startPhrases {
+		if !containsWords(folded, p) {
+			continue
+		}
+		fields := strings.Fields(text)
+		last := unquote(strings.TrimRight(fields[len(fields)-1], "…."))
+		// The word must be what stands behind the phrase, to the end of the text.
+		if before := fold(strings.Join(fields[:len(fields)-1], " ")); strings.HasSuffix(before, p) && last != "" {
+			return strings.TrimRight(last, "*"), true
+		}
+		return "", false
+	}
+	return "", false
+}
+
+// unquote takes off quotes and marks of emphasis around a name. One quote alone is taken off too.
+func unquote(text string) string {
+	text = strings.Trim(text, "\"'`“”„«»‘’‹› \t\u00a0")
+	for len(text) > 4 && strings.HasPrefix(text, "**") && strings.HasSuffix(text, "**") {
+		text = text[2 : len(text)-2]
+	}
+	text = strings.Trim(text, "\"'`“”„«»‘’‹› ")
+	return strings.TrimRight(text, ":")
+}
+
+// unescape takes off the backslashes of Markdown before _ and *.
+func unescape(text string) string {
+	return strings.NewReplacer(`\_`, "_", `\*`, "*", `\#`, "#", `\<`, "<", `\>`, ">", `\[`, "[", `\]`, "]").Replace(text)
+}
+
+// wildcards replaces what stands for any characters by *.
+func wildcards(text string) string {
+	out := placeholder.ReplaceAllString(text, "*")
+	if filled := fillRun.ReplaceAllString(out, "*"); filled != out {
+		out = filled
+		for range 4 { // neighbours share the sign between them: UA-XXXX-X
+			out = singleFill.ReplaceAllString(out, "$1*$2")
+		}
+	}
+	for strings.Contains(out, "**") {
+		out = strings.ReplaceAll(out, "**", "*")
+	}
+	return out
+}
+
+// isToken reports whether a name has only characters of a token (RFC 9110 section 5.6.2).
+func isToken(name string) bool {
+	for _, c := range []byte(name) {
+		if !isAlphanumeric(c) && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// looksLikeName reports whether a word is a name of a cookie rather than a word of a language: a
+// known name, or one with signs, digits or capitals where words have none.
+func looksLikeName(word string) bool {
+	n, _, why := readName(word)
+	if why != "" {
+		return false
+	}
+	if _, known := lookupKnown(n.Pattern); known || wellKnown[n.Pattern] {
+		return true
+	}
+	p := n.Pattern
+	if strings.ContainsAny(p, "_*#") {
+		return true
+	}
+	letters, upper, digits := 0, 0, 0
+	for i, c := range []byte(p) {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			if i > 0 {
+				upper++
+			}
+			letters++
+		case 'a' <= c && c <= 'z':
+			letters++
+		case '0' <= c && c <= '9':
+			digits++
+		}
+	}
+	return letters > 3 && (upper > 0 || digits > 0 || strings.ContainsAny(strings.Trim(p, ".-"), "."))
+}
+
+// quoted shows words of a page in a message.
+func quoted(text string) string {
+	text = clean(text)
+	if r := []rune(text); len(r) > 60 {
+		text = string(r[:60]) + "…"
+	}
+	return "“" + text + "”"
+}

@@ -1,0 +1,227 @@
+package published
+
+import (
+	"slices"
+	"strings"
+)
+
+// table is a table of a page: rows of cells, with cells that span several written out.
+type table struct {
+	line    int
+	caption string
+	rows    []tableRow
+	hidden  bool   // the page does not show it at first
+	tooWide bool   // it has more columns than are read
+	roles   []role // of the columns, where the headings have been read already
+}
+
+type tableRow struct {
+	line   int
+	cells  []cell
+	hidden bool // the page does not show it
+}
+
+type cell struct {
+	lines    []string
+	head     bool // the page marks it as a heading
+	repeated bool // it is a copy of one that spans several columns or rows
+}
+
+func (c cell) text() string { return clean(strings.Join(c.lines, " ")) }
+
+// texts returns the cells of a row on one line each.
+func (row tableRow) texts() []string {
+	texts := make([]string, len(row.cells))
+	for i, c := range row.cells {
+		texts[i] = c.text()
+	}
+	return texts
+}
+
+// marked reports whether all cells with a text are marked as headings.
+func (row tableRow) marked() bool {
+	return !slices.ContainsFunc(row.cells, func(c cell) bool { return !c.head && c.text() != "" })
+}
+
+// alone returns the text of the only cell that has one, and where it stands.
+func (row tableRow) alone() (text string, at int, ok bool) {
+	at = -1
+	for i, c := range row.cells {
+		if c.repeated && at >= 0 {
+			continue
+		}
+		if t := c.text(); t != "" {
+			if at >= 0 {
+				return "", 0, false
+			}
+			text, at = t, i
+		}
+	}
+	return text, at, at >= 0
+}
+
+// readTable reads the rows of a table.
+func (r *reader) readTable(t *table) {
+	defer r.endHeadings(levelSection)
+	if t.caption != "" {
+		r.pushHeading(levelCaption, t.caption)
+		defer r.endHeadings(levelCaption)
+	}
+	roles := t.roles
+	before := len(r.page.Rows)
+	defer func() {
+		if t.hidden && len(r.page.Rows) > before {
+			r.note(t.line, Assumed, "the table that begins here is hidden at first; it is read as if it were shown")
+		}
+		if t.tooWide {
+			r.note(t.line, NotUnderstood, "the table that begins here has %d columns or more, of which these are read",
+				maxColumns)
+		}
+	}()
+	if roles == nil && r.transposed(t) {
+		return
+	}
+	for _, row := range t.rows {
+		texts := row.texts()
+		if head, ok := headRow(texts, row.marked()); ok {
+			roles = head
+			continue
+		}
+		text, at, alone := row.alone()
+		spanning := alone && at+1 < len(row.cells) && row.cells[at+1].repeated
+		switch {
+		case strings.Join(texts, "") == "":
+		case alone && len(row.cells) > 1 && isSection(text) && (at != column(roles, roleName) || spanning || !readsAsName(text)):
+			r.pushHeading(levelSection, text)
+		case roles == nil:
+			r.unknownRow(row)
+		default:
+			r.tableRecord(row, roles)
+		}
+	}
+}
+
+// isSection reports whether the only text of a row can be a heading for the rows below it.
+func isSection(text string) bool { return len(text) <= 140 && !strings.HasSuffix(text, ".") }
+
+// readsAsName reports whether a text is names of cookies and nothing else.
+func readsAsName(text string) bool {
+	in := readNames([]string{text})
+	return len(in.names) > 0 && len(in.refused) == 0
+}
+
+func (r *reader) tableRecord(row tableRow, roles []role) {
+	f := fields{}
+	for i, c := range row.cells {
+		spansColumns := c.repeated && i > 0 && row.cells[i-1].text() == c.text()
+		if i < len(roles) && !(spansColumns && roles[i] != roles[i-1]) {
+			f.add(roles[i], c.lines...)
+		} else if i >= len(roles) && !c.repeated && c.text() != "" {
+			r.note(row.line, NotUnderstood, "%s stands in a column without a heading and is left out", quoted(c.text()))
+		}
+	}
+	r.record(row.line, f, row.hidden)
+}
+
+// unknownRow tells of a row whose table has no headings that are understood, if it speaks of cookies.
+func (r *reader) unknownRow(row tableRow) {
+	for _, c := range row.cells {
+		if c.repeated {
+			continue
+		}
+		for _, line := range c.lines {
+			if readsAsName(line) && looksLikeName(strings.Fields(line)[0]) || len(candidates(line)) > 0 {
+				r.note(row.line, NotUnderstood,
+					"this row is left out: the headings of its table do not say which column holds the names (%s)",
+					quoted(strings.Join(row.texts(), " | ")))
+				return
+			}
+		}
+	}
+}
+
+// transposed reads a table whose headings stand in its first column, and reports whether it is one.
+func (r *reader) transposed(t *table) bool {
+	var roles []role
+	var heads []string
+	names, others, width := 0, 0, 0
+	for _, row := range t.rows {
+		if len(row.cells) < 2 {
+			return false
+		}
+		if _, ok := headRow(row.texts(), row.marked()); ok {
+			return false
+		}
+		head := row.cells[0].text()
+		found, strict := headCell(head)
+		switch {
+		case found == roleName && strict:
+			names++
+		case found != noRole && strict:
+			others++
+		}
+		roles, heads = append(roles, found), append(heads, head)
+		width = max(width, len(row.cells))
+	}
+	if names == 0 || others == 0 || (names+others)*2 < len(t.rows) {
+		return false
+	}
+	settle(roles, heads)
+	// One below the other, the same headings start over for each cookie.
+	if names > 1 && width == 2 {
+		return r.stacked(t, roles)
+	}
+	for i := 1; i < width; i++ {
+		f := fields{}
+		line, hidden := t.line, false
+		for j, row := range t.rows {
+			if i >= len(row.cells) || i > 1 && row.cells[i].repeated {
+				continue
+			}
+			f.add(roles[j], row.cells[i].lines...)
+			if roles[j] == roleName {
+				line, hidden = row.line, row.hidden
+			}
+		}
+		if len(f) > 0 {
+			r.record(line, f, hidden)
+		}
+	}
+	return true
+}
+
+// stacked reads a table of two columns in which the headings of the first start over for each
+// cookie.
+func (r *reader) stacked(t *table, roles []role) bool {
+	var f fields
+	line, hidden := 0, false
+	flush := func() {
+		if len(f) > 0 {
+			r.record(line, f, hidden)
+		}
+		f = fields{}
+		line = 0
+	}
+	flush()
+	for i, row := range t.rows {
+		found, _ := headCell(row.cells[0].text())
+		if found != roles[i] && found == roleName {
+			found = roleName // settle has renamed it: each one starts a cookie
+		}
+		if len(f[found]) > 0 && (found == roleName || found == first(t)) {
+			flush()
+		}
+		if line == 0 || found == roleName {
+			line, hidden = row.line, row.hidden
+		}
+		f.add(found, row.cells[1].lines...)
+	}
+	flush()
+	return true
+}
+
+// first returns the role of the first row's heading.
+func first(t *table) role {
+	found, _ := headCell(t.rows[0].cells[0].text())
+	return found
+}

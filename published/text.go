@@ -1,0 +1,305 @@
+package published
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+var (
+	hashes = regexp.MustCompile(`^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$`)
+	ruler  = regexp.MustCompile(`^[\s|+:=\-–—_┼─│]*$`)
+	bolded = regexp.MustCompile(`^\s*(?:\*\*|__)([^*]+)(?:\*\*|__):?\s*$`)
+)
+
+// textItems splits a page of text into items, one for each line.
+func textItems(page string) []item {
+	page = strings.ReplaceAll(page, "\r\n", "\n")
+	page = strings.NewReplacer("\r", "\n", "\f", "\n", "\v", "\n", "\u2028", "\n").Replace(page)
+	lines := strings.Split(page, "\n")
+	items := make([]item, 0, len(lines))
+	for i, line := range lines {
+		it := item{line: i + 1, text: strings.ReplaceAll(line, "\u00a0", " ")}
+		if m := hashes.FindStringSubmatch(line); m != nil {
+			it.level, it.text = len(m[1]), m[2]
+		} else if m := bolded.FindStringSubmatch(line); m != nil && !readsAsName(m[1]) {
+			it.level, it.text = levelBold, m[1]
+		} else if i+1 < len(lines) && isUnderline(lines[i+1]) && strings.TrimSpace(line) != "" && !strings.ContainsAny(line, "\t|") {
+			it.level = 2
+			if strings.HasPrefix(lines[i+1], "=") {
+				it.level = 1
+			}
+		}
+		items = append(items, it)
+	}
+	return items
+}
+
+// isUnderline reports whether a line makes a heading of the one above it.
+func isUnderline(line string) bool {
+	line = strings.TrimSpace(line)
+	return len(line) >= 4 && (strings.Trim(line, "=") == "" || strings.Trim(line, "-") == "")
+}
+
+// separator is what stands between the cells of a row of text.
+type separator int
+
+const (
+	byTab separator = iota
+	byPipe
+	bySpaces // two or more
+	bySemicolon
+)
+
+// split cuts a line into cells and tells where each begins, in characters. ok is false if the
+// separator does not stand in the line.
+func (s separator) split(line string) (cells []string, starts []int, ok bool) {
+	switch s {
+	case byTab:
+		if !strings.Contains(line, "\t") {
+			return nil, nil, false
+		}
+		cells = strings.Split(line, "\t")
+	case bySemicolon:
+		if strings.Count(line, ";") < 1 {
+			return nil, nil, false
+		}
+		cells = strings.Split(line, ";")
+	case byPipe:
+		line = strings.TrimSpace(line)
+		if !strings.ContainsAny(line, "|│") {
+			return nil, nil, false
+		}
+		line = strings.ReplaceAll(strings.ReplaceAll(line, "│", "|"), `\|`, "\x00")
+		line = strings.TrimSuffix(strings.TrimPrefix(line, "|"), "|")
+		for _, c := range strings.Split(line, "|") {
+			cells = append(cells, strings.ReplaceAll(c, "\x00", "|"))
+		}
+	case bySpaces:
+		return splitSpaces(line)
+	}
+	for i := range cells {
+		cells[i] = trimCell(cells[i])
+	}
+	return cells, nil, true
+}
+
+// trimCell takes blanks and marks of emphasis off a cell.
+func trimCell(text string) string {
+	text = strings.TrimSpace(text)
+	for _, mark := range []string{"**", "__", "`"} {
+		if len(text) > 2*len(mark) && strings.HasPrefix(text, mark) && strings.HasSuffix(text, mark) &&
+			!(mark == "__" && !strings.Contains(text, " ")) {
+			return strings.TrimSpace(text[len(mark) : len(text)-len(mark)])
+		}
+	}
+	return text
+}
+
+// splitSpaces cuts a line where two or more spaces stand.
+func splitSpaces(line string) (cells []string, starts []int, ok bool) {
+	line = strings.TrimRight(strings.ReplaceAll(line, "\t", "    "), " ")
+	at := 0 // in characters
+	for line != "" {
+		trimmed := strings.TrimLeft(line, " ")
+		at += len(line) - len(trimmed)
+		cell, rest, found := strings.Cut(trimmed, "  ")
+		cells, starts = append(cells, trimCell(cell)), append(starts, at)
+		if !found {
+			break
+		}
+		at += utf8.RuneCountInString(cell) + 2
+		line = rest
+	}
+	return cells, starts, len(cells) > 1
+}
+
+// readDelimited reads a table of text that begins at item i, and returns the first item behind it.
+// It returns i if none begins there.
+func (r *reader) readDelimited(items []item, i int) int {
+	for _, sep := range []separator{byTab, byPipe, bySpaces, bySemicolon} {
+		cells, starts, ok := sep.split(items[i].text)
+		if !ok {
+			continue
+		}
+		roles, ok := headRow(cells, false)
+		if !ok {
+			continue
+		}
+		d := &delimited{r: r, sep: sep, starts: starts, table: &table{line: items[i].line, roles: roles}}
+		return d.read(items, i+1)
+	}
+	return i
+}
+
+// delimited is a table of text whose headings were found.
+type delimited struct {
+	r      *reader
+	sep    separator
+	starts []int // of the columns, where they are aligned
+	table  *table
+}
+
+// read reads the rows. The table ends at a heading or at a line that is no row; blank lines may
+// stand between rows.
+func (d *delimited) read(items []item, i int) int {
+	end := i
+	blanks := 0
+	for ; i < len(items); i++ {
+		it := items[i]
+		if it.table != nil || it.ends != 0 || it.level > 0 && !strings.Contains(it.text, "\t") {
+			break
+		}
+		if it.blank() || ruler.MatchString(it.text) {
+			if it.blank() {
+				blanks++
+			}
+			continue
+		}
+		if blanks > 0 && d.startsTable(it.text) {
+			break
+		}
+		if !d.row(it, blanks > 0) {
+			break
+		}
+		blanks = 0
+		end = i + 1
+	}
+	d.r.readTable(d.table)
+	if d.sep == byTab || d.sep == bySpaces {
+		return d.r.readLoose(items, end, d.table.roles, true)
+	}
+	return end
+}
+
+// startsTable reports whether a line is the headings of another table.
+func (d *delimited) startsTable(line string) bool {
+	for _, sep := range []separator{byTab, byPipe, bySpaces} {
+		if cells, _, ok := sep.split(line); ok {
+			if _, head := headRow(cells, false); head {
+				return sep != d.sep
+			}
+		}
+	}
+	return false
+}
+
+// row adds a line to the table: as a row, or to the row above. It reports whether the line is part of
+// the table.
+func (d *delimited) row(it item, afterBlank bool) bool {
+	cells, starts, ok := d.sep.split(it.text)
+	width := len(d.table.roles)
+	rows := d.table.rows
+	if d.sep == bySpaces && len(cells) > 0 && (ok || starts[0] > 0) {
+		cells, ok = d.align(cells, starts)
+		if !ok {
+			if len(candidates(it.text)) > 0 || len(cells) > 1 {
+				d.r.note(it.line, NotUnderstood, "this line is left out: its cells do not stand below the headings (%s)",
+					quoted(it.text))
+				return true
+			}
+			return false
+		}
+	}
+	if !ok {
+		// A line without separators goes on with the last cell of the row above, if it begins as no
+		// sentence does.
+		text := strings.TrimSpace(it.text)
+		if afterBlank || len(rows) == 0 || !goesOn(text) {
+			return false
+		}
+		last := rows[len(rows)-1].cells
+		for j := len(last) - 1; j >= 0; j-- {
+			if last[j].text() != "" && d.table.roles[min(j, width-1)] != roleName {
+				d.r.note(it.line, Assumed, "%s goes on with the line above", quoted(text))
+				last[j].lines = append(last[j].lines, text)
+				return true
+			}
+		}
+		return false
+	}
+	for len(cells) > width && cells[len(cells)-1] == "" {
+		cells = cells[:len(cells)-1]
+	}
+	row := tableRow{line: it.line}
+	for _, c := range cells {
+		row.cells = append(row.cells, cell{lines: splitBreaks(c)})
+	}
+	if len(rows) > 0 && d.goesOn(row, rows[len(rows)-1]) {
+		above := rows[len(rows)-1].cells
+		for j, c := range row.cells {
+			if c.text() == "" {
+				continue
+			}
+			for j >= len(above) {
+				above = append(above, cell{})
+			}
+			above[j].lines = append(above[j].lines, c.lines...)
+		}
+		rows[len(rows)-1].cells = above
+		return true
+	}
+	d.table.rows = append(rows, row)
+	return true
+}
+
+// splitBreaks splits a cell at the line breaks that Markdown takes from HTML.
+func splitBreaks(text string) []string {
+	if !strings.Contains(text, "<") {
+		return []string{text}
+	}
+	return strings.Split(strings.NewReplacer("<br>", "\n", "<br/>", "\n", "<br />", "\n", "&lt;", "<", "&gt;", ">").Replace(text), "\n")
+}
+
+// goesOn reports whether a row goes on with the one above: it names no cookie and has other cells
+// empty, or its names stand behind a comma.
+func (d *delimited) goesOn(row, above tableRow) bool {
+	name := column(d.table.roles, roleName)
+	empty := 0
+	for i := range d.table.roles {
+		if i >= len(row.cells) || row.cells[i].text() == "" {
+			empty++
+		}
+	}
+	if empty == 0 || empty == len(d.table.roles) {
+		return false
+	}
+	if name < len(row.cells) && row.cells[name].text() != "" {
+		return row.cells[0].text() == "" && name < len(above.cells) && strings.HasSuffix(above.cells[name].text(), ",")
+	}
+	if text, at, alone := row.alone(); alone && at == 0 {
+		return goesOn(text)
+	}
+	// A row of several cells, none of which is the name, goes on only where its first cell is empty.
+	return len(row.cells) > 0 && row.cells[0].text() == "" || name == 0
+}
+
+// goesOn reports whether a text begins in the middle of a sentence.
+func goesOn(text string) bool {
+	r, _ := utf8.DecodeRuneInString(text)
+	return strings.ToLower(string(r)) == string(r) && strings.ToUpper(string(r)) != string(r) || strings.ContainsRune("(,;&", r)
+}
+
+// align puts cells that two or more spaces separate below the headings where they begin.
+func (d *delimited) align(cells []string, starts []int) ([]string, bool) {
+	width := len(d.table.roles)
+	if len(cells) == width {
+		return cells, true
+	}
+	if len(cells) > width {
+		return cells, false
+	}
+	out := make([]string, width)
+	j := 0
+	for i, c := range cells {
+		for j < width && d.starts[j] < starts[i]-1 {
+			j++
+		}
+		if j == width || d.starts[j] > starts[i]+1 {
+			return cells, false
+		}
+		out[j] = c
+		j++
+	}
+	return out, true
+}
