@@ -33,8 +33,8 @@ var categoryStems = []struct {
 		"prestatie", "reichweite", "messung ", "measurement", "mesure ", "medicion ", "misurazione ",
 		"bereik", "webanaly"}},
 	{topicFirstParty, []string{"preference", "preferenc", "preferenze ", "preferenza ", "voorkeur",
-		"praferenz", "prefe", "functional", "functionality ", "functionalities ", "fonctionn", "funktion",
-		"funktional", "functioneel", "functionele ", "functionaliteit", "funcional", "funzional",
+		"praferenz", "prefe", "functional", "functionality ", "functionalities ", "fonctionn",
+		"funktional", "funktionell", "funktionscookie", "funktions ", "funktionier", "functiecookie", "functioneel", "functionele ", "functionaliteit", "funcional", "funzional",
 		"confort ", "comfort", "komfort", "internal ", "internes ", "interne ", "internas ", "interni ",
 		"internos ", "internal", "first party ", "firstparty ", "erstanbieter", "eigene ", "eigen ",
 		"proprie ", "propie", "propia ", "propias ", "proprio ", "proprios ", "propri ", "prima parte ",
@@ -91,6 +91,12 @@ var plainWords = wordSet(`cookie cookies list liste lista lijst of the we use us
 // claimOf reads a heading. Necessary is claimed only in so many words, without a negation and
 // without another purpose beside it.
 func claimOf(text string) claim {
+	// What stands before a colon is the heading: "Statistics: cookies that …".
+	if before, behind, ok := strings.Cut(text, ":"); ok && strings.TrimSpace(behind) != "" {
+		if c := claimOf(before); c.category != "" {
+			return c
+		}
+	}
 	words := strings.Fields(fold(strings.ReplaceAll(text, "/", " ")))
 	var found [4]bool
 	var byParty [4]bool // claimed by a word about who sets the cookie

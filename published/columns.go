@@ -25,7 +25,7 @@ var headPhrases = []struct {
 }{
 	{"function and location", roleFunction}, {"service and location", roleFunction},
 	{"service et emplacement", roleFunction}, {"fonction et emplacement", roleFunction},
-	{"funktion und ort", roleFunction}, {"dienst und ort", roleFunction},
+	{"funktion und ort", roleFunction}, {"funktion und einsatzort", roleFunction}, {"functie en plaats", roleFunction}, {"dienst und ort", roleFunction},
 	{"funcion y ubicacion", roleFunction}, {"servicio y ubicacion", roleFunction},
 	{"funzione e posizione", roleFunction}, {"servizio e posizione", roleFunction},
 	{"functie en locatie", roleFunction}, {"dienst en locatie", roleFunction},

@@ -97,8 +97,8 @@ var (
 	endlessWords = wordSet(`never forever permanently
 		jamais toujours indefini indefinie illimite illimitee nie niemals unbegrenzt unbefristet
 		nooit onbeperkt permanentemente nunca siempre indefinido indefinida ilimitado mai
-		illimitato indefinito sempre infinite indefinite indefinitely unlimited eternal always no none
-		kein keine pas sans geen sin sem senza`)
+		illimitato indefinito sempre infinite indefinite indefinitely unlimited eternal always`)
+	negativeWords   = wordSet(`no none kein keine pas sans geen sin sem senza`) // without a number
 	persistentWords = wordSet(`persistent persistente persistentes persistant persistants persistente
 		permanent permanente permanentes dauerhaft persistenti`)
 	vagueWords = wordSet(`half demi demie halb halbe halbes halber halve media medio mezza mezzo meia meio
@@ -157,10 +157,11 @@ func readLifetime(text string) Lifetime {
 		endless = endless || endlessWords[t]
 		vague = vague || vagueWords[t]
 		persistent = persistent || persistentWords[t]
-		used[i] = harmless[t] || sumWords[t] || persistentWords[t] || strings.ContainsAny(t[:1], "-/.,+~&") ||
+		used[i] = harmless[t] || negativeWords[t] && i+1 < len(tokens) && tokens[i+1] == "maximo" || sumWords[t] || persistentWords[t] || strings.ContainsAny(t[:1], "-/.,+~&") ||
 			t == "–" || t == "—"
 	}
 	session = session || len(quantities) == 0 && closesBrowser(tokens)
+	endless = endless || len(quantities) == 0 && slices.ContainsFunc(tokens, func(t string) bool { return negativeWords[t] })
 	values := sums(tokens, quantities)
 	switch {
 	case l.Problem != "":
@@ -363,7 +364,7 @@ func isRange(tokens []string, q quantity) bool {
 // Phrases that make a duration a bound.
 var (
 	upperBounds = []string{"no more than", "not more than", "no longer than", "au plus", "pas plus de",
-		"nicht mehr als", "nicht langer als", "niet meer dan", "no mas de", "non piu di", "nao mais de"}
+		"nicht mehr als", "nicht langer als", "niet meer dan", "no mas de", "non piu di", "nao mais de", "no maximo", "at most"}
 	lowerBounds = []string{"at least", "minimum", "more than", "over", "longer than", "au moins", "plus de",
 		"mindestens", "mehr als", "ten minste", "minstens", "minimaal", "meer dan", "al menos", "mas de",
 		"almeno", "piu di", "pelo menos", "mais de"}
