@@ -25,7 +25,7 @@ func (r *reader) read(items []item) {
 		}
 		next := i
 		for _, form := range []func([]item, int) int{
-			r.readDelimited, r.readSpaced, r.readHeads, r.readColumns, r.readLabels,
+			r.readDelimited, r.readSpaced, r.readHeads, r.readColumns, r.readLabels, r.readUnknown,
 		} {
 			if next = form(items, i); next > i {
 				break

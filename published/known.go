@@ -92,9 +92,9 @@ func lookupKnown(pattern string) (knownCookie, bool) {
 var wellKnown = wordSet(`PHPSESSID JSESSIONID ASP.NET_SessionId __utma __utmb __utmc __utmt __utmz __utmv
 	_fbp _fbc fr datr IDE NID ANID CONSENT SOCS VISITOR_INFO1_LIVE YSC PREF _gcl_au _gcl_aw _uetsid
 	_uetvid MUID bcookie lidc li_gc UserMatchHistory AnalyticsSyncHistory li_sugr _hjid _hjSession
-	_hjSessionUser _hjFirstSeen __hssc __hssrc __hstc hubspotutk _cfduid __cfduid cf_clearance _cfuvid
+	_hjSessionUser _hjFirstSeen __hssc __hssrc __hstc hubspotutk __cfduid cf_clearance _cfuvid
 	test_cookie guest_id personalization_id _pin_unauth _ttp _tt_enable_cookie vuid player __stripe_mid
-	__stripe_sid laravel_session XSRF-TOKEN wordpress_test_cookie _dc_gtm _gads __gads _gpi __gpi
+	__stripe_sid laravel_session XSRF-TOKEN wordpress_test_cookie _dc_gtm __gads _gpi __gpi
 	_clck _clsk has_js ARRAffinity ai_session ai_user _sid _uid _sp_id _sp_ses gat gid`)
 
 // resembles returns the known name that a name on a page looks like without being it: equal but for

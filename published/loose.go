@@ -175,118 +175,83 @@ func fit(cells []looseCell, want int) ([]looseCell, bool) {
 	return joined, len(joined) == want && want > 0
 }
 
+// part is a heading and the lines below it, up to the next one.
+type part struct {
+	role   role
+	values []looseCell
+}
+
 // readColumns reads headings each of which has its values below it, one a line: the columns of a
-// table, or what is said of one cookie after the other.
+// table, or what is said of one cookie. They end where a heading comes again.
 func (r *reader) readColumns(items []item, i int) int {
-	type part struct {
-		role   role
-		values []looseCell
-	}
 	if found, strict := headCell(items[i].text); found == noRole || !strict {
 		return i
 	}
-	var parts []part
-	end, level := i, items[i].level
-	for j := i; j < len(items) && j < i+maxLoose; j++ {
-		it := items[j]
-		if it.table != nil || it.ends != 0 {
-			break
-		}
-		if it.blank() {
-			continue
-		}
-		found, strict := headCell(it.text)
-		if strict && found != noRole && it.level == level {
-			parts = append(parts, part{role: found})
-			continue
-		}
-		if it.level > 0 {
-			break
-		}
-		last := &parts[len(parts)-1]
-		last.values = append(last.values, looseCell{it.line, clean(it.text), j})
-	}
-	// One cookie after the other: each begins with the heading of the first.
-	var starts []int
-	names, kinds := 0, map[role]bool{}
-	for k, p := range parts {
-		if p.role == parts[0].role {
-			starts = append(starts, k)
-		}
+	parts := partsOf(items, i)
+	height, seen := 0, map[role]bool{}
+	for _, p := range parts {
+		seen[p.role] = true
 		if p.role == roleName {
-			names++
-			for _, v := range p.values[:min(1, len(p.values))] {
-				if !readsAsName(v.text) {
-					return i
-				}
-			}
-			if len(p.values) == 0 {
-				return i
+			for height < len(p.values) && readsAsName(p.values[height].text) {
+				height++
 			}
 		}
-		kinds[p.role] = true
 	}
-	if names == 0 || len(kinds) < 2 || names != len(starts) {
+	if height == 0 || len(seen) < 2 {
 		return i
 	}
-	if len(starts) == 1 {
-		height := 0
-		for _, p := range parts {
-			if p.role == roleName {
-				for height < len(p.values) && readsAsName(p.values[height].text) {
-					height++
-				}
-			}
-		}
-		for k, p := range parts {
-			if len(p.values) != height && !(k == len(parts)-1 && len(p.values) > height) {
-				height = 1 // the columns do not agree: it is about one cookie
-			}
-		}
-		if height > 1 {
-			for row := range height {
-				f := fields{}
-				line := 0
-				for _, p := range parts {
-					f.add(p.role, p.values[row].text)
-					end = max(end, p.values[row].item+1)
-					if p.role == roleName {
-						line = p.values[row].line
-					}
-				}
-				r.record(line, f, false)
-			}
-			return end
+	for k, p := range parts {
+		last := k == len(parts)-1 // what follows its values may be anything
+		if len(p.values) < height || len(p.values) > height && !last && (height > 1 || p.role != rolePurpose) {
+			return i
 		}
 	}
-	for s, start := range starts {
-		stop := len(parts)
-		if s+1 < len(starts) {
-			stop = starts[s+1]
-		}
+	end := i
+	for row := range height {
 		f := fields{}
 		line := 0
-		for k, p := range parts[start:stop] {
-			values := p.values
-			if start+k == len(parts)-1 || p.role != rolePurpose {
-				values = values[:min(1, len(values))] // what follows the last one may be anything
+		for k, p := range parts {
+			f.add(p.role, p.values[row].text)
+			end = max(end, p.values[row].item+1)
+			if p.role == roleName {
+				line = p.values[row].line
 			}
-			for n, v := range values {
-				if n == 0 || p.role == rolePurpose {
-					f.add(p.role, v.text)
-					end = max(end, v.item+1)
-				}
-				if p.role == roleName && line == 0 {
-					line = v.line
-				}
-			}
-			for _, v := range p.values[len(values):] {
-				if v.item < end {
-					r.mentions(items[v.item])
+			if height == 1 && k < len(parts)-1 {
+				for _, v := range p.values[1:] {
+					f[p.role][0] = append(f[p.role][0], v.text)
 				}
 			}
 		}
 		r.record(line, f, false)
 	}
 	return end
+}
+
+// partsOf collects headings and what stands below them, until a heading comes again.
+func partsOf(items []item, i int) (parts []part) {
+	seen := map[role]bool{}
+	for j := i; j < len(items) && j < i+maxLoose; j++ {
+		it := items[j]
+		if it.blank() {
+			continue
+		}
+		if it.table != nil || it.ends != 0 {
+			break
+		}
+		found, strict := headCell(it.text)
+		switch {
+		case found != noRole && strict && it.level == items[i].level:
+			if seen[found] {
+				return parts
+			}
+			seen[found] = true
+			parts = append(parts, part{role: found})
+		case it.level > 0:
+			return parts
+		default:
+			last := &parts[len(parts)-1]
+			last.values = append(last.values, looseCell{it.line, clean(it.text), j})
+		}
+	}
+	return parts
 }

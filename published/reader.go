@@ -151,6 +151,7 @@ func (r *reader) record(line int, f fields, hidden bool) {
 	for _, a := range in.assumed {
 		r.note(line, Assumed, "%s", a)
 	}
+	f.partyIsKind()
 	row := Row{Line: line, Names: in.names, Provider: f.first(roleProvider), Function: f.text(roleFunction),
 		Purpose: f.text(rolePurpose), Lifetime: readLifetime(f.text(roleLifetime))}
 	if row.Lifetime.Words == "" {
@@ -171,6 +172,15 @@ func (r *reader) record(line int, f fields, hidden bool) {
 		r.note(line, Understood, "%s: %s", row.spelled(), row.Category)
 	}
 	r.page.Rows = append(r.page.Rows, row)
+}
+
+// partyIsKind takes a function that only says who sets the cookie for its kind.
+func (f fields) partyIsKind() {
+	cells := f[roleFunction]
+	if len(cells) == 1 && len(strings.Fields(cells[0][0])) <= 3 && claimOf(cells[0][0]).party {
+		f[roleKind] = append(f[roleKind], cells[0])
+		delete(f, roleFunction)
+	}
 }
 
 // summary shows what a row says where its name is unknown.
@@ -273,7 +283,7 @@ func negatesNecessary(cell string) bool {
 }
 
 // candidate finds words in a sentence that look like names of cookies.
-var candidate = regexp.MustCompile(`[A-Za-z0-9_][A-Za-z0-9_.\-]*[A-Za-z0-9_*#]`)
+var candidate = regexp.MustCompile(`[A-Za-z0-9_][A-Za-z0-9_.\-]*[A-Za-z0-9_*#](?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\})?`)
 
 // mentioned tells of names in a purpose that are no names of the row.
 func (r *reader) mentioned(line int, row Row) {

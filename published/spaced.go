@@ -301,19 +301,15 @@ func (s *spaced) spread(f fields, text string, roles []role) {
 			text = strings.TrimSpace(text[len(p):])
 		}
 	}
-	if len(left) > 1 && slices.Contains(left, roleLifetime) {
-		words := strings.Fields(text)
-		switch {
-		case left[len(left)-1] == roleLifetime:
-			if n := lifetimeWords(words, true); n > 0 {
-				take(roleLifetime, strings.Join(words[len(words)-n:], " "))
-				text = strings.Join(words[:len(words)-n], " ")
-			}
-		case left[0] == roleLifetime:
-			if n := lifetimeWords(words, false); n > 0 {
-				take(roleLifetime, strings.Join(words[:n], " "))
-				text = strings.Join(words[n:], " ")
-			}
+	if len(left) > 1 && left[len(left)-1] == roleLifetime {
+		if at := lifetimeAtEnd(text, s.glued); at >= 0 {
+			take(roleLifetime, text[at:])
+			text = strings.TrimSpace(text[:at])
+		}
+	} else if len(left) > 1 && left[0] == roleLifetime {
+		if n := lifetimeAtStart(text); n > 0 {
+			take(roleLifetime, text[:n])
+			text = strings.TrimSpace(text[n:])
 		}
 	}
 	switch {
@@ -330,20 +326,69 @@ func (s *spaced) spread(f fields, text string, roles []role) {
 	}
 }
 
-// lifetimeWords returns how many words at the end or at the beginning are a lifetime.
-func lifetimeWords(words []string, atEnd bool) int {
-	best := 0
-	for n := 1; n <= min(8, len(words)); n++ {
-		part := words[:n]
-		if atEnd {
-			part = words[len(words)-n:]
+// isLifetime reports whether a text is a lifetime and nothing else: it begins with the number, with
+// words for a bound, or with those for a session.
+func isLifetime(text string) (session, ok bool) {
+	l := readLifetime(text)
+	if l.Problem != "" || l.rest || l.Words == "" {
+		return false, false
+	}
+	if l.Session {
+		return true, true
+	}
+	tokens := lifetimeTokens(text)
+	for i, t := range tokens {
+		if _, ok := quantityAt(tokens, i); ok {
+			return false, true
 		}
-		text := unglue(strings.Join(part, " "))
-		l := readLifetime(text)
-		if l.Problem != "" || l.rest || l.Words == "" {
+		if !boundWords[t] {
+			break
+		}
+	}
+	return false, false
+}
+
+// boundWords stand before a number: an upper bound, or about so long.
+var boundWords = wordSet("up to max maximum maximal maximale jusqu jusque a au bis zu hochstens hasta fino ad ate tot ~ ca circa about . -")
+
+// lifetimeAtEnd returns where the lifetime begins with which a text ends, or -1: behind a space, or,
+// where cells are glued together, at a number or a capital.
+func lifetimeAtEnd(text string, glued bool) int {
+	best := -1
+	var after rune
+	for i := len(text); i > 0 && i > len(text)-70; {
+		r, size := utf8.DecodeLastRuneInString(text[:i])
+		starts := unicode.IsSpace(r) || glued && (unicode.IsDigit(after) && !unicode.IsDigit(r) || unicode.IsUpper(after) && unicode.IsLower(r))
+		if starts && i < len(text) {
+			session, ok := isLifetime(text[i:])
+			if ok {
+				best = i
+			}
+			if session {
+				break
+			}
+		}
+		i -= size
+		after = r
+	}
+	return best
+}
+
+// lifetimeAtStart returns the length of the lifetime with which a text begins, or 0.
+func lifetimeAtStart(text string) int {
+	best, words := 0, 0
+	for i, r := range text + " " {
+		if r != ' ' || i == 0 {
 			continue
 		}
-		if best = n; l.Session {
+		if words++; words > 8 {
+			break
+		}
+		session, ok := isLifetime(text[:i])
+		if ok {
+			best = i
+		}
+		if session {
 			break
 		}
 	}

@@ -81,6 +81,7 @@ func (r *reader) readTable(t *table) {
 	if roles == nil && r.transposed(t) {
 		return
 	}
+	speaks := t.speaksOfCookies()
 	for _, row := range t.rows {
 		texts := row.texts()
 		if head, ok := headRow(texts, row.marked()); ok {
@@ -93,8 +94,9 @@ func (r *reader) readTable(t *table) {
 		case strings.Join(texts, "") == "":
 		case alone && len(row.cells) > 1 && isSection(text) && (at != column(roles, roleName) || spanning || !readsAsName(text)):
 			r.pushHeading(levelSection, text)
-		case roles == nil:
+		case roles == nil && speaks:
 			r.unknownRow(row)
+		case roles == nil:
 		default:
 			r.tableRecord(row, roles)
 		}
@@ -123,16 +125,27 @@ func (r *reader) tableRecord(row tableRow, roles []role) {
 	r.record(row.line, f, row.hidden)
 }
 
-// unknownRow tells of a row whose table has no headings that are understood, if it speaks of cookies.
+// speaksOfCookies reports whether a cell of the table is the name of a cookie.
+func (t *table) speaksOfCookies() bool {
+	for _, row := range t.rows {
+		for _, c := range row.cells {
+			for _, line := range c.lines {
+				if !c.repeated && (len(candidates(line)) > 0 || readsAsName(line) && looksLikeName(line)) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// unknownRow tells of a row whose table has no headings that are understood, if it may name a cookie.
 func (r *reader) unknownRow(row tableRow) {
 	for _, c := range row.cells {
-		if c.repeated {
-			continue
-		}
 		for _, line := range c.lines {
-			if readsAsName(line) && looksLikeName(strings.Fields(line)[0]) || len(candidates(line)) > 0 {
+			if !c.repeated && (readsAsName(line) || len(candidates(line)) > 0) {
 				r.note(row.line, NotUnderstood,
-					"this row is left out: the headings of its table do not say which column holds the names (%s)",
+					"this row is left out: no heading of its table says which column holds the names (%s)",
 					quoted(strings.Join(row.texts(), " | ")))
 				return
 			}
@@ -166,11 +179,11 @@ func (r *reader) transposed(t *table) bool {
 	if names == 0 || others == 0 || (names+others)*2 < len(t.rows) {
 		return false
 	}
-	settle(roles, heads)
-	// One below the other, the same headings start over for each cookie.
-	if names > 1 && width == 2 {
-		return r.stacked(t, roles)
+	if repeats(heads) {
+		r.stacked(t, heads)
+		return true
 	}
+	settle(roles, heads)
 	for i := 1; i < width; i++ {
 		f := fields{}
 		line, hidden := t.line, false
@@ -190,38 +203,51 @@ func (r *reader) transposed(t *table) bool {
 	return true
 }
 
+// repeats reports whether a heading stands twice.
+func repeats(heads []string) bool {
+	seen := map[string]bool{}
+	for _, h := range heads {
+		if h = fold(h); h != "" && seen[h] {
+			return true
+		}
+		seen[h] = true
+	}
+	return false
+}
+
 // stacked reads a table of two columns in which the headings of the first start over for each
 // cookie.
-func (r *reader) stacked(t *table, roles []role) bool {
-	var f fields
+func (r *reader) stacked(t *table, heads []string) {
+	var unique []string
+	var roles []role
+	index := map[string]int{}
+	for _, h := range heads {
+		if _, ok := index[fold(h)]; !ok {
+			index[fold(h)] = len(unique)
+			found, _ := headCell(h)
+			unique, roles = append(unique, h), append(roles, found)
+		}
+	}
+	settle(roles, unique)
+	f, taken := fields{}, map[int]bool{}
 	line, hidden := 0, false
 	flush := func() {
 		if len(f) > 0 {
 			r.record(line, f, hidden)
 		}
-		f = fields{}
-		line = 0
+		f, taken, line, hidden = fields{}, map[int]bool{}, 0, false
 	}
-	flush()
 	for i, row := range t.rows {
-		found, _ := headCell(row.cells[0].text())
-		if found != roles[i] && found == roleName {
-			found = roleName // settle has renamed it: each one starts a cookie
-		}
-		if len(f[found]) > 0 && (found == roleName || found == first(t)) {
+		k := index[fold(heads[i])]
+		if taken[k] {
 			flush()
 		}
-		if line == 0 || found == roleName {
-			line, hidden = row.line, row.hidden
+		taken[k] = true
+		if line == 0 || roles[k] == roleName {
+			line = row.line
 		}
-		f.add(found, row.cells[1].lines...)
+		hidden = hidden || row.hidden
+		f.add(roles[k], row.cells[1].lines...)
 	}
 	flush()
-	return true
-}
-
-// first returns the role of the first row's heading.
-func first(t *table) role {
-	found, _ := headCell(t.rows[0].cells[0].text())
-	return found
 }

@@ -303,3 +303,35 @@ func (d *delimited) align(cells []string, starts []int) ([]string, bool) {
 	}
 	return out, true
 }
+
+// readUnknown reads lines that tabs or pipes divide into cells and above which no headings stand. Only
+// headings further down, or in the first column, can make rows of them.
+func (r *reader) readUnknown(items []item, i int) int {
+	for _, sep := range []separator{byTab, byPipe} {
+		t := &table{line: items[i].line}
+		end := i
+		for j := i; j < len(items) && items[j].table == nil && items[j].ends == 0 && items[j].level == 0; j++ {
+			if ruler.MatchString(items[j].text) && !items[j].blank() {
+				continue
+			}
+			cells, _, ok := sep.split(items[j].text)
+			if !ok || len(cells) < 2 {
+				break
+			}
+			if _, head := headRow(cells, false); head {
+				break
+			}
+			row := tableRow{line: items[j].line}
+			for _, c := range cells {
+				row.cells = append(row.cells, cell{lines: splitBreaks(c)})
+			}
+			t.rows = append(t.rows, row)
+			end = j + 1
+		}
+		if len(t.rows) > 1 {
+			r.readTable(t)
+			return end
+		}
+	}
+	return i
+}

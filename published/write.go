@@ -80,7 +80,7 @@ func (w *writer) rule(row *Row) caddytext.Line {
 	if row.Doubt != "" {
 		comments = append(comments, fmt.Sprintf("Line %d: %s. Choose a category to let this through.", row.Line, row.Doubt))
 		if category == "" {
-			category = "<category>"
+			category = "?"
 		}
 	}
 	line := caddytext.Line{Words: []string{"allow", string(category)}, Disabled: row.Doubt != ""}
@@ -106,7 +106,7 @@ func (w *writer) rule(row *Row) caddytext.Line {
 	case l.Session:
 		option("lifetime", policy.Session.String())
 	case l.Duration != 0:
-		option("lifetime", l.Duration.String())
+		option("lifetime", short(l.Duration))
 	case l.Words != "":
 		comments = append(comments, fmt.Sprintf("The page says of its lifetime: %s (%s).", l.Words, l.Problem))
 	}
@@ -117,6 +117,18 @@ func (w *writer) rule(row *Row) caddytext.Line {
 	w.text(row, "purpose", row.Purpose, option)
 	line.Comment = strings.Join(comments, "\n")
 	return line
+}
+
+// short writes a duration without what is zero at its end: 8h rather than 8h0m0s.
+func short(d policy.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // text writes a text with the language of the page.
@@ -200,8 +212,8 @@ func slug(heading string) string {
 			}
 			return r
 		}, word)
-		if ascii == "" {
-			continue
+		if strings.Trim(ascii, "0123456789") == "" {
+			continue // the number of cookies behind a heading
 		}
 		if b.Len() > 0 {
 			if b.Len()+len(ascii) > 40 {
