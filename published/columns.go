@@ -55,6 +55,15 @@ var headPhrases = []struct {
 	{"mais informacoes", roleOther}, {"data collected", roleOther},
 }
 
+// headPhraseTexts and headPhraseRoles are headPhrases for lookups.
+var headPhraseTexts, headPhraseRoles = func() (texts phrases, roles map[string]role) {
+	roles = map[string]role{}
+	for _, p := range headPhrases {
+		texts, roles[p.phrase] = append(texts, phrasesOf(p.phrase)...), p.role
+	}
+	return texts, roles
+}()
+
 // headWords are the words that tell what a column says. The earlier role wins where a heading has
 // words of two, as in "name of the provider" and "cookie duration".
 var headWords = []struct {
@@ -122,9 +131,9 @@ func headCell(text string) (r role, strict bool) {
 	if len(words) == 0 || len(words) > 8 {
 		return noRole, false
 	}
-	for _, p := range headPhrases {
-		if containsWords(folded, p.phrase) {
-			return p.role, len(words) <= len(strings.Fields(p.phrase))+2
+	if len(words) > 1 {
+		if phrase, ok := headPhraseTexts.in(folded); ok {
+			return headPhraseRoles[phrase], len(words) <= len(strings.Fields(phrase))+2
 		}
 	}
 	strict = true

@@ -92,7 +92,24 @@ func wordSet(text string) map[string]bool {
 	return set
 }
 
-// containsWords reports whether a phrase stands in a folded text as whole words.
-func containsWords(folded, phrase string) bool {
-	return strings.Contains(" "+folded+" ", " "+phrase+" ")
+// phrases are folded phrases, each with a space on both sides.
+type phrases []string
+
+func phrasesOf(texts ...string) phrases {
+	p := make(phrases, len(texts))
+	for i, text := range texts {
+		p[i] = " " + text + " "
+	}
+	return p
+}
+
+// in returns the first phrase that stands in a folded text as whole words.
+func (p phrases) in(folded string) (string, bool) {
+	padded := " " + folded + " "
+	for _, phrase := range p {
+		if strings.Contains(padded, phrase) {
+			return phrase[1 : len(phrase)-1], true
+		}
+	}
+	return "", false
 }

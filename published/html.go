@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 )
 
 // htmlItems splits a page of HTML into items, and returns the language that it declares. It reads
@@ -69,7 +71,10 @@ func tag(z *html.Tokenizer) (string, map[string]string) {
 // languageTag returns the language of a tag such as fr-FR, or "" if it is none.
 func languageTag(tag string) string {
 	language, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(strings.ReplaceAll(tag, "_", "-"))), "-")
-	if len(language) < 2 || len(language) > 3 || strings.Trim(language, "abcdefghijklmnopqrstuvwxyz") != "" {
+	probe := policy.Policy{Presets: []policy.Preset{{Name: portalPreset, RuleOptions: policy.RuleOptions{
+		Purpose: []policy.Text{{Language: language, Text: "?"}},
+	}}}}
+	if len(language) > 8 || len(probe.Faults()) > 0 {
 		return ""
 	}
 	return language
@@ -372,8 +377,10 @@ func (b *htmlReader) text(text string) {
 	if b.strong == 0 {
 		b.bold = false
 	}
-	b.write(strings.NewReplacer("\n", " ", "\t", " ", "\r", " ", "\f", " ").Replace(text))
+	b.write(blanks.Replace(text))
 }
+
+var blanks = strings.NewReplacer("\n", " ", "\t", " ", "\r", " ", "\f", " ")
 
 func (b *htmlReader) write(text string) {
 	if b.buffer.Len() == 0 {

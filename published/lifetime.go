@@ -363,17 +363,17 @@ func isRange(tokens []string, q quantity) bool {
 
 // Phrases that make a duration a bound.
 var (
-	upperBounds = []string{"no more than", "not more than", "no longer than", "au plus", "pas plus de",
-		"nicht mehr als", "nicht langer als", "niet meer dan", "no mas de", "non piu di", "nao mais de", "no maximo", "at most"}
-	lowerBounds = []string{"at least", "minimum", "more than", "over", "longer than", "au moins", "plus de",
+	upperBounds = phrasesOf("no more than", "not more than", "no longer than", "au plus", "pas plus de",
+		"nicht mehr als", "nicht langer als", "niet meer dan", "no mas de", "non piu di", "nao mais de", "no maximo", "at most")
+	lowerBounds = phrasesOf("at least", "minimum", "more than", "over", "longer than", "au moins", "plus de",
 		"mindestens", "mehr als", "ten minste", "minstens", "minimaal", "meer dan", "al menos", "mas de",
-		"almeno", "piu di", "pelo menos", "mais de"}
+		"almeno", "piu di", "pelo menos", "mais de")
 )
 
 // says reports whether one of the phrases stands among the words.
-func says(tokens []string, phrases []string) bool {
-	text := strings.Join(tokens, " ")
-	return slices.ContainsFunc(phrases, func(p string) bool { return containsWords(text, p) })
+func says(tokens []string, p phrases) bool {
+	_, ok := p.in(strings.Join(tokens, " "))
+	return ok
 }
 
 // closesBrowser reports whether the words speak of the browser being closed.

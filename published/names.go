@@ -113,7 +113,7 @@ func conjunctions(piece string, add func(string)) {
 }
 
 // startPhrases say that a name begins with what follows, folded.
-var startPhrases = []string{
+var startPhrases = phrasesOf(
 	"starting with", "starts with", "start with", "beginning with", "begins with", "begin with",
 	"prefixed with", "prefixed by", "with the prefix", "commencant par", "commencent par",
 	"commence par", "debutant par", "debutent par", "prefixe par", "prefixes par", "beginnend mit",
@@ -122,10 +122,11 @@ var startPhrases = []string{
 	"que empieza por", "que comienza por", "che iniziano con", "che iniziano per", "che inizia con",
 	"che cominciano con", "iniziano con", "que comecam por", "que comecam com", "iniciados por",
 	"iniciadas por", "comecados por",
-}
+)
 
 func startsWith(folded string) bool {
-	return slices.ContainsFunc(startPhrases, func(p string) bool { return containsWords(folded, p) })
+	_, ok := startPhrases.in(folded)
+	return ok
 }
 
 var (
@@ -224,20 +225,15 @@ func isKnownStem(stem string) bool {
 
 // afterPhrase returns the word with which names begin, where a phrase says so.
 func afterPhrase(text string) (string, bool) {
-	folded := fold(text)
-	for _, p := range startPhrases {
-		if !containsWords(folded, p) {
-			continue
-		}
-		fields := strings.Fields(text)
-		last := unquote(strings.TrimRight(fields[len(fields)-1], "…."))
-		// The word must be what stands behind the phrase, to the end of the text.
-		if before := fold(strings.Join(fields[:len(fields)-1], " ")); strings.HasSuffix(before, p) && last != "" {
-			return strings.TrimRight(last, "*"), true
-		}
+	phrase, ok := startPhrases.in(fold(text))
+	if !ok {
 		return "", false
 	}
-	return "", false
+	// The word must be what stands behind the phrase, to the end of the text.
+	fields := strings.Fields(text)
+	last := unquote(strings.TrimRight(fields[len(fields)-1], "….*"))
+	before := fold(strings.Join(fields[:len(fields)-1], " "))
+	return last, strings.HasSuffix(before, phrase) && last != ""
 }
 
 // unquote takes off quotes and marks of emphasis around a name. One quote alone is taken off too.
@@ -252,8 +248,13 @@ func unquote(text string) string {
 
 // unescape takes off the backslashes of Markdown before _ and *.
 func unescape(text string) string {
-	return strings.NewReplacer(`\_`, "_", `\*`, "*", `\#`, "#", `\<`, "<", `\>`, ">", `\[`, "[", `\]`, "]").Replace(text)
+	if !strings.Contains(text, `\`) {
+		return text
+	}
+	return escapes.Replace(text)
 }
+
+var escapes = strings.NewReplacer(`\_`, "_", `\*`, "*", `\#`, "#", `\<`, "<", `\>`, ">", `\[`, "[", `\]`, "]")
 
 // wildcards replaces what stands for any characters by *.
 func wildcards(text string) string {

@@ -82,8 +82,7 @@ func namesThing(text string) bool {
 	if p, ok := providerAt(text); ok && len(p) == len(text) {
 		return true
 	}
-	in := readNames([]string{text})
-	return len(in.names) > 0 && len(in.refused) == 0
+	return readsAsName(text)
 }
 
 // fields are the cells of one row, by what they say. A role can have several cells, and a cell

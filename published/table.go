@@ -108,8 +108,11 @@ func isSection(text string) bool { return len(text) <= 140 && !strings.HasSuffix
 
 // readsAsName reports whether a text is names of cookies and nothing else.
 func readsAsName(text string) bool {
-	in := readNames([]string{text})
-	return len(in.names) > 0 && len(in.refused) == 0
+	found := pieces([]string{text})
+	return len(found) > 0 && !slices.ContainsFunc(found, func(piece string) bool {
+		_, _, why := readName(piece)
+		return why != ""
+	})
 }
 
 func (r *reader) tableRecord(row tableRow, roles []role) {

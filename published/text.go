@@ -248,8 +248,10 @@ func splitBreaks(text string) []string {
 	if !strings.Contains(text, "<") {
 		return []string{text}
 	}
-	return strings.Split(strings.NewReplacer("<br>", "\n", "<br/>", "\n", "<br />", "\n", "&lt;", "<", "&gt;", ">").Replace(text), "\n")
+	return strings.Split(breaks.Replace(text), "\n")
 }
+
+var breaks = strings.NewReplacer("<br>", "\n", "<br/>", "\n", "<br />", "\n", "&lt;", "<", "&gt;", ">")
 
 // goesOn reports whether a row goes on with the one above: it names no cookie and has other cells
 // empty, or its names stand behind a comma.
