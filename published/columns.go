@@ -84,12 +84,12 @@ var headWords = []struct {
 		ablaufdatum gultigkeit gultigkeitsdauer speicherfrist aufbewahrungsdauer cookielaufzeit dauer
 		duracion caducidad vencimiento vigencia plazo scadenza durata conservazione validade duracao
 		expiracao expira prazo duur opslagtermijn opslagduur periode periodo aufbewahrungsfrist`)},
-	{roleProvider, wordSet(`provider providers supplier vendor source host hosts domain domaine dominio
+	{roleProvider, wordSet(`subgroup provider providers supplier vendor source host hosts domain domaine dominio
 		domein publisher owner company prestataire prestataires fournisseur fournisseurs editeur
 		emetteur emetteurs societe aanbieder leverancier domeinnaam anbieter herausgeber hersteller
 		proveedor proveedores titular emisor responsable fornitore fornitori titolare fornecedor
 		prestador prestadora entidade herkunft eigentumer partner partenaire partenaires controller
-		setter tiers gestore`)},
+		setter gestore`)},
 	{roleKind, wordSet(`type types category categories kind classification categorie kategorie tipo
 		tipos typ art soort categoria categorias tipologia party typologie speicherart cookietyp
 		cookiekategorie klasse classe`)},
@@ -118,6 +118,7 @@ var headFillers = wordSet(`of the a an and or s its our this used in on for to b
 	del los las el y o utilizadas usadas
 	dei delle della di il lo gli e per
 	do da dos das os as utilizados
+	after apres nach na despues dopo apos tras
 	maximum max maximale maximal date day time default temps datum tage default data vie storage`)
 
 // headCell tells what the heading of a column says. strict is set if each word is one that headings
@@ -152,8 +153,21 @@ func headCell(text string) (r role, strict bool) {
 		return noRole, false
 	}
 	r = headWords[rank].role
+	if r == roleNeeded && saysCookie(text) && !strings.Contains(text, "?") {
+		return noRole, false // "Necessary cookies"
+	}
 	if r == roleName && !strict {
 		return noRole, false // "Choices related to your cookie preferences"
+	}
+	return r, strict
+}
+
+// lineHead is headCell for a line of text that may as well be a heading for what follows: "Necessary"
+// and "Essential cookies" are headings of columns only as a question.
+func lineHead(text string) (r role, strict bool) {
+	r, strict = headCell(text)
+	if r == roleNeeded && !strings.HasSuffix(strings.TrimSpace(text), "?") {
+		return noRole, false
 	}
 	return r, strict
 }

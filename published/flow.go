@@ -25,7 +25,7 @@ func (r *reader) read(items []item) {
 		}
 		next := i
 		for _, form := range []func([]item, int) int{
-			r.readDelimited, r.readSpaced, r.readHeads, r.readColumns, r.readLabels, r.readUnknown,
+			r.readDelimited, r.readSpaced, r.readHeads, r.readColumns, r.readLabels, r.readList, r.readUnknown,
 		} {
 			if next = form(items, i); next > i {
 				break
@@ -49,7 +49,7 @@ func (r *reader) line(items []item, i int) {
 		return
 	}
 	r.mentions(it)
-	if !headingLike(text) || trimBullet(it.text) != strings.TrimLeft(it.text, " \t\u00a0") {
+	if !headingLike(text) || it.listed && !r.marked {
 		return
 	}
 	c := claimOf(text)

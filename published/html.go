@@ -92,6 +92,7 @@ type htmlReader struct {
 	bold       bool
 	term       bool
 	definition int
+	list       int // depth of entries of lists
 	pre        int
 
 	raw bool // it keeps its blanks
@@ -219,6 +220,9 @@ func (b *htmlReader) start(name string, attributes map[string]string, closed boo
 		b.breakLine()
 		b.term = false
 		b.definition++
+	case "li":
+		b.breakLine()
+		b.list++
 	case "pre":
 		b.breakLine()
 		b.pre++
@@ -323,16 +327,19 @@ func (b *htmlReader) pop() {
 		b.breakLine()
 		b.level = 0
 	case "strong", "b":
-		b.strong = max(0, b.strong-1)
+		b.strong--
 	case "dt":
 		b.breakLine()
 		b.term = false
 	case "dd":
 		b.breakLine()
 		b.definition--
+	case "li":
+		b.breakLine()
+		b.list--
 	case "pre":
 		b.breakLine()
-		b.pre = max(0, b.pre-1)
+		b.pre--
 	case "details", "fieldset":
 		b.breakLine()
 		b.emit(item{line: b.line, ends: levelBold})
@@ -418,7 +425,8 @@ func (b *htmlReader) breakLine() {
 		if level == 0 && bold && b.strong == 0 {
 			level = levelBold
 		}
-		b.emit(item{line: b.bufferLine, text: text, level: level, term: b.term, definition: !b.term && b.definition > 0})
+		b.emit(item{line: b.bufferLine, text: text, level: level, term: b.term, definition: !b.term && b.definition > 0,
+			listed: b.list > 0})
 	case t.caption:
 		t.table.caption = strings.TrimSpace(t.table.caption + " " + text)
 	case t.cell != nil:

@@ -18,7 +18,7 @@ func labelsIn(text string) (labels []label, ok bool) {
 	}
 	text = strings.NewReplacer("**", "", "：", ":").Replace(text)
 	parts := strings.Split(text, ":")
-	found, strict := headCell(parts[0])
+	found, strict := lineHead(parts[0])
 	if found == noRole || !strict {
 		return nil, false
 	}
@@ -64,7 +64,7 @@ func (r *reader) readLabels(items []item, i int) int {
 	f := fields{}
 	var names []string
 	line, start := items[i].line, i
-	if labels, ok := labelsIn(items[i].text); !ok || len(labels) == 1 && labels[0].value == "" && !items[i].term {
+	if _, ok := labelsIn(items[i].text); !ok {
 		// The name alone, with labels below it.
 		name := trimBullet(strings.TrimSpace(items[i].text))
 		next := i + 1
@@ -93,7 +93,7 @@ func (r *reader) readLabels(items []item, i int) int {
 		}
 		f, count = fields{}, 0
 	}
-	blank := false
+	blank, empty := false, false
 	var last role
 	for j := start; j < len(items); j++ {
 		it := items[j]
@@ -113,7 +113,18 @@ func (r *reader) readLabels(items []item, i int) int {
 			}
 		}
 		if !ok {
-			if !blank && last == rolePurpose && goesOn(strings.TrimSpace(it.text)) {
+			if empty && last != noRole { // the value stands below its label
+				f.add(last, clean(it.text))
+				end, empty, blank = j+1, false, false
+				continue
+			}
+			if head, _, found := strings.Cut(it.text, ":"); found && !blank && count > 0 && len(strings.Fields(head)) <= 4 && it.level == 0 &&
+				startsUpper(strings.TrimSpace(head)) {
+				r.note(it.line, Assumed, "%s is left out: what it says is not known", quoted(it.text))
+				end = j + 1
+				continue
+			}
+			if !blank && last == rolePurpose && len(f[rolePurpose]) > 0 && goesOn(strings.TrimSpace(it.text)) {
 				f[rolePurpose][len(f[rolePurpose])-1] = append(f[rolePurpose][len(f[rolePurpose])-1], clean(it.text))
 				end = j + 1
 				continue
@@ -138,7 +149,7 @@ func (r *reader) readLabels(items []item, i int) int {
 				line = it.line
 			}
 			f.add(l.role, l.value)
-			last = l.role
+			last, empty = l.role, l.value == ""
 			count++
 		}
 		blank = false

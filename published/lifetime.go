@@ -358,7 +358,7 @@ func isRange(tokens []string, q quantity) bool {
 		return false
 	}
 	t := tokens[i-1]
-	return rangeWords[t] || strings.ContainsAny(t, "-–—/.,~")
+	return rangeWords[t] || sumWords[t] || strings.ContainsAny(t, "-–—/.,~")
 }
 
 // Phrases that make a duration a bound.

@@ -40,7 +40,7 @@ func (r *reader) readHeads(items []item, i int) int {
 		if items[j].blank() {
 			continue
 		}
-		if found, strict := headCell(items[j].text); found == noRole || !strict || items[j].table != nil || items[j].level > 0 {
+		if found, strict := lineHead(items[j].text); found == noRole || !strict || items[j].table != nil || items[j].level > 0 {
 			break
 		}
 		heads = append(heads, clean(items[j].text))
@@ -184,7 +184,7 @@ type part struct {
 // readColumns reads headings each of which has its values below it, one a line: the columns of a
 // table, or what is said of one cookie. They end where a heading comes again.
 func (r *reader) readColumns(items []item, i int) int {
-	if found, strict := headCell(items[i].text); found == noRole || !strict {
+	if found, strict := lineHead(items[i].text); found == noRole || !strict {
 		return i
 	}
 	parts := partsOf(items, i)
@@ -238,7 +238,7 @@ func partsOf(items []item, i int) (parts []part) {
 		if it.table != nil || it.ends != 0 {
 			break
 		}
-		found, strict := headCell(it.text)
+		found, strict := lineHead(it.text)
 		switch {
 		case found != noRole && strict && it.level == items[i].level:
 			if seen[found] {

@@ -134,10 +134,11 @@ func (r *reader) decode(page []byte) string {
 
 // item is a piece of a page, in reading order: a line of text, a table, or the end of a scope.
 type item struct {
-	line  int
-	text  string // with its blanks, where the page is text
-	level int    // of a heading, 1 to 6; 7 for headings without a number
-	term  bool   // a term of a list of definitions
+	line   int
+	text   string // with its blanks, where the page is text
+	level  int    // of a heading, 1 to 6; 7 for headings without a number
+	listed bool   // an entry of a list
+	term   bool   // a term of a list of definitions
 
 	definition bool // in such a list, what stands behind a term
 

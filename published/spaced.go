@@ -76,6 +76,9 @@ func spacedHeads(line string) (roles []role, glued, ok bool) {
 		roles = append(roles, best[i].role)
 	}
 	slices.Reverse(roles)
+	if c := claimOf(line); c.category != "" && len(roles) < 3 {
+		return nil, false, false // a heading: "Essential cookies"
+	}
 	return roles, apart != line, len(roles) > 1 && slices.Contains(roles, roleName)
 }
 
@@ -141,10 +144,12 @@ func (r *reader) readSpaced(items []item, i int) int {
 			r.note(it.line, NotUnderstood, "this row is left out: nothing tells where its cells end (%s)", quoted(text))
 		default:
 			s.flush()
-			return max(end, min(j, end+1))
+			return end
 		}
 		blanks = 0
-		end = j + 1
+		if rows > 0 {
+			end = j + 1
+		}
 	}
 	s.flush()
 	return end

@@ -82,12 +82,22 @@ func (r *reader) readTable(t *table) {
 		return
 	}
 	speaks := t.speaksOfCookies()
+	headed := t.roles != nil
 	for _, row := range t.rows {
 		texts := row.texts()
 		if head, ok := headRow(texts, row.marked()); ok {
-			roles = head
+			if headed { // the headings take two rows
+				for i := range min(len(head), len(roles)) {
+					if texts[i] == "" {
+						head[i] = roles[i]
+					}
+				}
+			}
+			roles, headed = head, true
+			r.leftOut(row, roles)
 			continue
 		}
+		headed = false
 		text, at, alone := row.alone()
 		spanning := alone && at+1 < len(row.cells) && row.cells[at+1].repeated
 		switch {
@@ -99,6 +109,15 @@ func (r *reader) readTable(t *table) {
 		case roles == nil:
 		default:
 			r.tableRecord(row, roles)
+		}
+	}
+}
+
+// leftOut tells of columns whose headings are not known.
+func (r *reader) leftOut(row tableRow, roles []role) {
+	for i, c := range row.cells {
+		if roles[i] == noRole && c.text() != "" && !c.repeated {
+			r.note(row.line, Assumed, "the column %s is left out: its heading is not known", quoted(c.text()))
 		}
 	}
 }

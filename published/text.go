@@ -30,6 +30,7 @@ func textItems(page string) []item {
 				it.level = 1
 			}
 		}
+		it.listed = trimBullet(line) != strings.TrimLeft(line, " \t\u00a0")
 		items = append(items, it)
 	}
 	return items
@@ -126,6 +127,11 @@ func (r *reader) readDelimited(items []item, i int) int {
 		if !ok {
 			continue
 		}
+		head := tableRow{line: items[i].line}
+		for _, c := range cells {
+			head.cells = append(head.cells, cell{lines: []string{c}})
+		}
+		r.leftOut(head, roles)
 		d := &delimited{r: r, sep: sep, starts: starts, table: &table{line: items[i].line, roles: roles}}
 		return d.read(items, i+1)
 	}
