@@ -106,12 +106,24 @@ func headingLike(text string) bool {
 // mentions tells of the names of cookies in a line from which no row is made.
 func (r *reader) mentions(it item) {
 	names := candidates(it.text)
-	if len(names) == 0 && strings.ContainsAny(it.text, "\t|") {
-		for _, c := range strings.FieldsFunc(it.text, func(c rune) bool { return c == '\t' || c == '|' }) {
-			if c = strings.TrimSpace(c); c != "" && !strings.Contains(c, " ") && looksLikeName(c) {
-				names = append(names, c)
+	for _, sep := range []separator{byTab, byPipe, bySpaces, bySemicolon} {
+		// A line that looks like a row of a table.
+		if cells, _, ok := sep.split(it.text); ok && len(cells) > 2 && len(cells) <= 12 {
+			for _, c := range cells {
+				if readsAsName(c) {
+					names = append(names, c)
+				}
 			}
+			break
 		}
+	}
+	if m := entry.FindStringSubmatch(trimBullet(clean(it.text))); m != nil && it.listed && readsAsName(m[1]) {
+		if c, _, _ := r.current(); c.category != "" {
+			names = append(names, m[1])
+		}
+	}
+	if text := clean(it.text); len(text) < 100 && readsAsName(text) && looksLikeName(strings.TrimRight(text, ",;:")) {
+		names = append(names, text)
 	}
 	if len(names) == 0 {
 		return

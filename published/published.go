@@ -104,6 +104,7 @@ func Read(page []byte, kind Kind) *Page {
 		r.marked = true
 	} else {
 		items = textItems(text)
+		r.text = true
 		r.marked = slices.ContainsFunc(items, func(it item) bool { return it.level > 0 })
 	}
 	r.page.Language = cmp.Or(r.page.Language, languageOf(items))

@@ -13,6 +13,7 @@ import (
 // reader turns the items of a page into rows and notes.
 type reader struct {
 	page     *Page
+	text     bool // the page is text
 	marked   bool // the page marks its headings
 	headings []heading
 
@@ -298,7 +299,7 @@ func (r *reader) mentioned(line int, row Row) {
 	}
 }
 
-// candidates returns the words of a sentence that are known names, or that begin with an underscore.
+// candidates returns the words of a sentence that are known names, or that have an underscore.
 func candidates(text string) (names []string) {
 	for _, at := range candidate.FindAllStringIndex(text, -1) {
 		word := text[at[0]:at[1]]
@@ -308,7 +309,8 @@ func candidates(text string) (names []string) {
 		}
 		_, known := lookupKnown(word)
 		known = known && len(word) > 2 || wellKnown[word] && len(word) > 4 && strings.ContainsAny(word, "_-QWERTYUIOPASDFGHJKLZXCVBNM")
-		if known || word[0] == '_' && len(word) > 3 && word[len(word)-1] != '_' {
+		inner := strings.Trim(word, "_")
+		if known || word[0] == '_' && len(word) > 3 && inner != "" || strings.Contains(inner, "_") && !strings.Contains(inner, ".") {
 			names = append(names, word)
 		}
 	}

@@ -81,7 +81,7 @@ func (r *reader) readTable(t *table) {
 	if roles == nil && r.transposed(t) {
 		return
 	}
-	speaks := t.speaksOfCookies()
+	speaks := r.text || r.underCookies() || t.speaksOfCookies()
 	headed := t.roles != nil
 	for _, row := range t.rows {
 		texts := row.texts()
@@ -102,8 +102,11 @@ func (r *reader) readTable(t *table) {
 		spanning := alone && at+1 < len(row.cells) && row.cells[at+1].repeated
 		switch {
 		case strings.Join(texts, "") == "":
+		case alone && roles == nil && readsAsName(text):
+			r.unknownRow(row)
 		case alone && len(row.cells) > 1 && isSection(text) && (at != column(roles, roleName) || spanning || !readsAsName(text)):
 			r.pushHeading(levelSection, text)
+			r.mentions(item{line: row.line, text: text})
 		case roles == nil && speaks:
 			r.unknownRow(row)
 		case roles == nil:
@@ -159,6 +162,13 @@ func (t *table) speaksOfCookies() bool {
 		}
 	}
 	return false
+}
+
+// underCookies reports whether the headings in force speak of cookies.
+func (r *reader) underCookies() bool {
+	return slices.ContainsFunc(r.headings, func(h heading) bool {
+		return h.claim.category != "" || strings.Contains(fold(h.text), "cookie")
+	})
 }
 
 // unknownRow tells of a row whose table has no headings that are understood, if it may name a cookie.

@@ -166,7 +166,14 @@ func (d *delimited) read(items []item, i int) int {
 			break
 		}
 		if !d.row(it, blanks > 0) {
-			break
+			if blanks > 0 || i+1 >= len(items) || headingLike(clean(it.text)) && claimOf(it.text).category != "" {
+				break
+			}
+			if cells, _, ok := d.sep.split(items[i+1].text); !ok || len(cells) != len(d.table.roles) {
+				break
+			}
+			d.r.note(it.line, NotUnderstood, "this line is left out: it is not divided as the rows around it are (%s)",
+				quoted(it.text))
 		}
 		blanks = 0
 		end = i + 1
@@ -336,7 +343,7 @@ func (r *reader) readUnknown(items []item, i int) int {
 			t.rows = append(t.rows, row)
 			end = j + 1
 		}
-		if len(t.rows) > 1 {
+		if len(t.rows) > 1 || len(t.rows) == 1 && len(t.rows[0].cells) > 2 {
 			r.readTable(t)
 			return end
 		}

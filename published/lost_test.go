@@ -1,0 +1,88 @@
+package published_test
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cookie-policy/caddy-cookie-policy/published"
+)
+
+// TestRead_tellsWhatIsLost damages each page of text in many ways, and looks for each name that was
+// read of the whole page: it is in a row, or a note tells of it or of its line.
+func TestRead_tellsWhatIsLost(t *testing.T) {
+	plain := regexp.MustCompile(`^[A-Za-z]+$`)
+	runs := regexp.MustCompile(`\t| {2,}| \| `)
+	for _, file := range append(pages(t), portals(t)...) {
+		if strings.HasSuffix(file, ".html") {
+			continue
+		}
+		whole := string(readFile(t, file))
+		var names []string
+		for _, row := range published.Read([]byte(whole), published.Text).Rows {
+			for _, n := range row.Names {
+				names = append(names, n.Written)
+			}
+		}
+		lines := strings.Split(whole, "\n")
+		for i, line := range lines {
+			for damage, with := range map[string][]string{
+				"removed":     {},
+				"joined":      {runs.ReplaceAllString(line, " ")},
+				"doubled":     {line, line},
+				"split":       strings.Split(runs.ReplaceAllString(line, "\n"), "\n"),
+				"cut":         {line[:len(line)/2]},
+				"apart":       {"", "", "Something else stands here.", "", line},
+				"first cut":   {strings.Join(append([]string{""}, runs.Split(line, -1)[1:]...), "\t")},
+				"with a head": {"# Something", line},
+			} {
+				page := strings.Join(slices.Concat(lines[:i], with, lines[i+1:]), "\n")
+				for _, name := range silentlyLost(page, names) {
+					if plain.MatchString(name) && damage != "removed" && damage != "doubled" && damage != "apart" {
+						continue // nothing but the table tells it from a word
+					}
+					t.Errorf("%s, line %d %s: %q is lost and not told", filepath.Base(file), i+1, damage, name)
+				}
+			}
+		}
+	}
+}
+
+func portals(t testing.TB) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/portals/*.txt")
+	if err != nil || len(files) != 5 {
+		t.Fatal(files, err)
+	}
+	return files
+}
+
+// silentlyLost returns the names that stand on a page and are neither in a row nor told.
+func silentlyLost(page string, names []string) (lost []string) {
+	read := published.Read([]byte(page), published.Text)
+	told := map[int]bool{}
+	known := map[string]bool{}
+	for _, row := range read.Rows {
+		for _, n := range row.Names {
+			known[n.Written] = true
+		}
+	}
+	messages := ""
+	for _, n := range read.Notes {
+		if n.Kind != published.Understood {
+			told[n.Line] = true
+			messages += n.Message + "\n"
+		}
+	}
+	for i, line := range strings.Split(page, "\n") {
+		for _, name := range names {
+			word := regexp.MustCompile(`(^|[^A-Za-z0-9_])` + regexp.QuoteMeta(name) + `($|[^A-Za-z0-9_])`)
+			if word.MatchString(line) && !known[name] && !told[i+1] && !strings.Contains(messages, name) {
+				lost = append(lost, name)
+			}
+		}
+	}
+	return lost
+}
