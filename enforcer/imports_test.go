@@ -23,8 +23,9 @@ var allowedImports = map[string][]string{
 	"cmd/caddy": {".", caddy},
 	".": {"caddytext", "explain", "enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "page",
 		caddy},
-	"explain": {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "har"},
-	"page":    {"enforcer", "enforcer/policy", "languages"},
+	"explain":   {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "har"},
+	"page":      {"enforcer", "enforcer/policy", "languages"},
+	"published": {"caddytext", "enforcer/policy"},
 	"enforcer": {
 		"enforcer/policy", "enforcer/observe", "enforcer/internal/consent", "enforcer/internal/wire",
 	},

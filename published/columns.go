@@ -27,7 +27,7 @@ var headPhrases = []struct {
 	{"service et emplacement", roleFunction}, {"fonction et emplacement", roleFunction},
 	{"funktion und ort", roleFunction}, {"funktion und einsatzort", roleFunction}, {"functie en plaats", roleFunction}, {"dienst und ort", roleFunction},
 	{"funcion y ubicacion", roleFunction}, {"servicio y ubicacion", roleFunction},
-	{"funzione e posizione", roleFunction}, {"servizio e posizione", roleFunction},
+	{"funzione e posizione", roleFunction}, {"funzione e collocazione", roleFunction}, {"servizio e posizione", roleFunction},
 	{"functie en locatie", roleFunction}, {"dienst en locatie", roleFunction},
 	{"funcao e localizacao", roleFunction}, {"servico e localizacao", roleFunction},
 	{"first or third party", roleKind}, {"first party or third party", roleKind},
@@ -140,7 +140,7 @@ func headCell(text string) (r role, strict bool) {
 	strict = true
 	rank := len(headWords)
 	for _, w := range words {
-		known := headFillers[w] || w == "id" || w == "key"
+		known := headFillers[w] || w == "id" || w == "key" || len(w) == 1 // the plural in "name(s)"
 		for i, h := range headWords {
 			if h.words[w] {
 				known = true
