@@ -103,6 +103,16 @@ func headingLike(text string) bool {
 		!strings.HasSuffix(text, "!")
 }
 
+// mayBeName reports whether a line that stands alone, or the beginning of an entry of a list, may be
+// names of cookies. Below headings about cookies, a hyphen is enough.
+func (r *reader) mayBeName(text string) bool {
+	if !readsAsName(text) {
+		return false
+	}
+	return slices.ContainsFunc(pieces([]string{text}), looksLikeName) ||
+		strings.ContainsAny(text, "-0123456789") && r.underCookies()
+}
+
 // mentions tells of the names of cookies in a line from which no row is made.
 func (r *reader) mentions(it item) {
 	names := candidates(it.text)
@@ -122,8 +132,10 @@ func (r *reader) mentions(it item) {
 			names = append(names, m[1])
 		}
 	}
-	if text := clean(it.text); len(text) < 100 && readsAsName(text) && looksLikeName(strings.TrimRight(text, ",;:")) {
+	if text := clean(it.text); len(text) < 300 && r.mayBeName(text) {
 		names = append(names, text)
+	} else if word, _, _ := strings.Cut(trimBullet(text), " "); it.listed && r.mayBeName(word) {
+		names = append(names, word)
 	}
 	if len(names) == 0 {
 		return

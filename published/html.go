@@ -34,7 +34,7 @@ func htmlItems(page string) (items []item, language string) {
 			b.text(string(z.Text()))
 		case html.StartTagToken, html.SelfClosingTagToken:
 			name, attributes := tag(z)
-			if name == "html" && language == "" {
+			if (name == "html" || name == "body") && language == "" {
 				language = languageTag(attributes["lang"])
 			}
 			b.start(name, attributes, kind == html.SelfClosingTagToken)
@@ -535,6 +535,12 @@ func (b *htmlReader) endCell() {
 	}
 	c := *t.cell
 	t.cell = nil
+	if t.column == maxColumns { // what no column holds is text
+		t.table.tooWide = true
+		for _, line := range c.lines {
+			b.emit(item{line: b.line, text: line})
+		}
+	}
 	for i := 0; i < max(1, t.wide) && t.column < maxColumns; i++ {
 		if i > 0 && t.spanned() {
 			break
@@ -550,9 +556,6 @@ func (b *htmlReader) endCell() {
 			t.spans[t.column] = span{t.high - 1, above}
 		}
 		t.column++
-	}
-	if t.column == maxColumns {
-		t.table.tooWide = true
 	}
 }
 

@@ -13,6 +13,7 @@ type looseCell struct {
 	line int
 	text string
 	item int
+	end  int // the item behind it
 }
 
 // looseCells collects lines until a heading, a table, or the headings of one.
@@ -23,7 +24,7 @@ func looseCells(items []item, i int) (cells []looseCell) {
 			break
 		}
 		if !it.blank() {
-			cells = append(cells, looseCell{it.line, clean(it.text), i})
+			cells = append(cells, looseCell{it.line, clean(it.text), i, i + 1})
 		}
 	}
 	return cells
@@ -135,18 +136,7 @@ func looseColumns(cells []looseCell, width, name int) (end int, columns [][]loos
 		if !ok {
 			continue
 		}
-		rest := cells[first+height:]
-		want := (width - name - 1) * height
-		behind, ok := fit(rest, want)
-		last := len(cells)
-		if !ok && len(rest) > want && want > 0 {
-			// Something else follows the table, behind a heading or a sentence.
-			if next := rest[want]; headingLike(next.text) && claimOf(next.text).category != "" || strings.HasSuffix(next.text, ".") {
-				behind, ok, last = rest[:want], true, first+height+want
-			}
-		} else if want == 0 {
-			behind, ok, last = nil, true, first+height
-		}
+		behind, ok := fitBefore(cells[first+height:], (width-name-1)*height)
 		if !ok || slices.ContainsFunc(behind, isName) {
 			continue
 		}
@@ -154,9 +144,30 @@ func looseColumns(cells []looseCell, width, name int) (end int, columns [][]loos
 		for c := range width {
 			columns = append(columns, all[c*height:(c+1)*height])
 		}
-		return cells[last-1].item + 1, columns
+		last := all[len(all)-1]
+		return last.end, columns
 	}
 	return 0, nil
+}
+
+// fitBefore returns as many cells as are wanted, and no others behind them but those of something else
+// on the page: a heading, or a sentence.
+func fitBefore(cells []looseCell, want int) ([]looseCell, bool) {
+	if want == 0 {
+		return nil, true
+	}
+	for _, all := range [][]looseCell{cells, joined(cells)} {
+		if len(all) == want {
+			return all, true
+		}
+		if len(all) > want {
+			next := all[want].text
+			if headingLike(next) && claimOf(next).category != "" || strings.HasSuffix(next, ".") {
+				return all[:want], true
+			}
+		}
+	}
+	return nil, false
 }
 
 // fit returns as many cells as are wanted, joined where that makes the counts agree.
@@ -164,15 +175,22 @@ func fit(cells []looseCell, want int) ([]looseCell, bool) {
 	if len(cells) == want {
 		return cells, true
 	}
-	var joined []looseCell
+	cells = joined(cells)
+	return cells, len(cells) == want && want > 0
+}
+
+// joined joins lines that begin in the middle of a sentence with those above them.
+func joined(cells []looseCell) (out []looseCell) {
 	for _, c := range cells {
-		if len(joined) > 0 && goesOn(c.text) {
-			joined[len(joined)-1].text += " " + c.text
+		if len(out) > 0 && goesOn(c.text) {
+			last := &out[len(out)-1]
+			last.text += " " + c.text
+			last.end = c.end
 			continue
 		}
-		joined = append(joined, c)
+		out = append(out, c)
 	}
-	return joined, len(joined) == want && want > 0
+	return out
 }
 
 // part is a heading and the lines below it, up to the next one.
@@ -250,7 +268,7 @@ func partsOf(items []item, i int) (parts []part) {
 			return parts
 		default:
 			last := &parts[len(parts)-1]
-			last.values = append(last.values, looseCell{it.line, clean(it.text), j})
+			last.values = append(last.values, looseCell{it.line, clean(it.text), j, j + 1})
 		}
 	}
 	return parts

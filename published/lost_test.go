@@ -39,12 +39,49 @@ func TestRead_tellsWhatIsLost(t *testing.T) {
 				"with a head": {"# Something", line},
 			} {
 				page := strings.Join(slices.Concat(lines[:i], with, lines[i+1:]), "\n")
-				for _, name := range silentlyLost(page, names) {
+				for _, name := range silentlyLost(page, names, published.Text) {
 					if plain.MatchString(name) && damage != "removed" && damage != "doubled" && damage != "apart" {
 						continue // nothing but the table tells it from a word
 					}
 					t.Errorf("%s, line %d %s: %q is lost and not told", filepath.Base(file), i+1, damage, name)
 				}
+			}
+		}
+	}
+}
+
+// TestRead_tellsWhatIsLostOfHTML does the same with pages of HTML.
+func TestRead_tellsWhatIsLostOfHTML(t *testing.T) {
+	named := regexp.MustCompile(`^[A-Za-z0-9_.*-]*[_*-][A-Za-z0-9_.*-]*$`)
+	for _, file := range pages(t) {
+		if !strings.HasSuffix(file, ".html") {
+			continue
+		}
+		whole := string(readFile(t, file))
+		var names []string
+		for _, row := range published.Read([]byte(whole), published.HTML).Rows {
+			for _, n := range row.Names {
+				names = append(names, n.Written)
+			}
+		}
+		damaged := map[string]string{
+			"cells for headings": strings.NewReplacer("<th", "<td", "</th", "</td").Replace(whole),
+			"no rows":            strings.NewReplacer("<tr>", "", "</tr>", "").Replace(whole),
+			"no tables":          regexp.MustCompile(`</?(table|t[rhd]|thead|tbody)\b[^>]*>`).ReplaceAllString(whole, "<div>"),
+			"lists":              strings.NewReplacer("<tr>", "<li>", "</tr>", "</li>", "<td>", "", "</td>", " ").Replace(whole),
+			"other headings":     regexp.MustCompile(`<th>[^<]*`).ReplaceAllString(whole, "<th>Thing"),
+			"no ends":            regexp.MustCompile(`</(td|th|tr|li|p|h\d)>`).ReplaceAllString(whole, ""),
+		}
+		lines := strings.Split(whole, "\n")
+		for i := range lines {
+			damaged["line removed: "+lines[i]] = strings.Join(slices.Concat(lines[:i], lines[i+1:]), "\n")
+		}
+		for damage, page := range damaged {
+			for _, name := range silentlyLost(page, names, published.HTML) {
+				if damage == "lists" && !strings.Contains(name, "_") || !named.MatchString(name) {
+					continue // in a sentence it is a word like others
+				}
+				t.Errorf("%s, %s: %q is lost and not told", filepath.Base(file), damage, name)
 			}
 		}
 	}
@@ -60,8 +97,8 @@ func portals(t testing.TB) []string {
 }
 
 // silentlyLost returns the names that stand on a page and are neither in a row nor told.
-func silentlyLost(page string, names []string) (lost []string) {
-	read := published.Read([]byte(page), published.Text)
+func silentlyLost(page string, names []string, kind published.Kind) (lost []string) {
+	read := published.Read([]byte(page), kind)
 	told := map[int]bool{}
 	known := map[string]bool{}
 	for _, row := range read.Rows {

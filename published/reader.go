@@ -310,7 +310,7 @@ func candidates(text string) (names []string) {
 		_, known := lookupKnown(word)
 		known = known && len(word) > 2 || wellKnown[word] && len(word) > 4 && strings.ContainsAny(word, "_-QWERTYUIOPASDFGHJKLZXCVBNM")
 		inner := strings.Trim(word, "_")
-		if known || word[0] == '_' && len(word) > 3 && inner != "" || strings.Contains(inner, "_") && !strings.Contains(inner, ".") {
+		if known || word[0] == '_' && len(inner) > 1 || strings.Contains(inner, "_") && !strings.Contains(inner, ".") {
 			names = append(names, word)
 		}
 	}

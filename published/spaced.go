@@ -104,7 +104,8 @@ type spaced struct {
 	glued   bool
 	first   string // the first word of the first row
 	pending fields
-	line    int
+	line    int // of the pending row
+	at      int // the line that is being read
 }
 
 // readSpaced reads such a table if its headings stand in item i, and returns the first item behind it.
@@ -132,6 +133,7 @@ func (r *reader) readSpaced(items []item, i int) int {
 		if _, _, head := spacedHeads(text); head {
 			break
 		}
+		s.at = it.line
 		f, ok := s.row(text, blanks > 0 && rows > 0)
 		switch {
 		case ok:
@@ -301,7 +303,11 @@ func (s *spaced) spread(f fields, text string, roles []role) {
 		left = slices.DeleteFunc(left, func(l role) bool { return l == r })
 	}
 	if len(left) > 1 && left[0] == roleProvider {
-		if p, ok := providerAt(text); ok {
+		p, ok := providerAt(text)
+		if word, _, _ := strings.Cut(text, " "); !ok && hostName.MatchString(word) {
+			p, ok = word, true
+		}
+		if ok {
 			take(roleProvider, p)
 			text = strings.TrimSpace(text[len(p):])
 		}
@@ -326,10 +332,13 @@ func (s *spaced) spread(f fields, text string, roles []role) {
 		if !slices.Contains(left, rolePurpose) && slices.Contains(left, roleFunction) {
 			r = roleFunction
 		}
-		s.r.note(s.line, Assumed, "nothing separates the cells of %s: it is taken for the %s", quoted(text), r)
+		s.r.note(s.at, Assumed, "nothing separates the cells of %s: it is taken for the %s", quoted(text), r)
 		take(r, text)
 	}
 }
+
+// hostName is a provider that a page calls by the name of its host.
+var hostName = regexp.MustCompile(`^([a-z0-9-]+\.)+[a-z]{2,}$`)
 
 // isLifetime reports whether a text is a lifetime and nothing else: it begins with the number, with
 // words for a bound, or with those for a session.

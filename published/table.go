@@ -74,7 +74,7 @@ func (r *reader) readTable(t *table) {
 			r.note(t.line, Assumed, "the table that begins here is hidden at first; it is read as if it were shown")
 		}
 		if t.tooWide {
-			r.note(t.line, NotUnderstood, "the table that begins here has %d columns or more, of which these are read",
+			r.note(t.line, NotUnderstood, "the table that begins here has more than %d columns; the others are left out",
 				maxColumns)
 		}
 	}()
@@ -121,6 +121,9 @@ func (r *reader) leftOut(row tableRow, roles []role) {
 	for i, c := range row.cells {
 		if roles[i] == noRole && c.text() != "" && !c.repeated {
 			r.note(row.line, Assumed, "the column %s is left out: its heading is not known", quoted(c.text()))
+			for _, line := range c.lines {
+				r.mentions(item{line: row.line, text: line})
+			}
 		}
 	}
 }
