@@ -34,7 +34,8 @@ var categoryStems = []struct {
 		"bereik", "webanaly"}},
 	{topicFirstParty, []string{"preference", "preferenc", "preferenze ", "preferenza ", "voorkeur",
 		"praferenz", "prefe", "functional", "functionality ", "functionalities ", "fonctionn",
-		"funktional", "funktionell", "funktionscookie", "funktions ", "funktionier", "functiecookie", "functioneel", "functionele ", "functionaliteit", "funcional", "funzional",
+		"funktional", "funktionell", "funktionscookie", "funktions ",
+		"funktionier", "functiecookie", "functioneel", "functionele ", "functionaliteit", "funcional", "funzional",
 		"confort ", "comfort", "komfort", "internal ", "internes ", "interne ", "internas ", "interni ",
 		"internos ", "internal", "first party ", "firstparty ", "erstanbieter", "eigene ", "eigen ",
 		"proprie ", "propie", "propia ", "propias ", "proprio ", "proprios ", "propri ", "prima parte ",
@@ -123,7 +124,8 @@ func claimOf(text string) claim {
 	switch {
 	case found[topicNecessary] && (negated || asksConsent(words)):
 		c.doubtful = true
-	case found[topicNecessary] && (found[topicStatistical] || found[topicThirdParty] || byParty[topicThirdParty]):
+	case found[topicNecessary] &&
+		(found[topicStatistical] || found[topicThirdParty] || byParty[topicThirdParty]):
 		c.doubtful = true
 	case found[topicNecessary]: // "functional and necessary", "necessary internal cookies"
 		c.category = policy.Necessary
@@ -215,7 +217,8 @@ func saysExempt(words []string) bool {
 // saysExemptFromConsent is saysExempt for a sentence, which must also say from what.
 func saysExemptFromConsent(text string) bool {
 	words := strings.Fields(fold(text))
-	return saysExempt(words) && slices.ContainsFunc(words, func(w string) bool { return isConsent(w) || w == "cnil" })
+	return saysExempt(words) &&
+		slices.ContainsFunc(words, func(w string) bool { return isConsent(w) || w == "cnil" })
 }
 
 // kindOfStorage tells whether a cell names a kind of storage that is no cookie, and which.

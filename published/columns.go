@@ -25,9 +25,11 @@ var headPhrases = []struct {
 }{
 	{"function and location", roleFunction}, {"service and location", roleFunction},
 	{"service et emplacement", roleFunction}, {"fonction et emplacement", roleFunction},
-	{"funktion und ort", roleFunction}, {"funktion und einsatzort", roleFunction}, {"functie en plaats", roleFunction}, {"dienst und ort", roleFunction},
+	{"funktion und ort", roleFunction}, {"funktion und einsatzort", roleFunction},
+	{"functie en plaats", roleFunction}, {"dienst und ort", roleFunction},
 	{"funcion y ubicacion", roleFunction}, {"servicio y ubicacion", roleFunction},
-	{"funzione e posizione", roleFunction}, {"funzione e collocazione", roleFunction}, {"servizio e posizione", roleFunction},
+	{"funzione e posizione", roleFunction}, {"funzione e collocazione", roleFunction},
+	{"servizio e posizione", roleFunction},
 	{"functie en locatie", roleFunction}, {"dienst en locatie", roleFunction},
 	{"funcao e localizacao", roleFunction}, {"servico e localizacao", roleFunction},
 	{"first or third party", roleKind}, {"first party or third party", roleKind},

@@ -62,9 +62,11 @@ func TestCompare(t *testing.T) {
 			rule(policy.Necessary, 0, "", "csrftoken", "django_language"),
 			rule(policy.Statistical, 395*day, "Counts visits", "_pk_*"),
 		}, []published.Difference{
-			{Kind: published.OtherCategory, Name: "sessionid", Line: 5, Rule: "sessionid", Page: "necessary", Policy: "statistical"},
+			{Kind: published.OtherCategory, Name: "sessionid", Line: 5, Rule: "sessionid",
+				Page: "necessary", Policy: "statistical"},
 			{Kind: published.OtherLifetime, Name: "sessionid", Line: 5, Rule: "sessionid", Page: "session", Policy: "14d"},
-			{Kind: published.OtherPurpose, Name: "sessionid", Line: 5, Rule: "sessionid", Page: "Keeps you signed in", Policy: "Holds the session"},
+			{Kind: published.OtherPurpose, Name: "sessionid", Line: 5, Rule: "sessionid",
+				Page: "Keeps you signed in", Policy: "Holds the session"},
 			{Kind: published.OtherLifetime, Name: "csrftoken", Line: 6, Rule: "csrftoken", Page: "12 months"},
 			{Kind: published.OnlyOnPage, Name: "_ga", Line: 14, Page: "statistical"},
 			{Kind: published.OnlyInPolicy, Name: "django_language", Rule: "django_language", Policy: "necessary"},

@@ -107,8 +107,9 @@ func (r *reader) readLabels(items []item, i int) int {
 		}
 		if !ok && it.term && j+1 < len(items) {
 			// A list of definitions: the term is the label, what follows it the value.
-			if found, strict := headCell(it.text); found != noRole && strict && items[j+1].table == nil && !items[j+1].term {
-				labels, ok = []label{{found, clean(items[j+1].text)}}, true
+			found, strict := headCell(it.text)
+			if below := items[j+1]; found != noRole && strict && below.table == nil && !below.term {
+				labels, ok = []label{{found, clean(below.text)}}, true
 				j++
 			}
 		}
@@ -118,8 +119,8 @@ func (r *reader) readLabels(items []item, i int) int {
 				end, empty, blank = j+1, false, false
 				continue
 			}
-			if head, _, found := strings.Cut(it.text, ":"); found && !blank && count > 0 && len(strings.Fields(head)) <= 4 && it.level == 0 &&
-				startsUpper(strings.TrimSpace(head)) {
+			head, _, found := strings.Cut(it.text, ":")
+			if found && !blank && count > 0 && len(strings.Fields(head)) <= 4 && startsUpper(strings.TrimSpace(head)) {
 				r.note(it.line, Assumed, "%s is left out: what it says is not known", quoted(it.text))
 				end = j + 1
 				continue
@@ -132,15 +133,12 @@ func (r *reader) readLabels(items []item, i int) int {
 			break
 		}
 		for _, l := range labels {
-			if l.role == roleName && !readsAsName(l.value) && len(f) == 0 && len(labels) == 1 && candidatesOnly(l.value) {
-				// "Cookies: small files that …"
-				flush()
-				if end > i {
-					return end
-				}
-				return i
+			if l.role == roleName && !readsAsName(l.value) && len(f) == 0 && len(labels) == 1 &&
+				len(candidates(l.value)) == 0 {
+				return max(end, i) // "Cookies: small files that …"
 			}
-			again := len(f[l.role]) > 0 && (l.role == roleName || len(f[roleName]) > 0 && names == nil || l.role != rolePurpose)
+			again := len(f[l.role]) > 0 &&
+				(l.role != rolePurpose || len(f[roleName]) > 0 && names == nil)
 			if again && (l.role == roleName || count > 0) {
 				flush()
 				line = it.line
@@ -164,9 +162,6 @@ func (r *reader) readLabels(items []item, i int) int {
 	flush()
 	return end
 }
-
-// candidatesOnly reports whether a text has no word that looks like a cookie's name.
-func candidatesOnly(text string) bool { return len(candidates(text)) == 0 }
 
 // readTerm reads a term that is a name, and its definitions: labels, or the purpose.
 func (r *reader) readTerm(items []item, i int, name string) int {

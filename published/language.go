@@ -4,13 +4,22 @@ import "strings"
 
 // languageWords are frequent words that tell the seven languages apart, folded.
 var languageWords = map[string]map[string]bool{
-	"en": wordSet("the of and to is are this that which your you we from with not website visitor user used when has by provider purpose expiry remembers stores for lifetime necessary name"),
-	"fr": wordSet("le les des du et est sont ce cette vous votre nous pour dans sur avec pas une site qui au aux par permet visiteur utilisateur finalite duree nom necessaires se souvenir prestataire"),
-	"de": wordSet("der die das und ist sind dieser sie ihre wir fur mit nicht ein eine von auf den dem zu wird werden seite besucher zweck anbieter speichert dauer laufzeit notwendige"),
-	"es": wordSet("el los las del y es son este esta usted su para con no una sitio que por usuario finalidad duracion visitante caducidad proveedor necesarias al nombre"),
-	"it": wordSet("il lo gli della dei e sono questo questa per con non una sito che di utente scopo durata visitatore scadenza fornitore necessari dal nome alla"),
-	"nl": wordSet("de het een en is zijn deze dit u uw wij voor met niet van op die wordt worden bezoeker doel aanbieder bewaartermijn noodzakelijke naam onthoudt"),
-	"pt": wordSet("o os as do da dos das e sao este esta voce seu para com nao uma site que por utilizador finalidade duracao visitante validade fornecedor necessarios ao nome"),
+	"en": wordSet(`the of and to is are this that which your you we from with not website visitor user
+		used when has by provider purpose expiry remembers stores for lifetime necessary
+		name`),
+	"fr": wordSet(`le les des du et est sont ce cette vous votre nous pour dans sur avec pas une site
+		qui au aux par permet visiteur utilisateur finalite duree nom necessaires se
+		souvenir prestataire`),
+	"de": wordSet(`der die das und ist sind dieser sie ihre wir fur mit nicht ein eine von auf den dem
+		zu wird werden seite besucher zweck anbieter speichert dauer laufzeit notwendige`),
+	"es": wordSet(`el los las del y es son este esta usted su para con no una sitio que por usuario
+		finalidad duracion visitante caducidad proveedor necesarias al nombre`),
+	"it": wordSet(`il lo gli della dei e sono questo questa per con non una sito che di utente scopo
+		durata visitatore scadenza fornitore necessari dal nome alla`),
+	"nl": wordSet(`de het een en is zijn deze dit u uw wij voor met niet van op die wordt worden
+		bezoeker doel aanbieder bewaartermijn noodzakelijke naam onthoudt`),
+	"pt": wordSet(`o os as do da dos das e sao este esta voce seu para com nao uma site que por
+		utilizador finalidade duracao visitante validade fornecedor necessarios ao nome`),
 }
 
 // languageOf guesses the language of a page by its frequent words. It returns "" where none of the

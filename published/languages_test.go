@@ -17,11 +17,12 @@ import (
 // generated page has in each language, and text tables with the same.
 func TestRead_languages(t *testing.T) {
 	const day = 24 * time.Hour
-	lifetimes := []time.Duration{0, -1, time.Second, time.Minute, 30 * time.Minute, time.Hour, 36 * time.Hour, day, 14 * day,
-		183 * day, 365 * day, 395 * day, 730 * day, 1825 * day, 400*day + 3*time.Hour + 2*time.Minute + time.Second}
+	lifetimes := []time.Duration{0, -1, time.Second, time.Minute, 30 * time.Minute, time.Hour, 36 * time.Hour,
+		day, 14 * day, 183 * day, 365 * day, 395 * day, 730 * day, 1825 * day, 400*day + 3*time.Hour + 2*time.Minute + time.Second}
 	for _, l := range languages.All() {
 		words := l.Page.Cookies
-		heads := []string{string(words.Provider), string(words.Function), string(words.Names), string(words.Purpose), string(words.Lifetime)}
+		heads := []string{string(words.Provider), string(words.Function), string(words.Names), string(words.Purpose),
+			string(words.Lifetime)}
 		for _, category := range policy.Categories {
 			kind, err := l.Page.Kinds.Of(string(category))
 			if err != nil {
@@ -54,8 +55,9 @@ func TestRead_languages(t *testing.T) {
 				t.Fatal(err)
 			}
 			var inHTML, inText strings.Builder
-			fmt.Fprintf(&inHTML, "<html lang=%q><h1>%s</h1><h2>%s</h2>\n<h3>%s</h3>\n<p>%s</p><table><caption>%s</caption>\n", l.Tag,
-				l.Page.Title, l.Page.Kinds.Title, kind.Name, kind.About, caption)
+			fmt.Fprintf(&inHTML, "<html lang=%q><h1>%s</h1><h2>%s</h2>\n<h3>%s</h3>\n<p>%s</p>", l.Tag, l.Page.Title,
+				l.Page.Kinds.Title, kind.Name, kind.About)
+			fmt.Fprintf(&inHTML, "<table><caption>%s</caption>\n", caption)
 			fmt.Fprintf(&inText, "%s\n\n%s\n\n%s\n\n%s\n\n", l.Page.Title, l.Page.Kinds.Title, kind.About, kind.Name)
 			for i, row := range slices.Concat([][]string{heads}, rows) {
 				tag := "td"

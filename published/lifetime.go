@@ -36,7 +36,8 @@ var unitNames = func() map[string]unit {
 		unit  unit
 		names string
 	}{
-		{unitSecond, "s sec secs second seconds seconde secondes seconden sek sekunde sekunden segundo segundos secondo secondi seg"},
+		{unitSecond, "s sec secs second seconds seconde secondes seconden sek sekunde sekunden segundo " +
+			"segundos secondo secondi seg"},
 		{unitMinute, "min mins minute minutes minuut minuten minuto minutos minuti minuta"},
 		{unitHour, "h hr hrs hour hours heure heures std stunde stunden uur uren hora horas ora ore"},
 		{unitDay, "d day days jour jours j tag tage tagen tg dag dagen dia dias giorno giorni gg"},
@@ -157,11 +158,12 @@ func readLifetime(text string) Lifetime {
 		endless = endless || endlessWords[t]
 		vague = vague || vagueWords[t]
 		persistent = persistent || persistentWords[t]
-		used[i] = harmless[t] || negativeWords[t] && i+1 < len(tokens) && tokens[i+1] == "maximo" || sumWords[t] || persistentWords[t] || strings.ContainsAny(t[:1], "-/.,+~&") ||
-			t == "–" || t == "—"
+		used[i] = harmless[t] || sumWords[t] || persistentWords[t] || strings.Contains("-–—/.,+~&", t) ||
+			negativeWords[t] && i+1 < len(tokens) && tokens[i+1] == "maximo"
 	}
 	session = session || len(quantities) == 0 && closesBrowser(tokens)
-	endless = endless || len(quantities) == 0 && slices.ContainsFunc(tokens, func(t string) bool { return negativeWords[t] })
+	endless = endless || len(quantities) == 0 &&
+		slices.ContainsFunc(tokens, func(t string) bool { return negativeWords[t] })
 	values := sums(tokens, quantities)
 	switch {
 	case l.Problem != "":
@@ -364,7 +366,8 @@ func isRange(tokens []string, q quantity) bool {
 // Phrases that make a duration a bound.
 var (
 	upperBounds = phrasesOf("no more than", "not more than", "no longer than", "au plus", "pas plus de",
-		"nicht mehr als", "nicht langer als", "niet meer dan", "no mas de", "non piu di", "nao mais de", "no maximo", "at most")
+		"nicht mehr als", "nicht langer als", "niet meer dan", "no mas de", "non piu di", "nao mais de",
+		"no maximo", "at most")
 	lowerBounds = phrasesOf("at least", "minimum", "more than", "over", "longer than", "au moins", "plus de",
 		"mindestens", "mehr als", "ten minste", "minstens", "minimaal", "meer dan", "al menos", "mas de",
 		"almeno", "piu di", "pelo menos", "mais de")

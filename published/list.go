@@ -33,8 +33,7 @@ func (r *reader) readList(items []item, i int) int {
 		if m == nil || !readsAsName(m[1]) {
 			break
 		}
-		looks := looksLikeName(m[1]) && (isKnownName(m[1]) || strings.ContainsAny(strings.Trim(m[1], "_"), "_-") || m[1][0] == '_')
-		if looks {
+		if looksLikeName(m[1]) && (isKnownName(m[1]) || strings.ContainsAny(m[1], "_-")) {
 			strong++
 		} else if !it.listed {
 			break

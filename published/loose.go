@@ -20,7 +20,8 @@ type looseCell struct {
 func looseCells(items []item, i int) (cells []looseCell) {
 	for ; i < len(items) && len(cells) < maxLoose; i++ {
 		it := items[i]
-		if it.table != nil || it.ends != 0 || it.level > 0 || strings.ContainsAny(strings.TrimSpace(it.text), "\t|") {
+		if it.table != nil || it.ends != 0 || it.level > 0 ||
+			strings.ContainsAny(strings.TrimSpace(it.text), "\t|") {
 			break
 		}
 		if !it.blank() {
@@ -41,7 +42,8 @@ func (r *reader) readHeads(items []item, i int) int {
 		if items[j].blank() {
 			continue
 		}
-		if found, strict := lineHead(items[j].text); found == noRole || !strict || items[j].table != nil || items[j].level > 0 {
+		found, strict := lineHead(items[j].text)
+		if found == noRole || !strict || items[j].table != nil || items[j].level > 0 {
 			break
 		}
 		heads = append(heads, clean(items[j].text))
@@ -68,7 +70,7 @@ func (r *reader) readLoose(items []item, i int, roles []role, after bool) int {
 	if width < 2 || len(cells) < width {
 		return i
 	}
-	if after && (headingLike(cells[0].text) && claimOf(cells[0].text).category != "" && !claimOf(cells[0].text).party) {
+	if c := claimOf(cells[0].text); after && headingLike(cells[0].text) && c.category != "" && !c.party {
 		return i
 	}
 	name := column(roles, roleName)
@@ -128,7 +130,7 @@ func looseColumns(cells []looseCell, width, name int) (end int, columns [][]loos
 		return 0, nil
 	}
 	height := 0
-	for first+height < len(cells) && readsAsName(cells[first+height].text) && (isName(cells[first+height]) || height > 0) {
+	for first+height < len(cells) && readsAsName(cells[first+height].text) {
 		height++
 	}
 	for ; height > 0; height-- { // the lines behind the names may look like names too
@@ -156,15 +158,13 @@ func fitBefore(cells []looseCell, want int) ([]looseCell, bool) {
 	if want == 0 {
 		return nil, true
 	}
-	for _, all := range [][]looseCell{cells, joined(cells)} {
-		if len(all) == want {
-			return all, true
-		}
-		if len(all) > want {
-			next := all[want].text
-			if headingLike(next) && claimOf(next).category != "" || strings.HasSuffix(next, ".") {
-				return all[:want], true
-			}
+	if all, ok := fit(cells, want); ok {
+		return all, true
+	}
+	if all := joined(cells); len(all) > want {
+		next := all[want].text
+		if headingLike(next) && claimOf(next).category != "" || strings.HasSuffix(next, ".") {
+			return all[:want], true
 		}
 	}
 	return nil, false

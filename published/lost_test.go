@@ -115,11 +115,17 @@ func silentlyLost(page string, names []string, kind published.Kind) (lost []stri
 	}
 	for i, line := range strings.Split(page, "\n") {
 		for _, name := range names {
-			word := regexp.MustCompile(`(^|[^A-Za-z0-9_])` + regexp.QuoteMeta(name) + `($|[^A-Za-z0-9_])`)
-			if word.MatchString(line) && !known[name] && !told[i+1] && !strings.Contains(messages, name) {
+			if !known[name] && !told[i+1] && !strings.Contains(messages, name) && hasWord(line, name) {
 				lost = append(lost, name)
 			}
 		}
 	}
 	return lost
+}
+
+// hasWord reports whether a name stands in a line with no letter, digit or underscore around it.
+func hasWord(line, name string) bool {
+	before, after, found := strings.Cut(line, name)
+	isWord := func(c byte) bool { return c == '_' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' }
+	return found && (before == "" || !isWord(before[len(before)-1])) && (after == "" || !isWord(after[0]))
 }

@@ -137,8 +137,9 @@ var (
 	expression  = regexp.MustCompile(`\\[dwsDWS.+*?()\[\]{}|^$/]|\{\d+(,\d*)?\}|^\^|\$$|\[\^|` +
 		`\[[^\[\]]*[0-9a-zA-Z]-[0-9a-zA-Z][^\[\]]*\]|\]\s*[+*?{]|\)\s*[+*?{]|\(\?|\.\+|\|`)
 	footnote   = regexp.MustCompile(`\[\d+\]$`)
-	realDomain = regexp.MustCompile(`(?i)^\.?([a-z0-9-]+\.)+(com|net|org|fr|de|it|es|nl|pt|eu|be|ch|at|uk|co|info|gov|edu)$`)
-	plainWord  = regexp.MustCompile(`^[A-Z][a-z]+(-[A-Z]?[a-z]+)*$`)
+	realDomain = regexp.MustCompile(`(?i)^\.?([a-z0-9-]+\.)+` +
+		`(com|net|org|fr|de|it|es|nl|pt|eu|be|ch|at|uk|co|info|gov|edu)$`)
+	plainWord = regexp.MustCompile(`^[A-Z][a-z]+(-[A-Z]?[a-z]+)*$`)
 )
 
 // noNames are words of cells of names that name no cookie, folded.

@@ -125,13 +125,17 @@ func (r *reader) decode(page []byte) string {
 	runes := make([]rune, len(page))
 	for i, c := range page {
 		runes[i] = rune(c)
-		if quote, ok := map[byte]rune{0x80: '€', 0x85: '…', 0x91: '‘', 0x92: '’', 0x93: '“', 0x94: '”', 0x96: '–',
-			0x97: '—', 0x9c: 'œ', 0x8c: 'Œ'}[c]; ok {
-			runes[i] = quote
+		if r, ok := windows1252[c]; ok {
+			runes[i] = r
 		}
 	}
 	return string(runes)
 }
+
+// windows1252 are characters of Windows-1252 that pages in the seven languages have and that are not
+// those of ISO 8859-1.
+var windows1252 = map[byte]rune{0x80: '€', 0x85: '…', 0x8c: 'Œ', 0x91: '‘', 0x92: '’', 0x93: '“', 0x94: '”',
+	0x96: '–', 0x97: '—', 0x9c: 'œ'}
 
 // item is a piece of a page, in reading order: a line of text, a table, or the end of a scope.
 type item struct {

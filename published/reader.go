@@ -232,7 +232,7 @@ func (r *reader) categorise(row *Row, f fields) {
 		k := claimOf(cell)
 		switch {
 		case row.Doubt != "":
-		case k.category == "" && k.doubtful && row.Category == policy.Necessary && !k.silent && negatesNecessary(cell):
+		case k.category == "" && row.Category == policy.Necessary && negatesNecessary(cell):
 			doubt("the heading says necessary, and its kind is %s", quoted(cell))
 		case k.category == "":
 		case row.Category == "" && c.doubtful && k.category == policy.Necessary:
@@ -245,7 +245,8 @@ func (r *reader) categorise(row *Row, f fields) {
 		case row.Category == policy.Necessary && !k.party && k.category != policy.FirstParty:
 			doubt("the heading says necessary, and its kind is %s", quoted(cell))
 		case !k.party && row.Category != policy.Necessary:
-			r.note(row.Line, Assumed, "%s: %s by its heading, though its kind is %s", row.spelled(), row.Category, quoted(cell))
+			r.note(row.Line, Assumed, "%s: %s by its heading, though its kind is %s", row.spelled(),
+				row.Category, quoted(cell))
 		}
 	}
 	if needed, ok := yesOrNo(f.text(roleNeeded)); ok && row.Doubt == "" {
@@ -283,7 +284,8 @@ func negatesNecessary(cell string) bool {
 }
 
 // candidate finds words in a sentence that look like names of cookies.
-var candidate = regexp.MustCompile(`[A-Za-z0-9_][A-Za-z0-9_.\-]*[A-Za-z0-9_*#](?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\})?`)
+var candidate = regexp.MustCompile(`[A-Za-z0-9_][A-Za-z0-9_.\-]*[A-Za-z0-9_*#]` +
+	`(?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\})?`)
 
 // mentioned tells of names in a purpose that are no names of the row.
 func (r *reader) mentioned(line int, row Row) {
@@ -308,7 +310,7 @@ func candidates(text string) (names []string) {
 			continue // within an address
 		}
 		_, known := lookupKnown(word)
-		known = known && len(word) > 2 || wellKnown[word] && len(word) > 4 && strings.ContainsAny(word, "_-QWERTYUIOPASDFGHJKLZXCVBNM")
+		known = known && len(word) > 2 || wellKnown[word] && len(word) > 4 && word != "player"
 		inner := strings.Trim(word, "_")
 		if known || word[0] == '_' && len(inner) > 1 || strings.Contains(inner, "_") && !strings.Contains(inner, ".") {
 			names = append(names, word)

@@ -14,7 +14,8 @@ var gluedHeads = func() map[string]role {
 	m := map[string]role{}
 	for r, phrases := range map[role]string{
 		roleName: `cookie name s|cookie names|cookie name|name of cookie|name of the cookie|nom du cookies|nom du cookie|
-			nom des cookies|nom cookie|noms des cookies|name des cookies|cookie bezeichnung|naam van de cookie|nombre de la cookie|
+			nom des cookies|nom cookie|noms des cookies|name des cookies|cookie bezeichnung|naam van de cookie|
+			nombre de la cookie|
 			nombre del cookie|nombre de cookie|nome del cookie|nome cookie|nome do cookie|nome dei cookie|cookie s`,
 		roleProvider: `service provider s name|provider s name|provider name|supplier name|service provider|name of provider|
 			nom du prestataire|nom du fournisseur|nom du service|name des anbieters|naam van de aanbieder|nombre del proveedor|
@@ -363,7 +364,8 @@ func isLifetime(text string) (session, ok bool) {
 }
 
 // boundWords stand before a number: an upper bound, or about so long.
-var boundWords = wordSet("up to max maximum maximal maximale jusqu jusque a au bis zu hochstens hasta fino ad ate tot ~ ca circa about . -")
+var boundWords = wordSet(`up to max maximum maximal maximale jusqu jusque a au bis zu hochstens hasta fino ad ate tot
+	~ ca circa about . -`)
 
 // lifetimeAtEnd returns where the lifetime begins with which a text ends, or -1: behind a space, or,
 // where cells are glued together, at a number or a capital.
@@ -372,7 +374,8 @@ func lifetimeAtEnd(text string, glued bool) int {
 	var after rune
 	for i := len(text); i > 0 && i > len(text)-70; {
 		r, size := utf8.DecodeLastRuneInString(text[:i])
-		starts := unicode.IsSpace(r) || glued && (unicode.IsDigit(after) && !unicode.IsDigit(r) || unicode.IsUpper(after) && unicode.IsLower(r))
+		starts := unicode.IsSpace(r) || glued && (unicode.IsDigit(after) && !unicode.IsDigit(r) ||
+			unicode.IsUpper(after) && unicode.IsLower(r))
 		if starts && i < len(text) {
 			session, ok := isLifetime(text[i:])
 			if ok {

@@ -104,7 +104,8 @@ func (r *reader) readTable(t *table) {
 		case strings.Join(texts, "") == "":
 		case alone && roles == nil && readsAsName(text):
 			r.unknownRow(row)
-		case alone && len(row.cells) > 1 && isSection(text) && (at != column(roles, roleName) || spanning || !readsAsName(text)):
+		case alone && len(row.cells) > 1 && isSection(text) &&
+			(at != column(roles, roleName) || spanning || !readsAsName(text)):
 			r.pushHeading(levelSection, text)
 			r.mentions(item{line: row.line, text: text})
 		case roles == nil && speaks:

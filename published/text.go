@@ -3,6 +3,7 @@ package published
 import (
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -24,7 +25,7 @@ func textItems(page string) []item {
 			it.level, it.text = len(m[1]), m[2]
 		} else if m := bolded.FindStringSubmatch(line); m != nil && !readsAsName(m[1]) {
 			it.level, it.text = levelBold, m[1]
-		} else if i+1 < len(lines) && isUnderline(lines[i+1]) && strings.TrimSpace(line) != "" && !strings.ContainsAny(line, "\t|") {
+		} else if i+1 < len(lines) && isUnderline(lines[i+1]) && !it.blank() && !strings.ContainsAny(line, "\t|") {
 			it.level = 2
 			if strings.HasPrefix(lines[i+1], "=") {
 				it.level = 1
@@ -172,8 +173,8 @@ func (d *delimited) read(items []item, i int) int {
 			if cells, _, ok := d.sep.split(items[i+1].text); !ok || len(cells) != len(d.table.roles) {
 				break
 			}
-			d.r.note(it.line, NotUnderstood, "this line is left out: it is not divided as the rows around it are (%s)",
-				quoted(it.text))
+			d.r.note(it.line, NotUnderstood,
+				"this line is left out: it is not divided as the rows around it are (%s)", quoted(it.text))
 		}
 		blanks = 0
 		end = i + 1
@@ -207,8 +208,8 @@ func (d *delimited) row(it item, afterBlank bool) bool {
 		cells, ok = d.align(cells, starts)
 		if !ok {
 			if len(candidates(it.text)) > 0 || len(cells) > 1 {
-				d.r.note(it.line, NotUnderstood, "this line is left out: its cells do not stand below the headings (%s)",
-					quoted(it.text))
+				d.r.note(it.line, NotUnderstood,
+					"this line is left out: its cells do not stand below the headings (%s)", quoted(it.text))
 				return true
 			}
 			return false
@@ -292,7 +293,7 @@ func (d *delimited) goesOn(row, above tableRow) bool {
 // goesOn reports whether a text begins in the middle of a sentence.
 func goesOn(text string) bool {
 	r, _ := utf8.DecodeRuneInString(text)
-	return strings.ToLower(string(r)) == string(r) && strings.ToUpper(string(r)) != string(r) || strings.ContainsRune("(,;&", r)
+	return unicode.IsLower(r) || strings.ContainsRune("(,;&", r)
 }
 
 // align puts cells that two or more spaces separate below the headings where they begin.

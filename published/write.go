@@ -78,7 +78,8 @@ func (w *writer) rule(row *Row) caddytext.Line {
 	category := row.Category
 	var comments []string
 	if row.Doubt != "" {
-		comments = append(comments, fmt.Sprintf("Line %d: %s. Choose a category to let this through.", row.Line, row.Doubt))
+		comments = append(comments,
+			fmt.Sprintf("Line %d: %s. Choose a category to let this through.", row.Line, row.Doubt))
 		if category == "" {
 			category = "?"
 		}
@@ -160,7 +161,8 @@ func (w *writer) word(row *Row, text string) string {
 	if written == "" {
 		written = "?"
 	}
-	w.note(row.Line, Assumed, "%s is written as %s: Caddy would read it as something else", quoted(text), quoted(written))
+	w.note(row.Line, Assumed, "%s is written as %s: Caddy would read it as something else", quoted(text),
+		quoted(written))
 	return written
 }
 
@@ -184,7 +186,8 @@ func (w *writer) consent(row *Row) (keys []string) {
 			w.keys = map[string]bool{}
 		}
 		if len(keys) > 0 && !w.keys[keys[0]] {
-			w.note(row.Line, Assumed, "the consent key %s is made from the heading %s: write it as it stands in the preference",
+			w.note(row.Line, Assumed,
+				"the consent key %s is made from the heading %s: write it as it stands in the preference",
 				keys[0], quoted(row.Heading))
 		}
 	}
