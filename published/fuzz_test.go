@@ -177,11 +177,17 @@ func TestReadIsLinear(t *testing.T) {
 		"**", "starting with ", "\t", "|", "  ", "x{3}", "sessionid\n", "a\n",
 	} {
 		for _, kind := range []published.Kind{published.HTML, published.Text} {
-			for _, before := range []string{"", "Cookie name\tPurpose\tExpiry\n", "<table><tr><th>Cookie<th>Purpose<tr><td>"} {
-				small := cost(before, unit, 3_000, kind)
-				large := cost(before, unit, 24_000, kind)
-				if large > 30*small && large > 300*time.Millisecond {
-					t.Errorf("%s %q after %q: 8 times the bytes take %s rather than %s", kind, unit, before, large, small)
+			for _, before := range []string{"Cookie name\tPurpose\tExpiry\n", "<table><tr><th>Cookie<th>Purpose<tr><td>"} {
+				// A machine that does something else is slow now and then: only what stays slow counts.
+				for try := 0; ; try++ {
+					small, large := cost(before, unit, 2_000, kind), cost(before, unit, 16_000, kind)
+					if large < 24*small || large < 200*time.Millisecond {
+						break
+					}
+					if try == 3 {
+						t.Errorf("%s %q after %q: 8 times the bytes take %s rather than %s", kind, unit, before, large, small)
+						break
+					}
 				}
 			}
 		}

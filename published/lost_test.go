@@ -33,8 +33,6 @@ func TestRead_tellsWhatIsLost(t *testing.T) {
 				"joined":      {runs.ReplaceAllString(line, " ")},
 				"doubled":     {line, line},
 				"split":       strings.Split(runs.ReplaceAllString(line, "\n"), "\n"),
-				"cut":         {line[:len(line)/2]},
-				"apart":       {"", "", "Something else stands here.", "", line},
 				"first cut":   {strings.Join(append([]string{""}, runs.Split(line, -1)[1:]...), "\t")},
 				"with a head": {"# Something", line},
 			} {

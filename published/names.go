@@ -100,7 +100,11 @@ var joiners = regexp.MustCompile(`(?i)\s+(?:and|et|und|en|or|ou|oder|of)\s+|\s+[
 // conjunctions splits a piece at the words for "and" and "or". Where all of what is left are words
 // that look like names of cookies, it is split at its spaces.
 func conjunctions(piece string, add func(string)) {
-	for _, part := range joiners.Split(piece, -1) {
+	parts := []string{piece}
+	if strings.ContainsAny(strings.TrimSpace(piece), " \t\u00a0") {
+		parts = joiners.Split(piece, -1)
+	}
+	for _, part := range parts {
 		fields := strings.Fields(part)
 		if len(fields) > 1 && !slices.ContainsFunc(fields, func(f string) bool { return !looksLikeName(f) }) {
 			for _, f := range fields {
@@ -160,7 +164,9 @@ func readName(piece string) (n Name, assumed, why string) {
 		}
 		text, assumed = stem+"*", "assumed from "+quoted(n.Written)
 	} else {
-		text = strings.TrimSpace(remark.ReplaceAllString(text, ""))
+		if strings.ContainsAny(text, "([") {
+			text = strings.TrimSpace(remark.ReplaceAllString(text, ""))
+		}
 		if text != n.Written {
 			assumed = "the remark behind the name is left out: " + quoted(n.Written)
 		}
@@ -170,18 +176,19 @@ func readName(piece string) (n Name, assumed, why string) {
 		return n, "", "it is " + what + ", not a cookie"
 	}
 	text = unescape(text)
+	if strings.Contains(text, " ") && !strings.ContainsAny(text, "<{[") {
+		return n, "", "it is several words, and a cookie's name is one"
+	}
+	pattern := text
+	if !isPlain(text) {
+		if why = unfit(text); why != "" {
+			return n, "", why
+		}
+		pattern = wildcards(text)
+	}
 	switch {
 	case text == "" || fold(text) == "" && !strings.Contains(text, "*"):
 		return n, "", "it is no name"
-	case expression.MatchString(text):
-		return n, "", "it is a regular expression"
-	case footnote.MatchString(text):
-		return n, "", "the number in brackets may be a footnote, or stand for any number"
-	case strings.Contains(text, "/"):
-		return n, "", "it is a path or an address, not a name"
-	}
-	pattern := wildcards(text)
-	switch {
 	case strings.ContainsAny(pattern, " \t"):
 		return n, "", "it is several words, and a cookie's name is one"
 	case !isToken(pattern):
@@ -211,6 +218,30 @@ func readName(piece string) (n Name, assumed, why string) {
 	}
 	n.Pattern = pattern
 	return n, assumed, ""
+}
+
+// isPlain reports whether a name has nothing in it that could stand for other characters.
+func isPlain(name string) bool {
+	for i, c := range []byte(name) {
+		if !isAlphanumeric(c) && c != '_' && c != '-' && (c != '.' || i+1 == len(name)) ||
+			strings.IndexByte("xXYN", c) >= 0 && strings.Count(name[i:min(i+3, len(name))], string(c)) == 3 {
+			return false
+		}
+	}
+	return true
+}
+
+// unfit tells why a text cannot be a name or a wildcard.
+func unfit(text string) (why string) {
+	switch {
+	case expression.MatchString(text):
+		return "it is a regular expression"
+	case footnote.MatchString(text):
+		return "the number in brackets may be a footnote, or stand for any number"
+	case strings.Contains(text, "/"):
+		return "it is a path or an address, not a name"
+	}
+	return ""
 }
 
 // isKnownStem reports whether a known wildcard begins with a stem that ends with _ or a dot.

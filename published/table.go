@@ -134,6 +134,9 @@ func isSection(text string) bool { return len(text) <= 140 && !strings.HasSuffix
 
 // readsAsName reports whether a text is names of cookies and nothing else.
 func readsAsName(text string) bool {
+	if len(text) > 2000 {
+		return false
+	}
 	found := pieces([]string{text})
 	return len(found) > 0 && !slices.ContainsFunc(found, func(piece string) bool {
 		_, _, why := readName(piece)
