@@ -94,6 +94,9 @@ var plainWords = wordSet(`cookie cookies list liste lista lijst of the we use us
 func claimOf(text string) claim {
 	// What stands before a colon is the heading: "Statistics: cookies that …".
 	if before, behind, ok := strings.Cut(text, ":"); ok && strings.TrimSpace(behind) != "" {
+		if yes, ok := yesOrNo(behind); ok && !yes {
+			return claim{doubtful: true} // "Necessary: no"
+		}
 		if c := claimOf(before); c.category != "" {
 			return c
 		}
@@ -109,7 +112,7 @@ func claimOf(text string) claim {
 		if !ok {
 			continue
 		}
-		if isNegated(words, i) || t == topicNecessary && follows(words, i, exceptions) {
+		if isNegated(words, i) || t == topicNecessary && doubted(words[:i]) {
 			negated = true
 			continue
 		}
@@ -168,6 +171,11 @@ func topicAt(words []string, i int) (t topic, party, ok bool) {
 
 // isNegated reports whether a word shortly before the word at i turns it around.
 func isNegated(words []string, i int) bool { return follows(words, i, negators) }
+
+// doubted reports whether a word anywhere in front turns "necessary" around.
+func doubted(words []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return negators[w] || exceptions[w] })
+}
 
 // follows reports whether one of the three words before the word at i is in a set.
 func follows(words []string, i int, set map[string]bool) bool {
@@ -244,7 +252,7 @@ func kindOfStorage(text string) (what string, other bool) {
 // yesOrNo reads a cell of a column that asks a question.
 func yesOrNo(text string) (yes, ok bool) {
 	switch first, _, _ := strings.Cut(fold(text), " "); first {
-	case "yes", "y", "oui", "ja", "si", "sim", "true", "x":
+	case "yes", "y", "oui", "ja", "si", "sim", "true":
 		return true, true
 	case "no", "n", "non", "nein", "nee", "nao", "false":
 		return false, true

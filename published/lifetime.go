@@ -140,7 +140,7 @@ func readLifetime(text string) Lifetime {
 	tokens := lifetimeTokens(text)
 	var quantities []quantity
 	used := make([]bool, len(tokens))
-	session, endless, vague, persistent := false, false, false, false
+	var session, endless, vague, persistent, stray bool
 	for i := 0; i < len(tokens); i++ {
 		t := tokens[i]
 		if q, ok := quantityAt(tokens, i); ok {
@@ -156,9 +156,9 @@ func readLifetime(text string) Lifetime {
 		}
 		session = session || sessionWords[t]
 		endless = endless || endlessWords[t]
-		vague = vague || vagueWords[t]
+		vague, stray = vague || vagueWords[t], stray || isNumber(t)
 		persistent = persistent || persistentWords[t]
-		used[i] = harmless[t] || sumWords[t] || persistentWords[t] || strings.Contains("-–—/.,+~&", t) ||
+		used[i] = harmless[t] || sumWords[t] || persistentWords[t] || strings.Contains("-–—/.,+~&()", t) ||
 			negativeWords[t] && i+1 < len(tokens) && tokens[i+1] == "maximo"
 	}
 	session = session || len(quantities) == 0 && closesBrowser(tokens)
@@ -175,6 +175,8 @@ func readLifetime(text string) Lifetime {
 		l.Problem = "this says a session and a duration"
 	case len(values) == 1 && isRange(tokens, quantities[0]):
 		l.Problem = "this is a range"
+	case len(values) == 1 && stray:
+		l.Problem = "this has a number that is not understood"
 	case len(values) == 1 && endless && !says(tokens, upperBounds):
 		l.Problem = "this says a duration and none"
 	case len(values) == 1 && says(tokens, lowerBounds) && !says(tokens, upperBounds):
@@ -240,7 +242,7 @@ func lifetimeTokens(text string) []string {
 		default:
 			flush()
 			digits = false
-			if strings.ContainsRune("-–—/.,+~&", r) {
+			if strings.ContainsRune("-–—/.,+~&()", r) {
 				tokens = append(tokens, string(r))
 			}
 		}

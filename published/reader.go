@@ -152,6 +152,7 @@ func (r *reader) record(line int, f fields, hidden bool) {
 		r.note(line, Assumed, "%s", a)
 	}
 	f.partyIsKind()
+	f.neededIsKind()
 	row := Row{Line: line, Names: in.names, Provider: f.first(roleProvider), Function: f.text(roleFunction),
 		Purpose: f.text(rolePurpose), Lifetime: readLifetime(f.text(roleLifetime))}
 	if row.Lifetime.Words == "" {
@@ -180,6 +181,14 @@ func (f fields) partyIsKind() {
 	if len(cells) == 1 && len(strings.Fields(cells[0][0])) <= 3 && claimOf(cells[0][0]).party {
 		f[roleKind] = append(f[roleKind], cells[0])
 		delete(f, roleFunction)
+	}
+}
+
+// neededIsKind takes cells that answer neither yes nor no for the kind: "Essential", "Optional".
+func (f fields) neededIsKind() {
+	if _, ok := yesOrNo(f.text(roleNeeded)); !ok {
+		f[roleKind] = append(f[roleKind], f[roleNeeded]...)
+		delete(f, roleNeeded)
 	}
 }
 
