@@ -51,7 +51,7 @@ var headPhrases = []struct {
 	{"estrictamente necesaria", roleNeeded}, {"strettamente necessario", roleNeeded},
 	{"estritamente necessario", roleNeeded},
 	{"privacy policy", roleOther}, {"privacy notice", roleOther}, {"legal basis", roleOther},
-	{"more information", roleOther}, {"plus d informations", roleOther},
+	{"more information", roleOther}, {"further information", roleOther}, {"plus d informations", roleOther},
 	{"weitere informationen", roleOther}, {"meer informatie", roleOther},
 	{"mas informacion", roleOther}, {"maggiori informazioni", roleOther},
 	{"mais informacoes", roleOther}, {"data collected", roleOther},

@@ -49,7 +49,7 @@ func (r *reader) line(items []item, i int) {
 		return
 	}
 	r.mentions(it)
-	if !headingLike(text) || it.listed && !r.marked {
+	if _, label := labelsIn(text); label || !headingLike(text) || it.listed && !r.marked {
 		return
 	}
 	c := claimOf(text)

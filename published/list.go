@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// entry is an entry of a list that begins with a name: "_ga: counts visitors (2 years)".
-var entry = regexp.MustCompile(`^\*{0,2}([^\s:*]+[^\s:]*?)(?:\*\*)?\s*(?::\s+|\s+[–—-]\s+|:$)(.*)$`)
+// entry is an entry of a list that begins with a name: "_ga: counts visitors (2 years)", or
+// "_ga (2 years): counts visitors".
+var entry = regexp.MustCompile(`^\*{0,2}([^\s:*]+[^\s:]*?)(?:\*\*)?(?:\s+\(([^()]*)\))?\s*(?::\s+|\s+[–—-]\s+|:$)(.*)$`)
 
 // inBrackets is what stands in brackets at the end of an entry.
 var inBrackets = regexp.MustCompile(`^(.*\S)\s*\(([^()]*)\)\.?$`)
@@ -15,8 +16,8 @@ var inBrackets = regexp.MustCompile(`^(.*\S)\s*\(([^()]*)\)\.?$`)
 // look like that of a cookie; without the marks of a list, all of them must.
 func (r *reader) readList(items []item, i int) int {
 	type found struct {
-		line          int
-		name, purpose string
+		line                  int
+		name, remark, purpose string
 	}
 	var entries []found
 	strong := 0
@@ -38,7 +39,7 @@ func (r *reader) readList(items []item, i int) int {
 		} else if !it.listed {
 			break
 		}
-		entries = append(entries, found{it.line, m[1], m[2]})
+		entries = append(entries, found{it.line, m[1], m[2], m[3]})
 		end = j + 1
 	}
 	if strong == 0 {
@@ -48,6 +49,11 @@ func (r *reader) readList(items []item, i int) int {
 	for _, e := range entries {
 		f := fields{}
 		f.add(roleName, e.name)
+		if _, ok := isLifetime(e.remark); ok {
+			f.add(roleLifetime, e.remark)
+		} else if e.remark != "" {
+			r.note(e.line, Assumed, "the remark behind the name is left out: %s", quoted(e.remark))
+		}
 		if m := inBrackets.FindStringSubmatch(e.purpose); m != nil {
 			if _, ok := isLifetime(m[2]); ok {
 				e.purpose = m[1]

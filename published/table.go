@@ -120,8 +120,8 @@ func (r *reader) readTable(t *table) {
 // leftOut tells of columns whose headings are not known.
 func (r *reader) leftOut(row tableRow, roles []role) {
 	for i, c := range row.cells {
-		if roles[i] == noRole && c.text() != "" && !c.repeated {
-			r.note(row.line, Assumed, "the column %s is left out: its heading is not known", quoted(c.text()))
+		if (roles[i] == noRole || roles[i] == roleOther) && c.text() != "" && !c.repeated {
+			r.note(row.line, Assumed, "the column %s is left out", quoted(c.text()))
 			for _, line := range c.lines {
 				r.mentions(item{line: row.line, text: line})
 			}

@@ -25,7 +25,8 @@ func textItems(page string) []item {
 			it.level, it.text = len(m[1]), m[2]
 		} else if m := bolded.FindStringSubmatch(line); m != nil && !readsAsName(m[1]) {
 			it.level, it.text = levelBold, m[1]
-		} else if i+1 < len(lines) && isUnderline(lines[i+1]) && !it.blank() && !strings.ContainsAny(line, "\t|") {
+		} else if i+1 < len(lines) && isUnderline(lines[i+1]) && !it.blank() && !strings.ContainsAny(line, "\t|") &&
+			(i == 0 || strings.TrimSpace(lines[i-1]) == "") {
 			it.level = 2
 			if strings.HasPrefix(lines[i+1], "=") {
 				it.level = 1
