@@ -142,6 +142,11 @@ func (r *reader) record(line int, f fields, hidden bool) {
 	if len(in.names) == 0 {
 		if len(in.refused) == 0 {
 			r.note(line, NotUnderstood, "this row is left out: it names no cookie (%s)", quoted(f.summary()))
+			for _, role := range []role{roleProvider, roleFunction, rolePurpose, roleLifetime, roleKind} {
+				for _, cell := range f[role] {
+					r.mentions(item{line: line, text: strings.Join(cell, " ")})
+				}
+			}
 		}
 		return
 	}
