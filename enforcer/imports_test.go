@@ -25,7 +25,7 @@ var allowedImports = map[string][]string{
 		caddy},
 	"explain":   {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "har"},
 	"page":      {"enforcer", "enforcer/policy", "languages"},
-	"published": {"caddytext", "enforcer/policy"},
+	"published": {"caddytext", "enforcer/policy", "languages"},
 	"enforcer": {
 		"enforcer/policy", "enforcer/observe", "enforcer/internal/consent", "enforcer/internal/wire",
 	},

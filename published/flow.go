@@ -110,11 +110,14 @@ func (r *reader) mayBeName(text string) bool {
 		return false
 	}
 	return slices.ContainsFunc(pieces([]string{text}), looksLikeName) ||
-		strings.ContainsAny(text, "-0123456789") && r.underCookies()
+		strings.Contains(text, "-") && r.underCookies()
 }
 
 // mentions tells of the names of cookies in a line from which no row is made.
 func (r *reader) mentions(it item) {
+	if generatedTexts().legends[clean(it.text)] {
+		return
+	}
 	names := candidates(it.text)
 	for _, sep := range []separator{byTab, byPipe, bySpaces, bySemicolon} {
 		// A line that looks like a row of a table.
@@ -140,13 +143,36 @@ func (r *reader) mentions(it item) {
 	if len(names) == 0 {
 		return
 	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-	for i, name := range names {
-		names[i] = quoted(name)
+	r.loose = append(r.loose, mention{it.line, names})
+}
+
+// mention is names of cookies in a line from which no row is made.
+type mention struct {
+	line  int
+	names []string
+}
+
+// tellMentions tells of the names that stand in sentences and in no row.
+func (r *reader) tellMentions() {
+	inRow := map[string]bool{}
+	for _, row := range r.page.Rows {
+		for _, n := range row.Names {
+			inRow[n.Written], inRow[n.Pattern] = true, true
+		}
 	}
-	if len(names) > 20 {
-		names = append(names[:20], "…")
+	for _, m := range r.loose {
+		names := slices.DeleteFunc(m.names, func(name string) bool { return inRow[name] })
+		if len(names) == 0 {
+			continue
+		}
+		slices.Sort(names)
+		names = slices.Compact(names)
+		for i, name := range names {
+			names[i] = quoted(name)
+		}
+		if len(names) > 20 {
+			names = append(names[:20], "…")
+		}
+		r.note(m.line, NotUnderstood, "no rule is made from this line, which mentions %s", strings.Join(names, ", "))
 	}
-	r.note(it.line, NotUnderstood, "no rule is made from this line, which mentions %s", strings.Join(names, ", "))
 }

@@ -327,6 +327,9 @@ func looksLikeName(word string) bool {
 	if strings.ContainsAny(p, "_*#") {
 		return true
 	}
+	if len(p) >= 8 && strings.Trim(p, "0123456789abcdef") == "" {
+		return false // a digest, or another number
+	}
 	letters, upper, digits := 0, 0, 0
 	for i, c := range []byte(p) {
 		switch {

@@ -110,6 +110,7 @@ func Read(page []byte, kind Kind) *Page {
 	r.page.Language = cmp.Or(r.page.Language, languageOf(items))
 	r.read(items)
 	r.repeated()
+	r.tellMentions()
 	slices.SortStableFunc(r.page.Notes, func(a, b Note) int { return cmp.Compare(a.Line, b.Line) })
 	return r.page
 }

@@ -16,6 +16,7 @@ type reader struct {
 	text     bool // the page is text
 	marked   bool // the page marks its headings
 	headings []heading
+	loose    []mention
 
 	afterRows bool // rows were read since the last heading
 	listed    int  // the number of the item that was the last heading without a mark
@@ -159,7 +160,7 @@ func (r *reader) record(line int, f fields, hidden bool) {
 	f.partyIsKind()
 	f.neededIsKind()
 	row := Row{Line: line, Names: in.names, Provider: f.first(roleProvider), Function: f.text(roleFunction),
-		Purpose: f.text(rolePurpose), Lifetime: readLifetime(f.text(roleLifetime))}
+		Purpose: r.withoutConditions(line, f.text(rolePurpose)), Lifetime: readLifetime(f.text(roleLifetime))}
 	if row.Lifetime.Words == "" {
 		row.Lifetime = lifetimeOfKind(f.text(roleKind))
 	}
