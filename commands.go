@@ -20,7 +20,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "cookie-policy",
-		Usage: "inventory|drift|explain|page [--config <file> | --address <host:port>...] [--policy <name>] [--json]",
+		Usage: "inventory|drift|explain|page|import|compare [--config <file> | --address <host:port>...] [--policy <name>] [--json]",
 		Short: "Shows what gateways met, where a portal and its policy differ, and why a cookie was refused",
 		Long: `The commands ask the admin endpoint of running gateways. Those with --config take the policies from a
 config file instead.
@@ -31,11 +31,12 @@ carried out.`,
 			q := newQuery(cmd)
 			cmd.Args = cobra.ArbitraryArgs
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
-				return failed(cmd, fmt.Errorf("%s; want inventory, drift, explain or page", unknownCommand(args)))
+				return failed(cmd, fmt.Errorf("%s; want inventory, drift, explain, page, import or compare", unknownCommand(args)))
 			}
 			// Caddy's own status for a misspelt flag is 1, which means findings here.
 			cmd.SetFlagErrorFunc(failed)
-			cmd.AddCommand(inventoryCommand(q), driftCommand(q), explainCommand(q), pageCommand(q))
+			cmd.AddCommand(inventoryCommand(q), driftCommand(q), explainCommand(q), pageCommand(q), importCommand(q),
+				compareCommand(q))
 		},
 	})
 }
@@ -184,6 +185,11 @@ func newQuery(cmd *cobra.Command) *query {
 
 // run returns a function for cobra that carries the command out.
 func (q *query) run(f func(io.Writer) (int, error)) func(*cobra.Command, []string) error {
+	return q.runArgs(func(cmd *cobra.Command, _ []string) (int, error) { return f(cmd.OutOrStdout()) })
+}
+
+// runArgs is run for a command with arguments.
+func (q *query) runArgs(f func(*cobra.Command, []string) (int, error)) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
 			if q.config != "" && len(q.addresses) > 0 {
@@ -192,7 +198,7 @@ func (q *query) run(f func(io.Writer) (int, error)) func(*cobra.Command, []strin
 			if len(q.addresses) == 0 {
 				q.addresses = []string{caddy.DefaultAdminListen}
 			}
-			return f(cmd.OutOrStdout())
+			return f(cmd, args)
 		})(cmd, args)
 	}
 }

@@ -21,8 +21,8 @@ const caddy = "Caddy"
 // others and of Caddy. A package that is not here may import none of them.
 var allowedImports = map[string][]string{
 	"cmd/caddy": {".", caddy},
-	".": {"caddytext", "explain", "enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "page",
-		caddy},
+	".": {"caddytext", "explain", "enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "languages", "page",
+		"published", caddy},
 	"explain":   {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "har"},
 	"page":      {"enforcer", "enforcer/policy", "languages"},
 	"published": {"caddytext", "enforcer/policy", "languages"},

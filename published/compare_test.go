@@ -92,7 +92,7 @@ func TestCompare_imported(t *testing.T) {
 	for _, file := range append(pages(t), portals(t)...) {
 		b := readFile(t, file)
 		page := published.Read(b, published.KindOf("", b))
-		block, _ := page.Block()
+		block, _ := page.Block("")
 		p := adapt(t, block)
 		if p == nil {
 			continue

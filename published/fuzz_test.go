@@ -107,7 +107,7 @@ func standsOn(page []byte, name string) bool {
 func check(t *testing.T, page []byte, kind published.Kind) {
 	t.Helper()
 	read := published.Read(page, kind)
-	block, _ := read.Block()
+	block, _ := read.Block("")
 	if formatted := caddyfile.Format([]byte(block)); string(formatted) != block {
 		t.Errorf("caddy fmt writes\n%s\ninstead of\n%s", formatted, block)
 	}

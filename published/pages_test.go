@@ -43,7 +43,7 @@ func TestPortals(t *testing.T) {
 				language, texts = "fr", fr
 			}
 			page := published.Read(readFile(t, file), published.Text)
-			block, notes := page.Block()
+			block, notes := page.Block("")
 			if page.Status() != 0 || len(notes) != 0 {
 				t.Errorf("status %d, notes %v %v", page.Status(), page.Notes, notes)
 			}
@@ -95,7 +95,7 @@ func TestPages(t *testing.T) {
 					}
 				}
 			}
-			block, notes := page.Block()
+			block, notes := page.Block("")
 			var got strings.Builder
 			fmt.Fprintf(&got, "status %d, language %q\n\n%s\n", page.Status(), page.Language, block)
 			for _, n := range append(page.Notes, notes...) {

@@ -81,7 +81,7 @@ func TestRoundTrip(t *testing.T) {
 						row.Function, rule)
 				}
 			}
-			block, _ := read.Block()
+			block, _ := read.Block("")
 			if _, err := adapt(t, block).Resolve(); err != nil {
 				t.Errorf("%s: %v", l.Tag, err)
 			}

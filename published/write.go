@@ -18,7 +18,10 @@ var portalCookies = []string{"sessionid", "csrftoken", "django_language", "cooki
 // Block returns a cookie_policy block with an allow line for each row, as `caddy fmt` writes it. A row
 // in doubt becomes a comment. Where no rule is left, all of the block is comments. The notes say what
 // was assumed in writing; they are not among the page's.
-func (p *Page) Block() (text string, notes []Note) {
+//
+// The preset is named for its preference. If it is empty, that is opendatasoft where the four cookies of
+// such a portal stand on the page.
+func (p *Page) Block(preset string) (text string, notes []Note) {
 	w := &writer{page: p}
 	var lines []caddytext.Line
 	rules, consent := 0, false
@@ -36,6 +39,8 @@ func (p *Page) Block() (text string, notes []Note) {
 		block = caddytext.Line{Comment: "No cookie was found on the page."}
 	case rules == 0:
 		block.Comment = "No row of the page could be taken without a doubt. See the comments."
+	case preset != "":
+		block.Words = append(block.Words, preset)
 	case p.isPortal():
 		block.Words = append(block.Words, portalPreset)
 	case consent:
