@@ -308,7 +308,7 @@ func (t *trace) key(v *visitor, key string) ExplainedKey {
 	x := ExplainedKey{Key: key, State: state.String()}
 	switch {
 	case state == policy.Undecided:
-		x.Why = t.undecided(key)
+		x.Why = t.undecided(v, key)
 	case v.decided.Has(k):
 		for _, p := range t.explanation.Preferences {
 			if p.Keys[key] == x.State {

@@ -96,6 +96,9 @@ func (p *printer) state(x *enforcer.ExplainedPreference) string {
 	}
 	if x.Made != nil {
 		age := p.now.Sub(*x.Made).Truncate(time.Minute)
+		if day := 24 * time.Hour; age >= 2*day {
+			age = age.Truncate(day)
+		}
 		when := fmt.Sprintf("made %s (%s ago)", x.Made.Format("2006-01-02 15:04 MST"), policy.Duration(age))
 		if age < 0 {
 			when = fmt.Sprintf("made %s (in the future)", x.Made.Format("2006-01-02 15:04 MST"))
@@ -104,6 +107,9 @@ func (p *printer) state(x *enforcer.ExplainedPreference) string {
 	}
 	if x.MaxAge > 0 {
 		said = append(said, "counts "+policy.Duration(time.Duration(x.MaxAge)*time.Second).String())
+	}
+	if x.State == policy.PreferenceValid.String() && len(x.Keys) == 0 {
+		said = append(said, "names no consent key of the policy")
 	}
 	for _, key := range slices.Sorted(maps.Keys(x.Keys)) {
 		said = append(said, key+" is "+x.Keys[key])
