@@ -54,6 +54,9 @@ type PageSummary struct {
 	Changed  int    `json:"changed"`  // Set-Cookie lines that are let through with changes
 }
 
+// Differs reports whether any cookie was not let through as it is.
+func (s PageSummary) Differs() bool { return s.Refused+s.Stripped+s.Expired+s.Changed > 0 }
+
 // CookieSummary counts one verdict on one name. A policy in `mode report` has the words of that mode.
 type CookieSummary struct {
 	Name    string          `json:"name"`
@@ -119,8 +122,8 @@ type player struct {
 
 // entry passes one entry through the policy.
 func (p *player) entry(e *har.Entry) error {
-	u, err := url.Parse(e.Request.URL)
-	if err != nil || u.Host == "" || e.FromCache {
+	u, ok := parseURL(e.Request.URL)
+	if !ok || e.FromCache {
 		return nil
 	}
 	host := cmp.Or(e.Request.Host, u.Host)
@@ -160,7 +163,7 @@ func (p *player) entry(e *har.Entry) error {
 // firstHost returns the host of the entry's page, or else the entry's own.
 func firstHost(e *har.Entry, u *url.URL) string {
 	if e.Page != nil {
-		if page, err := url.Parse(e.Page.URL); err == nil && page.Host != "" {
+		if page, ok := parseURL(e.Page.URL); ok {
 			return page.Host
 		}
 	}
@@ -208,7 +211,7 @@ func (p *player) count(e *har.Entry, u *url.URL, x *enforcer.Explanation) {
 func (p *player) page(e *har.Entry, u *url.URL) *PageSummary {
 	name := ""
 	if e.Page != nil {
-		if page, err := url.Parse(e.Page.URL); err == nil && page.Host != "" {
+		if page, ok := parseURL(e.Page.URL); ok {
 			name = WithoutQuery(page)
 		} else {
 			name = report.Printable(e.Page.Title)
@@ -280,10 +283,40 @@ func nameOf(host string) string {
 	return strings.Trim(host, "[]")
 }
 
-// WithoutQuery returns a URL that can be shown: a query can hold anything.
+// WithoutQuery returns a URL that can be shown: a query can hold anything, and so can parameters in the
+// path, as in /page;jsessionid=1.
 func WithoutQuery(u *url.URL) string {
-	return report.Printable(u.Scheme + "://" + u.Host + cmp.Or(u.EscapedPath(), "/"))
+	segments := strings.Split(cmp.Or(u.EscapedPath(), "/"), "/")
+	for i, segment := range segments {
+		segments[i], _, _ = strings.Cut(segment, ";")
+	}
+	return report.Printable(u.Scheme + "://" + u.Host + strings.Join(segments, "/"))
 }
+
+// parseURL reads a URL that has a host. Browsers leave a percent sign that begins no escape as it is,
+// which [url.Parse] refuses.
+func parseURL(text string) (u *url.URL, ok bool) {
+	u, err := url.Parse(text)
+	if err != nil {
+		u, err = url.Parse(escapePercent(text))
+	}
+	return u, err == nil && u.Host != ""
+}
+
+// escapePercent escapes the percent signs that begin no escape.
+func escapePercent(text string) string {
+	before, rest, found := strings.Cut(text, "%")
+	var b strings.Builder
+	for b.WriteString(before); found; b.WriteString(before) {
+		if b.WriteString("%"); len(rest) < 2 || !isHex(rest[0]) || !isHex(rest[1]) {
+			b.WriteString("25")
+		}
+		before, rest, found = strings.Cut(rest, "%")
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
 // IsPage reports whether a response is a page by its type, or a redirect.
 func IsPage(status int, response Fields) bool {

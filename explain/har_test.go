@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -109,6 +110,33 @@ func TestReplayValues(t *testing.T) {
 	}
 	if !strings.Contains(string(b), "S3CR3T") || strings.Contains(got.String(), "S3CR3T") {
 		t.Errorf("a value is shown: %s", got.String())
+	}
+}
+
+// A URL is read as browsers write it, and shown without what can identify somebody.
+func TestReplayURLs(t *testing.T) {
+	for _, c := range []struct{ url, want string }{
+		{"https://data.example.org/a%20b", "https://data.example.org/a%20b"},
+		{"https://data.example.org/100%", "https://data.example.org/100%25"},
+		{"https://data.example.org/%%zz%4", "https://data.example.org/%25%25zz%254"},
+		{"https://data.example.org/a;jsessionid=S3CR3T/b;x?y#z", "https://data.example.org/a/b"},
+		{"https://joe:S3CR3T@data.example.org", "https://data.example.org/"},
+		{"wss://data.example.org:8443/socket", "wss://data.example.org:8443/socket"},
+		{"data:text/plain,S3CR3T", ""},
+		{"https://", ""},
+	} {
+		file := fmt.Sprintf(`{"log":{"entries":[{"request":{"url":%q},"response":{}}]}}`, c.url)
+		got := ""
+		r, err := explain.Replay(strings.NewReader(file), replayed, nil, func(e *explain.Exchange) error {
+			got = e.URL
+			return nil
+		})
+		if err != nil || got != c.want {
+			t.Errorf("%s: got %q, %v, want %q", c.url, got, err, c.want)
+		}
+		if b, err := json.Marshal(r); err != nil || strings.Contains(string(b), "S3CR3T") {
+			t.Errorf("%s: %s, %v", c.url, b, err)
+		}
 	}
 }
 
