@@ -196,6 +196,10 @@ func TestExplainRoute(t *testing.T) {
 	}{
 		{"city/explain", "", 400, "want an object"},
 		{"city/explain", `{"set_cookies": []}`, 400, "set_cookies"},
+		{"city/explain", `{"cookie": "a=1"}`, 400, ": cookie: found another kind of value: string"},
+		{"city/explain", `{"headers": {"a": 1}}`, 400, ": headers: found another kind of value: number"},
+		{"city/explain", `[]`, 400, ": found another kind of value: array"},
+		{"city/explain", `{} {}`, 400, "there is more behind the object"},
 		{"city/explain", `{"cookie": ["` + strings.Repeat("a", maxQuestion) + `"]}`, 400, "too large"},
 		{"town/explain", "{}", 404, "no policy of this name"},
 		{"city/drift", "{}", 405, "use GET"},
