@@ -170,6 +170,25 @@ func TestExplainWithoutHost(t *testing.T) {
 	}
 }
 
+// What browsers do is told of the line that they get: the changed one, but in mode report.
+func TestExplainMended(t *testing.T) {
+	line := "sessionid=1; Domain=portal.example; SameSite=None"
+	for mode, want := range map[string][]string{
+		policy.ModeEnforce: nil,
+		policy.ModeReport: {"not every browser stores it: the prefix of its name, SameSite=None or Partitioned requires other " +
+			"attributes, or there is a tab in an attribute"},
+	} {
+		x := explainCase(t, func(p *policy.Policy) {
+			p.Mode = mode
+			p.Allow[0].Domain = nil
+			p.RewriteDomain = []policy.Rewrite{{From: "portal.example", To: "example.org"}}
+		}, nil, []string{line})
+		if v := x.Verdicts[0]; !slices.Equal(v.Notes, want) || len(v.Changes) != 2 {
+			t.Errorf("mode %s: %+v", mode, v)
+		}
+	}
+}
+
 func explainCase(tb testing.TB, change func(*policy.Policy), request http.Header, response []string) *enforcer.Explanation {
 	p := explained()
 	if change != nil {

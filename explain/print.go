@@ -127,14 +127,18 @@ func (p *printer) verdicts(x *enforcer.Explanation) {
 	for i := range x.Verdicts {
 		v := &x.Verdicts[i]
 		p.line("%s\t%s\t%s\t%s", v.Channel, v.Cookie, strings.ReplaceAll(v.Verdict, "_", " "), v.Text)
-		for _, more := range details(v) {
+		for _, more := range details(v, x.Mode) {
 			p.line("\t\t\t  %s", more)
 		}
 	}
 }
 
 // details returns what belongs to a verdict besides its reason.
-func details(v *enforcer.ExplainedVerdict) (lines []string) {
+func details(v *enforcer.ExplainedVerdict, mode string) (lines []string) {
+	would := ""
+	if mode == policy.ModeReport {
+		would = "would be "
+	}
 	if r := v.Rule; r != nil {
 		place := r.Path
 		if r.Where != "" {
@@ -147,10 +151,10 @@ func details(v *enforcer.ExplainedVerdict) (lines []string) {
 		lines = append(lines, rule)
 	}
 	for _, change := range v.Changes {
-		lines = append(lines, "changed: "+change)
+		lines = append(lines, would+"changed: "+change)
 	}
 	for _, removed := range v.Removed {
-		at := "removed: Path " + removed.Path
+		at := would + "removed: Path " + removed.Path
 		if removed.Domain != "" {
 			at += ", Domain " + removed.Domain
 		}
