@@ -2,6 +2,7 @@ package explain
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"maps"
 	"mime"
@@ -103,6 +104,9 @@ func Replay(r io.Reader, p policy.Policy, hosts []string, each func(*Exchange) e
 	return player.recording(summary), nil
 }
 
+// maxCookies bounds the names that a replay keeps: a file can have millions.
+const maxCookies = 10_000
+
 // player is a replay as it goes.
 type player struct {
 	enforcer *enforcer.Enforcer
@@ -116,6 +120,7 @@ type player struct {
 	order    []*PageSummary
 	cookies  map[CookieSummary]int
 	unlisted map[string]string // channels by name
+	noRoom   int               // verdicts on cookies that are in neither
 	others   map[string]*ThirdParty
 	each     func(*Exchange) error
 }
@@ -188,7 +193,11 @@ func (p *player) count(e *har.Entry, u *url.URL, x *enforcer.Explanation) {
 		if v.Rule != nil {
 			s.Rule = v.Rule.Label
 		}
-		p.cookies[s]++
+		if _, known := p.cookies[s]; known || len(p.cookies) < maxCookies {
+			p.cookies[s]++
+		} else {
+			p.noRoom++
+		}
 		isRefused := v.Verdict == "refused" || v.Verdict == "would_refuse"
 		switch {
 		case isRefused && v.Channel == observe.Set.String():
@@ -201,7 +210,9 @@ func (p *player) count(e *har.Entry, u *url.URL, x *enforcer.Explanation) {
 			page.Changed++
 		}
 		isListed := v.Reason != enforcer.NotListed && v.Reason != enforcer.UnlistedPasses
-		if known := p.unlisted[v.Cookie]; !isListed && !strings.Contains(known, v.Channel) {
+		known, isKnown := p.unlisted[v.Cookie]
+		hasRoom := isKnown || len(p.unlisted) < maxCookies
+		if !isListed && hasRoom && !strings.Contains(known, v.Channel) {
 			p.unlisted[v.Cookie] = strings.TrimSpace(known + " " + v.Channel)
 		}
 	}
@@ -255,6 +266,10 @@ func (p *player) recording(summary *har.Summary) *Recording {
 	}
 	for _, host := range slices.Sorted(maps.Keys(p.others)) {
 		r.ThirdParties = append(r.ThirdParties, *p.others[host])
+	}
+	if p.noRoom > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the summary has room for %d cookies, and lacks %d verdicts "+
+			"on others", maxCookies, p.noRoom))
 	}
 	if p.observer == nil {
 		r.Warnings = append(r.Warnings, "no request went to these hosts; name the portal's with --host")

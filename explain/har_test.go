@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,6 +138,36 @@ func TestReplayURLs(t *testing.T) {
 		if b, err := json.Marshal(r); err != nil || strings.Contains(string(b), "S3CR3T") {
 			t.Errorf("%s: %s, %v", c.url, b, err)
 		}
+	}
+}
+
+// The summary is bounded, whatever a file has.
+func TestReplayManyNames(t *testing.T) {
+	var cookies strings.Builder
+	const names = 25_000
+	for i := range names {
+		fmt.Fprintf(&cookies, "n%d=1; ", i)
+	}
+	entry := fmt.Sprintf(`{"request":{"url":"https://data.example.org/","headers":[{"name":"Cookie","value":%q}]},`+
+		`"response":{}}`, cookies.String())
+	verdicts := 0
+	r, err := explain.Replay(strings.NewReader(`{"log":{"entries":[`+entry+","+entry+`]}}`), replayed, nil,
+		func(e *explain.Exchange) error {
+			verdicts += len(e.Explanation.Verdicts)
+			return nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := 0
+	for _, c := range r.Cookies {
+		counted += c.Count
+	}
+	warning := "the summary has room for 10000 cookies, and lacks 30000 verdicts on others"
+	if verdicts != 2*names || counted != 20_000 || len(r.Cookies) != 10_000 || len(r.Unlisted) != 10_000 ||
+		r.Pages[0].Stripped != 2*names || !slices.Contains(r.Warnings, warning) {
+		t.Errorf("verdicts: %d, counted: %d of %d, unlisted: %d, %+v, %q",
+			verdicts, counted, len(r.Cookies), len(r.Unlisted), r.Pages, r.Warnings)
 	}
 }
 
