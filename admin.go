@@ -120,8 +120,8 @@ func noSuchPolicy() error {
 		"no policy of this name is in force; /cookie-policy/policies lists those that are")
 }
 
-// maxQuestion is the largest question that is read, in bytes.
-const maxQuestion = 1 << 20
+// maxQuestion is the largest question that is read, in bytes. An answer can be a hundred times larger.
+const maxQuestion = 128 << 10
 
 // serveExplain answers a question about a policy in force. It counts nothing.
 func serveExplain(w http.ResponseWriter, r *http.Request, name string) error {
