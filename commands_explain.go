@@ -232,9 +232,12 @@ func (q *explainQuery) replay(w *jsonWriter, head string, p configuredPolicy) er
 		return fmt.Errorf("%s: %w", q.har, err)
 	}
 	begin()
-	lines := suggest(&report.Drift{
-		Policy: recording.Policy, Digest: recording.Digest, Since: recording.First, Findings: recording.Unlisted,
-	}, []report.Inventory{recording.Inventory})
+	lines := ""
+	if len(recording.Unlisted) > 0 {
+		lines = suggest(&report.Drift{
+			Policy: recording.Policy, Digest: recording.Digest, Since: recording.First, Findings: recording.Unlisted,
+		}, []report.Inventory{recording.Inventory})
+	}
 	if q.json {
 		w.text(`],"summary":`)
 		w.value(recording)
@@ -249,7 +252,7 @@ func (q *explainQuery) replay(w *jsonWriter, head string, p configuredPolicy) er
 	if err := explain.PrintRecording(w.out, recording); err != nil {
 		return err
 	}
-	if len(recording.Unlisted) > 0 {
+	if lines != "" {
 		w.text("\n" + lines)
 	}
 	return w.err

@@ -24,9 +24,9 @@ type Recording struct {
 	Policy   string    `json:"policy"`
 	Digest   string    `json:"digest"`
 	Mode     string    `json:"mode"`
-	Hosts    []string  `json:"hosts"`    // whose requests went through the policy
-	First    time.Time `json:"first"`    // the first request of these hosts
-	Requests int       `json:"requests"` // of these hosts
+	Hosts    []string  `json:"hosts"`          // whose requests went through the policy
+	First    time.Time `json:"first,omitzero"` // the first request of these hosts
+	Requests int       `json:"requests"`       // of these hosts
 
 	// What would have been refused, removed and changed, by page and by name.
 	Pages   []PageSummary   `json:"pages"`
