@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -119,8 +120,8 @@ func noSuchPolicy() error {
 		"no policy of this name is in force; /cookie-policy/policies lists those that are")
 }
 
-// maxQuestion is the largest question that is read, in bytes.
-const maxQuestion = 1 << 20
+// maxQuestion is the largest question that is read, in bytes. An answer can be a hundred times larger.
+const maxQuestion = 128 << 10
 
 // serveExplain answers a question about a policy in force. It counts nothing.
 func serveExplain(w http.ResponseWriter, r *http.Request, name string) error {
@@ -135,11 +136,30 @@ func serveExplain(w http.ResponseWriter, r *http.Request, name string) error {
 	var question explain.Question
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxQuestion))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&question); err != nil {
+	err := d.Decode(&question)
+	if err == nil {
+		if _, more := d.Token(); more != io.EOF {
+			err = errors.New("there is more behind the object")
+		}
+	}
+	if err != nil {
 		return apiError(http.StatusBadRequest, "want an object such as {\"set_cookie\": [\"a=1; Path=/\"], "+
-			"\"cookie\": [], \"headers\": {}, \"host\": \"\", \"https\": false, \"page\": true}: "+err.Error())
+			"\"cookie\": [], \"headers\": {}, \"host\": \"\", \"https\": false, \"page\": true}: "+whatIsWrong(err))
 	}
 	return writeJSON(w, question.Ask(p.enforcer))
+}
+
+// whatIsWrong says what a question has in a place of another type, without the names of Go's types.
+func whatIsWrong(err error) string {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err.Error()
+	}
+	kind, _, _ := strings.Cut(wrong.Value, " ") // "number 1" has the number
+	if wrong.Field == "" {
+		return "found another kind of value: " + kind
+	}
+	return fmt.Sprintf("%s: found another kind of value: %s", wrong.Field, kind)
 }
 
 // formatOf returns the format that a request asks for: json or csv.

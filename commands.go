@@ -195,6 +195,9 @@ func (q *query) runArgs(f func(*cobra.Command, []string) (int, error)) func(*cob
 			if q.config != "" && len(q.addresses) > 0 {
 				return exitFailed, errors.New("--config and --address: want one of the two")
 			}
+			if q.adapter != "" && q.config == "" {
+				return exitFailed, errors.New("--adapter: it is for the file of --config, which is missing")
+			}
 			if len(q.addresses) == 0 {
 				q.addresses = []string{caddy.DefaultAdminListen}
 			}

@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/http/cookiejar"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/net/publicsuffix"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
@@ -90,7 +87,7 @@ func (q *explainQuery) explain(out io.Writer) (int, error) {
 // question returns what the flags ask. The error holds all that is wrong with them.
 func (q *explainQuery) question() (*explain.Question, error) {
 	question := &explain.Question{
-		SetCookie: q.setCookie, Cookie: q.cookie, Host: q.host, HTTPS: q.https, Headers: explain.Fields{},
+		SetCookie: q.setCookie, Cookie: slices.Clone(q.cookie), Host: q.host, HTTPS: q.https, Headers: explain.Fields{},
 	}
 	if q.page || q.asset {
 		question.Page = &q.page
@@ -98,16 +95,26 @@ func (q *explainQuery) question() (*explain.Question, error) {
 	var errs []error
 	for _, header := range q.headers {
 		name, line, found := strings.Cut(header, ":")
-		if name = strings.TrimSpace(name); !found || name == "" {
-			errs = append(errs, fmt.Errorf("--header %q: want a field and its line, such as \"Sec-GPC: 1\"", header))
-			continue
+		name, line = strings.TrimSpace(name), strings.TrimSpace(line)
+		switch {
+		case !found || name == "" || strings.ContainsAny(name, " \t;,="): // not shown: it can hold a value
+			errs = append(errs, errors.New("--header: want a field and its line, such as \"Sec-GPC: 1\""))
+		case strings.EqualFold(name, "Cookie"):
+			question.Cookie = append(question.Cookie, line)
+		case strings.EqualFold(name, "Host"):
+			errs = append(errs, errors.New("--header Host: write --host"))
+		case strings.EqualFold(name, "Set-Cookie"):
+			errs = append(errs, errors.New("--header Set-Cookie: responses have it; write --set-cookie"))
+		default:
+			question.Headers.Add(name, line)
 		}
-		question.Headers.Add(name, strings.TrimSpace(line))
 	}
+	errs = append(errs, withoutField("--set-cookie", "Set-Cookie", q.setCookie))
+	errs = append(errs, withoutField("--cookie", "Cookie", q.cookie))
 	lines := len(q.setCookie)+len(q.cookie)+len(q.headers) > 0
 	switch {
-	case q.har != "" && (q.url != "" || lines || q.page || q.asset):
-		errs = append(errs, errors.New("--har: the file has lines, headers and types; remove the other flags"))
+	case q.har != "" && (q.url != "" || lines || q.page || q.asset || q.https):
+		errs = append(errs, errors.New("--har: the file has lines, headers, types and URLs; remove the other flags"))
 	case q.url != "" && len(q.setCookie) > 0:
 		errs = append(errs, errors.New("--url: the lines are those of the answer; remove --set-cookie"))
 	case q.har == "" && q.url == "" && !lines:
@@ -117,6 +124,18 @@ func (q *explainQuery) question() (*explain.Question, error) {
 		errs = append(errs, errors.New("--page and --asset: want one of the two"))
 	}
 	return question, errors.Join(errs...)
+}
+
+// withoutField refuses lines that begin with the name of their field, as they are copied from tools:
+// the cookie's name would be another one.
+func withoutField(flag, field string, lines []string) error {
+	for _, line := range lines {
+		name, _, found := strings.Cut(line, ":")
+		if found && strings.EqualFold(strings.TrimSpace(name), field) {
+			return fmt.Errorf("%s: write the line without %s: before it", flag, field)
+		}
+	}
+	return nil
 }
 
 // explainLines explains the lines of the flags.
@@ -151,135 +170,21 @@ func writeDocuments[T any](q *query, out io.Writer, answers []T, text func(T) er
 	return nil
 }
 
-// maxHops is how many requests --url sends: browsers follow 20 redirects.
-const maxHops = 21
-
-// hop is one answer on the way to a page, and its explanation.
-type hop struct {
-	URL         string                `json:"url"` // without its query
-	Status      int                   `json:"status"`
-	Explanation *enforcer.Explanation `json:"explanation"`
-}
-
-// explainURL fetches a URL as a browser does that has the cookies of the flags, and explains each answer.
-func (q *explainQuery) explainURL(out io.Writer, policies []configuredPolicy, question *explain.Question) error {
-	questions, urls, err := fetch(q.url, question)
-	if err != nil {
-		return err
-	}
-	type answer struct {
-		Policy string `json:"policy"`
-		Hops   []hop  `json:"hops"`
-	}
-	answers := make([]answer, len(policies))
-	for i, p := range policies {
-		e, err := enforcer.Compile(p.Policy, time.Now)
-		if err != nil {
-			return err
-		}
-		answers[i].Policy = p.Resolved.Name()
-		for j, asked := range questions {
-			if q.host != "" {
-				asked.Host = q.host
-			}
-			asked.HTTPS = asked.HTTPS || q.https
-			x := asked.Ask(e)
-			explain.Locate(x, p.Where)
-			answers[i].Hops = append(answers[i].Hops, hop{urls[j].url, urls[j].status, x})
-		}
-	}
-	return writeDocuments(q.query, out, answers, func(a answer) error {
-		for i, h := range a.Hops {
-			if i > 0 {
-				fmt.Fprintln(out)
-			}
-			fmt.Fprintf(out, "%s  %d\n", h.URL, h.Status)
-			if err := explain.Print(out, h.Explanation, time.Now()); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// fetched is one answer on the way.
-type fetched struct {
-	url    string
-	status int
-}
-
-// fetch gets a URL, follows redirects, and returns each request with its answer. Bodies are not read.
-func fetch(address string, first *explain.Question) (questions []explain.Question, answers []fetched, err error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, nil, fmt.Errorf("--url %q: want an address such as https://data.example.org/", address)
-	}
-	jar, err := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List})
-	if err != nil {
-		return nil, nil, err
-	}
-	client := &http.Client{
-		Timeout:       30 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	firstHost := u.Host
-	for range maxHops {
-		asked := explain.Question{Headers: explain.Fields{}, Host: u.Host, HTTPS: u.Scheme == "https"}
-		req, err := http.NewRequest(http.MethodGet, u.String(), nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		req.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
-		req.Header.Set("User-Agent", "caddy-cookie-policy")
-		for name, lines := range first.Headers {
-			asked.Headers.Add(name, lines...)
-			req.Header[name] = lines
-		}
-		var cookies []string
-		if u.Host == firstHost {
-			cookies = slices.Clone(first.Cookie)
-		}
-		for _, c := range jar.Cookies(u) {
-			cookies = append(cookies, c.Name+"="+c.Value)
-		}
-		if len(cookies) > 0 {
-			asked.Cookie = []string{strings.Join(cookies, "; ")}
-			req.Header["Cookie"] = asked.Cookie
-		}
-		resp, err := client.Do(req)
-		if err != nil {
-			return nil, nil, errors.New(report.Printable(err.Error()))
-		}
-		resp.Body.Close()
-		jar.SetCookies(u, resp.Cookies())
-		asked.Response = explain.Fields(resp.Header)
-		isPage := explain.IsPage(resp.StatusCode, asked.Response)
-		if asked.Page = &isPage; first.Page != nil {
-			asked.Page = first.Page
-		}
-		questions = append(questions, asked)
-		answers = append(answers, fetched{explain.WithoutQuery(u), resp.StatusCode})
-		next, err := resp.Location()
-		if err != nil || resp.StatusCode < 300 || resp.StatusCode > 399 {
-			return questions, answers, nil
-		}
-		u = next
-	}
-	return nil, nil, fmt.Errorf("--url: more than %d redirects", maxHops-1)
-}
-
 // explainHAR explains a recording. The exchanges are written as they are read: there may be many.
 func (q *explainQuery) explainHAR(out io.Writer, policies []configuredPolicy) error {
 	w := jsonWriter{out: out}
 	several := q.policy == ""
-	if q.json && several {
-		w.text(`{"policies":[`)
-	}
 	for i, p := range policies {
-		if i > 0 {
-			w.text(map[bool]string{true: ",", false: "\n"}[q.json])
+		head := ""
+		switch {
+		case q.json && several && i == 0:
+			head = `{"policies":[`
+		case q.json && i > 0:
+			head = ","
+		case i > 0:
+			head = "\n"
 		}
-		if err := q.replay(&w, p); err != nil {
+		if err := q.replay(&w, head, p); err != nil {
 			return err
 		}
 	}
@@ -292,8 +197,9 @@ func (q *explainQuery) explainHAR(out io.Writer, policies []configuredPolicy) er
 	return w.err
 }
 
-// replay writes what one policy would have done to a recording.
-func (q *explainQuery) replay(w *jsonWriter, p configuredPolicy) error {
+// replay writes what one policy would have done to a recording, and a text before that. For a file that
+// cannot be read it writes nothing.
+func (q *explainQuery) replay(w *jsonWriter, head string, p configuredPolicy) error {
 	file, err := os.Open(q.har)
 	if err != nil {
 		return err
@@ -304,12 +210,14 @@ func (q *explainQuery) replay(w *jsonWriter, p configuredPolicy) error {
 		hosts = []string{q.host}
 	}
 	if q.json {
-		w.text(`{"exchanges":[`)
+		head += `{"exchanges":[`
 	} else {
-		w.text("Policy " + p.Resolved.Name() + ", cookies that are not let through as they are:\n\n")
+		head += "Policy " + p.Resolved.Name() + ", cookies that are not let through as they are:\n\n"
 	}
+	begin := sync.OnceFunc(func() { w.text(head) }) // the file was read
 	n := 0
 	recording, err := explain.Replay(file, p.Policy, hosts, func(e *explain.Exchange) error {
+		begin()
 		explain.Locate(e.Explanation, p.Where)
 		if !q.json {
 			return explain.PrintExchange(w.out, e)
@@ -323,9 +231,13 @@ func (q *explainQuery) replay(w *jsonWriter, p configuredPolicy) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", q.har, err)
 	}
-	lines := suggest(&report.Drift{
-		Policy: recording.Policy, Digest: recording.Digest, Since: recording.First, Findings: recording.Unlisted,
-	}, []report.Inventory{recording.Inventory})
+	begin()
+	lines := ""
+	if len(recording.Unlisted) > 0 {
+		lines = suggest(&report.Drift{
+			Policy: recording.Policy, Digest: recording.Digest, Since: recording.First, Findings: recording.Unlisted,
+		}, []report.Inventory{recording.Inventory})
+	}
 	if q.json {
 		w.text(`],"summary":`)
 		w.value(recording)
@@ -334,10 +246,13 @@ func (q *explainQuery) replay(w *jsonWriter, p configuredPolicy) error {
 		w.text("}")
 		return w.err
 	}
+	if !slices.ContainsFunc(recording.Pages, explain.PageSummary.Differs) {
+		w.text("None.\n")
+	}
 	if err := explain.PrintRecording(w.out, recording); err != nil {
 		return err
 	}
-	if len(recording.Unlisted) > 0 {
+	if lines != "" {
 		w.text("\n" + lines)
 	}
 	return w.err

@@ -154,7 +154,7 @@ func TestCommandPoliciesOfGateway(t *testing.T) {
 
 	w.Load(w.SiteWith("cookie_policy opendatasoft {\nname city\n}\nrespond ok"))
 	if _, err = q.policies(); err == nil ||
-		err.Error() != fmt.Sprintf("name: %q: two different policies have this name: %s and %s", "city", w.Admin, before) {
+		err.Error() != fmt.Sprintf("name: %q: two different policies have this name: %s and %s; ask one gateway at a time", "city", w.Admin, before) {
 		t.Error(err)
 	}
 }

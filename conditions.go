@@ -105,9 +105,12 @@ func (c *condition) implies(b *condition) bool {
 	case c.not:
 		return false
 	case b.not:
-		return disjoint(pathsOf(c.sets), pathsOf(b.sets))
+		return disjoint(pathsOf(c.sets), pathsOf(b.sets)) || disjointHosts(onlyHosts(c.sets), onlyHosts(b.sets))
 	case c.text == b.text:
 		return true
+	}
+	if hosts := onlyHosts(c.sets); len(hosts) > 0 {
+		return within(hosts, onlyHosts(b.sets))
 	}
 	paths, others := pathsOf(c.sets), pathsOf(b.sets)
 	return len(paths) > 0 && all(paths, func(path string) bool {
@@ -157,6 +160,9 @@ func certain(known []*condition, lists [][]*condition, steps *int) bool {
 	if *steps--; *steps < 0 {
 		return true
 	}
+	if noHostIsLeft(known) {
+		return true // of no request
+	}
 	var open [][]*condition
 	for _, list := range lists {
 		rest, possible := unknown(list, known)
@@ -191,6 +197,42 @@ func pathsOf(sets caddyhttp.MatcherSets) []string {
 		}
 	}
 	return nil
+}
+
+// onlyHosts returns the hosts of matchers that look at the host only.
+func onlyHosts(sets caddyhttp.MatcherSets) []string {
+	if len(sets) == 1 && len(sets[0]) == 1 {
+		return hostsOf(sets)
+	}
+	return nil
+}
+
+// within reports whether each host is one of others, as it is written.
+func within(hosts, others []string) bool {
+	return all(hosts, func(host string) bool {
+		return slices.ContainsFunc(others, func(other string) bool { return strings.EqualFold(host, other) })
+	})
+}
+
+// disjointHosts reports whether certainly no host matches patterns of both lists.
+func disjointHosts(hosts, others []string) bool {
+	isName := func(host string) bool { return !strings.ContainsAny(host, "*{") }
+	return len(hosts) > 0 && len(others) > 0 && all(hosts, isName) && all(others, isName) &&
+		all(hosts, func(host string) bool { return !within([]string{host}, others) })
+}
+
+// noHostIsLeft reports whether conditions name hosts and rule each of them out.
+func noHostIsLeft(conditions []*condition) bool {
+	var out []string
+	for _, c := range conditions {
+		if c.not {
+			out = append(out, onlyHosts(c.sets)...)
+		}
+	}
+	return slices.ContainsFunc(conditions, func(c *condition) bool {
+		hosts := onlyHosts(c.sets)
+		return !c.not && len(hosts) > 0 && within(hosts, out)
+	})
 }
 
 // covers reports whether a pattern certainly matches every path that another one matches.

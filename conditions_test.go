@@ -20,6 +20,11 @@ func method(name string) caddyhttp.MatcherSet {
 	return caddyhttp.MatcherSet{&caddyhttp.MatchMethod{name}}
 }
 
+func hosts(names ...string) caddyhttp.MatcherSet {
+	m := caddyhttp.MatchHost(names)
+	return caddyhttp.MatcherSet{&m}
+}
+
 // A policy behind some matchers is certain for requests behind others, or it is not known.
 func TestConditionsCertain(t *testing.T) {
 	type sets = caddyhttp.MatcherSets
@@ -58,6 +63,15 @@ func TestConditionsCertain(t *testing.T) {
 		{"neither of two sets", sets{not(method("GET"), method("HEAD"))}, []sets{{not(method("GET"))}}, true},
 		{"not what is not so", sets{method("GET")}, []sets{{not(not(method("GET")))}}, true},
 		{"other methods", sets{method("GET")}, []sets{{method("HEAD")}}, false},
+		{"one host of the site's", sets{hosts("a.test", "b.test")}, []sets{{hosts("a.test")}}, false},
+		{"each host of the site's", sets{hosts("a.test", "B.test")}, []sets{{hosts("a.test")}, {hosts("b.test")}}, true},
+		{"each host, and a path of one", sets{hosts("a.test", "b.test")},
+			[]sets{{hosts("a.test")}, {append(hosts("b.test"), paths("/a/*")...)}}, false},
+		{"the hosts around", sets{hosts("a.test")}, []sets{{hosts("b.test", "a.test")}}, true},
+		{"all other hosts", sets{hosts("a.test")}, []sets{{not(hosts("b.test"))}}, true},
+		{"all other hosts, with a wildcard", sets{hosts("*.test")}, []sets{{not(hosts("b.test"))}}, false},
+		{"each host, without a site's", nil, []sets{{hosts("a.test")}, {hosts("b.test")}}, false},
+		{"a host, and all others", nil, []sets{{hosts("a.test")}, {not(hosts("a.test"))}}, true},
 	} {
 		lists := make([][]*condition, len(c.lists))
 		for i, list := range c.lists {

@@ -209,5 +209,8 @@ func (s *policySet) addHandler(file string, handler configuredHandler, pages []c
 		}
 		return errors.Join(errs...)
 	}
-	return s.add(p)
+	if err := s.add(p); err != nil {
+		return fmt.Errorf("%w; give each a name of its own", err)
+	}
+	return nil
 }

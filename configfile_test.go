@@ -182,6 +182,10 @@ func TestLoadPolicies_errors(t *testing.T) {
 		{"an unknown field", "caddy.json", "", `{"apps": {"http": {"servers": {"x": {"routes": [{"handle": [
 			{"handler": "cookie_policy", "alow": []}]}]}}}}}`,
 			`DIR/caddy.json: apps.http.servers.x.routes[0].handle[0]: json: unknown field "alow"`},
+		{"two of one name, in JSON", "caddy.json", "", `{"apps": {"http": {"servers": {"x": {"routes": [{"handle": [
+			{"handler": "cookie_policy", "name": "x", "presets": ["opendatasoft"]},
+			{"handler": "cookie_policy", "name": "x", "presets": ["opendatasoft", "matomo"]}]}]}}}}}`,
+			`handle[0] and DIR/caddy.json: apps.http.servers.x.routes[0].handle[1]; give each a name of its own`},
 		{"two of one name", "Caddyfile", "",
 			"http://a {\ncookie_policy matomo {\nname x\n}\n}\nhttp://b {\ncookie_policy opendatasoft {\nname x\n}\n}\n",
 			`DIR/Caddyfile:8: "x": two different policies have this name; give each a name of its own, or make them one ` +

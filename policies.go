@@ -126,7 +126,7 @@ func askPolicies(addresses []string) ([]configuredPolicy, error) {
 					"use the same version of both", address, report.Printable(name))
 			}
 			if err := all.add(p); err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%w; ask one gateway at a time", err)
 			}
 		}
 	}

@@ -110,6 +110,9 @@ func (s *sighting) line(name string) caddytext.Line {
 		case len(limit.values) == 0:
 		case canLimit(limit.values) && isValid(name, limit.options):
 			line.Block = append(line.Block, caddytext.Line{Words: append([]string{limit.word}, limit.values...)})
+		case slices.Contains(limit.values, observe.OtherPath):
+			comments = append(comments, "Not limited by path: met with one other than /, which is not kept, "+
+				"as it can name a person.")
 		default:
 			comments = append(comments, fmt.Sprintf("Not limited by %s: met with %s.",
 				limit.word, strings.Join(limit.values, ", ")))

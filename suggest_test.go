@@ -68,7 +68,7 @@ allow CATEGORY "a b" {
 }
 
 # met on set N times, at localhost
-# Not limited by path: met with (other).
+# Not limited by path: met with one other than /, which is not kept, as it can name a person.
 allow CATEGORY app {
 	domain city.example
 	lifetime 1d

@@ -216,6 +216,44 @@ func TestHARChromium(t *testing.T) {
 			}
 		})
 	}
+	t.Run("explained", func(t *testing.T) { explainRecording(t, base, full, sanitized) })
+}
+
+// explainRecording passes a recording of the portal through the explain command, as an operator does
+// before anything is deployed.
+func explainRecording(t *testing.T, base, full, sanitized string) {
+	dir := t.TempDir()
+	config := writeFile(t, dir, "Caddyfile", "portal.test {\n\tcookie_policy opendatasoft google_analytics {\n"+
+		"\t\tname city\n\t}\n}\n")
+	visit := writeFile(t, dir, "visit.har", full)
+	status, out := run(t, "cookie-policy", "explain", "--config", config, "--har", visit)
+	if status != 0 {
+		t.Fatalf("exit status %d\n%s", status, out)
+	}
+	for _, want := range []string{
+		`(?m)^\d+  GET ` + regexp.QuoteMeta(base) + `/explore/  200\n +set +note +refused +no rule names it\n` +
+			` +set +_ga +refused +the visitor has not consented: ga is undecided: the visitor has no stored preference$`,
+		`(?m)^\d+  GET ` + regexp.QuoteMeta(base) + `/logo\.gif  200\n( +read +(_ga|note) +refused +.*\n){2}`,
+		`on a recording of portal\.test: requests: 4\n`,
+		`(?m)^` + regexp.QuoteMeta(base) + `/ +4 +3 +4 +0 +0$`,
+		`(?m)^sessionid +read +let through +necessary +necessary sessionid +3$`,
+		`(?m)^_ga +read +refused +not_granted +statistical _ga.* +2$`,
+		`(?m)^unlisted +set +refused +unlisted +1$`,
+		`allow CATEGORY note {\n\tpath /\n}`,
+		`allow CATEGORY unlisted {\n\tdomain portal\.test\n}`,
+	} {
+		if !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("not %s in\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "%7B") || strings.Contains(out, "Warning") {
+		t.Errorf("got\n%s", out)
+	}
+	visit = writeFile(t, dir, "sanitized.har", sanitized)
+	status, out = run(t, "cookie-policy", "explain", "--config", config, "--har", visit)
+	if status != 0 || !strings.Contains(out, "Allow to generate HAR with sensitive data") {
+		t.Errorf("exit status %d\n%s", status, out)
+	}
 }
 
 var expiresDate = regexp.MustCompile(`Expires=\w+, \d+ \w+ \d+ \d+:\d+:\d+ GMT`)

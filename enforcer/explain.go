@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/consent"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 )
@@ -86,13 +87,14 @@ type ExplainedVerdict struct {
 	// The attribute that the rule does not accept.
 	Condition *ExplainedCondition `json:"condition,omitempty"`
 
-	// What is changed on the line.
+	// What is changed on the line, or in mode report, what would be.
 	Changes []string `json:"changes,omitempty"`
 
-	// Where the cookie is removed in the browser.
+	// Where the cookie is removed in the browser, or in mode report, where it would be.
 	Removed []ExplainedRemoval `json:"removed,omitempty"`
 
-	// What browsers do with the line besides: whether they store it, whether they agree about it.
+	// What browsers do with the line that is sent besides: whether they store it, whether they agree
+	// about it.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -235,8 +237,8 @@ func (t *trace) readings(v *visitor, written []consent.Written) {
 	}
 }
 
-// line records the verdict on a Set-Cookie line.
-func (t *trace) line(f *responseFilter, j *judgement) {
+// line records the verdict on a Set-Cookie line, which mending changes to another one.
+func (t *trace) line(f *responseFilter, j *judgement, mended string) {
 	x := t.verdict(f.visitor, observe.Set, &j.name, j.verdict, j.reason)
 	if j.reason == NoName || j.cookie.Name == "" {
 		x.Cookie = observe.Nameless
@@ -249,7 +251,12 @@ func (t *trace) line(f *responseFilter, j *judgement) {
 	}
 	x.Changes = j.changes
 	if j.cookie.Name != "" && j.reason != ControlCharacter {
-		x.Notes = f.notes(&j.cookie, &a, j.verdict)
+		sent := j.cookie
+		if !f.enforcer.reports {
+			sent, _ = wire.ParseSetCookie(mended)
+		}
+		a = sent.ParseAttributes()
+		x.Notes = f.notes(&sent, &a, j.verdict)
 	}
 	t.add(x)
 }
@@ -308,7 +315,7 @@ func (t *trace) key(v *visitor, key string) ExplainedKey {
 	x := ExplainedKey{Key: key, State: state.String()}
 	switch {
 	case state == policy.Undecided:
-		x.Why = t.undecided(key)
+		x.Why = t.undecided(v, key)
 	case v.decided.Has(k):
 		for _, p := range t.explanation.Preferences {
 			if p.Keys[key] == x.State {

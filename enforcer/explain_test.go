@@ -45,11 +45,11 @@ var explanations = []struct {
 		name: "no preference", request: http.Header{"Cookie": {"sessionid=1; _ga=2; visits=3; stray=4; x"}},
 		want: `
 read sessionid let_through necessary: its category is necessary
-read _ga refused not_granted: the visitor has not consented: ga is undecided: the visitor has no stored preference; at is undecided: the visitor has no stored preference
+read _ga refused not_granted: the visitor has not consented: ga and at are undecided: the visitor has no stored preference
 read visits let_through not_refused: the rule is anonymous, and the visitor does not object: visits is undecided: the visitor has no stored preference
 read stray refused unlisted: no rule names it
 read (nameless) refused no_name: browsers read no name in it, or different ones
-expire _ga expired not_granted: the browser sent it, and the visitor has not consented: ga is undecided: the visitor has no stored preference; at is undecided: the visitor has no stored preference
+expire _ga expired not_granted: the browser sent it, and the visitor has not consented: ga and at are undecided: the visitor has no stored preference
 `,
 	},
 	{
@@ -73,9 +73,9 @@ set sessionid refused path: the rule does not accept Path=/admin; it accepts /
 		request: http.Header{"Cookie": {`prefs={"ga":true,"ga":false}; _ga=1; visits=2`}},
 		want: `
 read prefs let_through necessary: it holds the visitor's preference, which makes it necessary
-read _ga refused not_granted: the visitor has not consented: ga is undecided: prefs is contradictory and grants nothing: a key is given twice: ga; at is undecided: prefs is contradictory and grants nothing: a key is given twice: ga
+read _ga refused not_granted: the visitor has not consented: ga and at are undecided: prefs is contradictory and grants nothing: a key is given twice: ga
 read visits refused not_granted: the visitor has not consented: visits is undecided: prefs is contradictory and grants nothing: a key is given twice: ga
-expire _ga expired not_granted: the browser sent it, and the visitor has not consented: ga is undecided: prefs is contradictory and grants nothing: a key is given twice: ga; at is undecided: prefs is contradictory and grants nothing: a key is given twice: ga
+expire _ga expired not_granted: the browser sent it, and the visitor has not consented: ga and at are undecided: prefs is contradictory and grants nothing: a key is given twice: ga
 expire visits expired not_granted: the browser sent it, and the visitor has not consented: visits is undecided: prefs is contradictory and grants nothing: a key is given twice: ga
 `,
 	},
@@ -84,8 +84,8 @@ expire visits expired not_granted: the browser sent it, and the visitor has not 
 		request: http.Header{"Cookie": {`prefs={"ga":true,"time":1000000000}; _ga=1`}, "Sec-Gpc": {"1"}},
 		want: `
 read prefs let_through necessary: it holds the visitor's preference, which makes it necessary
-read _ga refused not_granted: the visitor has not consented: ga is refused by Sec-GPC; at is refused by Sec-GPC
-expire _ga expired not_granted: the browser sent it, and the visitor has not consented: ga is refused by Sec-GPC; at is refused by Sec-GPC
+read _ga refused not_granted: the visitor has not consented: ga and at are refused by Sec-GPC
+expire _ga expired not_granted: the browser sent it, and the visitor has not consented: ga and at are refused by Sec-GPC
 `,
 	},
 	{
@@ -96,7 +96,7 @@ set (nameless) refused no_name: browsers read no name in it, or different ones
 set (nameless) refused no_name: browsers read no name in it, or different ones
 set sessionid refused control_character: the line contains a control character, by which browsers end or reject it
 set (nameless) refused control_character: the line contains a control character, by which browsers end or reject it
-set _ga refused not_granted: the visitor has not consented: ga is undecided: the visitor has no stored preference; at is undecided: the visitor has no stored preference (not every browser reads it as a deletion, so it does not pass as one)
+set _ga refused not_granted: the visitor has not consented: ga and at are undecided: the visitor has no stored preference (not every browser reads it as a deletion, so it does not pass as one)
 set __Host-x refused unlisted: no rule names it (not every browser stores it: the prefix of its name, SameSite=None or Partitioned requires other attributes, or there is a tab in an attribute)
 set stray deletion unlisted: every browser reads it as a deletion; it would be refused otherwise: no rule names it
 `,
@@ -115,9 +115,9 @@ set stray let_through unlisted_passes: no rule names it, and the policy lets unl
 		response: []string{"stray=2"},
 		want: `
 read prefs let_through necessary: it holds the visitor's preference, which makes it necessary
-read _ga would_refuse not_granted: the visitor has not consented: ga is undecided: prefs is unreadable and grants nothing: it is not the JSON that is wanted; at is undecided: prefs is unreadable and grants nothing: it is not the JSON that is wanted
+read _ga would_refuse not_granted: the visitor has not consented: ga and at are undecided: prefs is unreadable and grants nothing: it is not the JSON that is wanted
 set stray would_refuse unlisted: no rule names it
-expire _ga would_expire not_granted: the browser sent it, and the visitor has not consented: ga is undecided: prefs is unreadable and grants nothing: it is not the JSON that is wanted; at is undecided: prefs is unreadable and grants nothing: it is not the JSON that is wanted
+expire _ga would_expire not_granted: the browser sent it, and the visitor has not consented: ga and at are undecided: prefs is unreadable and grants nothing: it is not the JSON that is wanted
 `,
 	},
 	{
@@ -135,10 +135,58 @@ expire _ga expired not_granted: the browser sent it, and the visitor has not con
 		want: `
 read prefs let_through necessary: it holds the visitor's preference, which makes it necessary
 read prefs let_through necessary: it holds the visitor's preference, which makes it necessary
-read _ga refused not_granted: the visitor has not consented: ga is undecided: not every copy of prefs grants it; at is undecided: not every copy of prefs grants it
-expire _ga expired not_granted: the browser sent it, and the visitor has not consented: ga is undecided: not every copy of prefs grants it; at is undecided: not every copy of prefs grants it
+read _ga refused not_granted: the visitor has not consented: ga and at are undecided: not every copy of prefs grants it
+expire _ga expired not_granted: the browser sent it, and the visitor has not consented: ga and at are undecided: not every copy of prefs grants it
 `,
 	},
+	{
+		name: "a choice from the future", request: http.Header{"Cookie": {`prefs={"ga":true,"time":4102444800}; _ga=1`}},
+		want: `
+read prefs let_through necessary: it holds the visitor's preference, which makes it necessary
+read _ga refused not_granted: the visitor has not consented: ga and at are undecided: prefs is from the future and counts as no choice
+expire _ga expired not_granted: the browser sent it, and the visitor has not consented: ga and at are undecided: prefs is from the future and counts as no choice
+`,
+	},
+	{
+		name: "preferences that do not name a key", request: http.Header{"Cookie": {`prefs={}; second={}; third={}; _ga=1`}},
+		change: func(p *policy.Policy) {
+			p.Preference = append(p.Preference, policy.Preference{Cookies: []string{"second", "third"}})
+		},
+		want: `
+read prefs let_through necessary: it holds the visitor's preference, which makes it necessary
+read second let_through necessary: it holds the visitor's preference, which makes it necessary
+read third let_through necessary: it holds the visitor's preference, which makes it necessary
+read _ga refused not_granted: the visitor has not consented: ga and at are undecided: prefs, second and third do not name it
+expire _ga expired not_granted: the browser sent it, and the visitor has not consented: ga and at are undecided: prefs, second and third do not name it
+`,
+	},
+}
+
+// What a line's Domain means to browsers is unknown where the host is.
+func TestExplainWithoutHost(t *testing.T) {
+	x := compiled(t, explained()).Explain(enforcer.Request{}, http.Header{"Set-Cookie": {"sessionid=1; Domain=example.org"}})
+	if notes := x.Verdicts[0].Notes; len(notes) > 0 {
+		t.Errorf("got %q", notes)
+	}
+}
+
+// What browsers do is told of the line that they get: the changed one, but in mode report.
+func TestExplainMended(t *testing.T) {
+	line := "sessionid=1; Domain=portal.example; SameSite=None"
+	for mode, want := range map[string][]string{
+		policy.ModeEnforce: nil,
+		policy.ModeReport: {"not every browser stores it: the prefix of its name, SameSite=None or Partitioned requires other " +
+			"attributes, or there is a tab in an attribute"},
+	} {
+		x := explainCase(t, func(p *policy.Policy) {
+			p.Mode = mode
+			p.Allow[0].Domain = nil
+			p.RewriteDomain = []policy.Rewrite{{From: "portal.example", To: "example.org"}}
+		}, nil, []string{line})
+		if v := x.Verdicts[0]; !slices.Equal(v.Notes, want) || len(v.Changes) != 2 {
+			t.Errorf("mode %s: %+v", mode, v)
+		}
+	}
 }
 
 func explainCase(tb testing.TB, change func(*policy.Policy), request http.Header, response []string) *enforcer.Explanation {
@@ -245,8 +293,14 @@ func FuzzExplain(f *testing.F) {
 			t.Fatalf("with an explanation %q, %q; without %q, %q", traced, header, plain, left)
 		}
 		kept := left["Set-Cookie"]
-		n := 0
+		n, read, removals := 0, 0, 0
 		for _, v := range x.Verdicts {
+			switch {
+			case v.Channel == "read" && v.Verdict != "refused":
+				read++
+			case v.Channel == "expire" && v.Verdict == "expired":
+				removals += len(v.Removed)
+			}
 			if v.Channel != "set" {
 				continue
 			}
@@ -267,7 +321,25 @@ func FuzzExplain(f *testing.F) {
 		if n != len(lines) {
 			t.Errorf("%d verdicts for %d lines", n, len(lines))
 		}
+		if removals != len(kept) {
+			t.Errorf("%d removals, and the lines %q", removals, kept)
+		}
+		if sent := countPairs(plain["Cookie"]); read != sent {
+			t.Errorf("%d cookies are let through, and %d of %q are sent: %q", read, sent, cookies, plain["Cookie"])
+		}
 	})
+}
+
+// countPairs counts the cookies of Cookie headers. Empty pairs are none.
+func countPairs(headers []string) (n int) {
+	for _, header := range headers {
+		for pair := range strings.SplitSeq(header, ";") {
+			if strings.Trim(pair, " \t") != "" {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // BenchmarkExplain is the cost of an explanation, which nobody pays who does not ask.

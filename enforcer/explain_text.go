@@ -39,7 +39,7 @@ func (e *Enforcer) explainReading(r *consent.Reading) ExplainedPreference {
 }
 
 // undecided returns why a consent key is undecided.
-func (t *trace) undecided(key string) string {
+func (t *trace) undecided(v *visitor, key string) string {
 	var cookies []string // that leave the key undecided
 	grants := false
 	for _, p := range t.explanation.Preferences {
@@ -47,7 +47,10 @@ func (t *trace) undecided(key string) string {
 		case policy.PreferenceUnreadable.String(), policy.PreferenceContradictory.String():
 			return fmt.Sprintf("%s is %s and grants nothing: %s", p.Cookie, p.State, p.Failure)
 		case policy.PreferenceTooOld.String():
-			return p.Cookie + " is older than its max_age, or from the future"
+			if p.Made != nil && p.Made.After(v.enforcer.now()) {
+				return p.Cookie + " is from the future and counts as no choice"
+			}
+			return p.Cookie + " is older than its max_age and counts as no choice"
 		}
 		if !slices.Contains(cookies, p.Cookie) {
 			cookies = append(cookies, p.Cookie)
@@ -58,9 +61,11 @@ func (t *trace) undecided(key string) string {
 	case len(cookies) == 0:
 		return "the visitor has no stored preference"
 	case grants:
-		return "not every copy of " + strings.Join(cookies, " and ") + " grants it"
+		return "not every copy of " + allOfThese(cookies) + " grants it"
+	case len(cookies) == 1:
+		return cookies[0] + " does not name it"
 	}
-	return strings.Join(cookies, " and ") + " does not name it"
+	return allOfThese(cookies) + " do not name it"
 }
 
 // notes returns what browsers do with a line besides the verdict.
@@ -72,7 +77,7 @@ func (f *responseFilter) notes(c *wire.SetCookie, a *wire.Attributes, verdict ob
 	case a.Rejected:
 		notes = append(notes, "not every browser stores it: the prefix of its name, SameSite=None or "+
 			"Partitioned requires other attributes, or there is a tab in an attribute")
-	case !wire.AcceptsDomain(f.visitor.request.Host, wire.NormalDomain(a.Domain)):
+	case f.visitor.request.Host != "" && !wire.AcceptsDomain(f.visitor.request.Host, wire.NormalDomain(a.Domain)):
 		notes = append(notes, "no browser stores it: its Domain does not contain the host")
 	case verdict == observe.LetThrough && deletes:
 		notes = append(notes, "it is a deletion")
@@ -122,25 +127,46 @@ func (x *ExplainedVerdict) why() string {
 	}
 }
 
-// describeKeys says in which states keys are, for the given states.
+// describeKeys says in which states keys are, for the given states. Keys of one state and cause are
+// told together.
 func describeKeys(keys []ExplainedKey, states ...policy.Consent) string {
-	var said []string
+	type cause struct{ state, text string }
+	var causes []cause
+	named := map[cause][]string{}
 	for _, key := range keys {
-		for _, state := range states {
-			if key.State != state.String() {
-				continue
-			}
-			switch by := strings.Join(key.SaidBy, " and "); {
-			case by != "":
-				said = append(said, fmt.Sprintf("%s is %s by %s", key.Key, key.State, by))
-			case key.Why != "":
-				said = append(said, fmt.Sprintf("%s is %s: %s", key.Key, key.State, key.Why))
-			default:
-				said = append(said, fmt.Sprintf("%s is %s", key.Key, key.State))
-			}
+		if !slices.ContainsFunc(states, func(s policy.Consent) bool { return s.String() == key.State }) {
+			continue
 		}
+		c := cause{state: key.State}
+		switch {
+		case len(key.SaidBy) > 0:
+			c.text = " by " + allOfThese(key.SaidBy)
+		case key.Why != "":
+			c.text = ": " + key.Why
+		}
+		if named[c] == nil {
+			causes = append(causes, c)
+		}
+		named[c] = append(named[c], key.Key)
+	}
+	said := make([]string, len(causes))
+	for i, c := range causes {
+		verb := " is "
+		if len(named[c]) > 1 {
+			verb = " are "
+		}
+		said[i] = allOfThese(named[c]) + verb + c.state + c.text
 	}
 	return strings.Join(said, "; ")
+}
+
+// allOfThese writes words as a sentence does: a, b and c.
+func allOfThese(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // removalOf returns what a line of an expiry removes.

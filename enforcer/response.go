@@ -205,7 +205,7 @@ func (f *responseFilter) filterLines(key string, lines []string) (kept []string,
 			mended = f.mend(line, &j)
 		}
 		if f.visitor.trace != nil && !isCounted {
-			f.visitor.trace.line(f, &j)
+			f.visitor.trace.line(f, &j, mended)
 		}
 		if f.enforcer.reports || passes && mended == line {
 			if changed {

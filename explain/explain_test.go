@@ -65,6 +65,21 @@ func TestPrint(t *testing.T) {
 	}
 }
 
+// In mode report nothing is changed and removed.
+func TestPrintReport(t *testing.T) {
+	x := (&explain.Question{SetCookie: []string{"lang=fr; Max-Age=9999"}, Cookie: []string{"_pk_id.1=1"}}).Ask(compiled(t))
+	x.Mode = policy.ModeReport
+	var got bytes.Buffer
+	if err := explain.Print(&got, x, noon); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"  would be changed: Max-Age becomes 3600\n", "  would be removed: Path /\n"} {
+		if !strings.Contains(got.String(), want) {
+			t.Errorf("not %q in\n%s", want, got.String())
+		}
+	}
+}
+
 // Fields are read with one line or with several, and in any case.
 func TestFields(t *testing.T) {
 	var q explain.Question

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"maps"
 	"mime"
@@ -23,9 +24,9 @@ type Recording struct {
 	Policy   string    `json:"policy"`
 	Digest   string    `json:"digest"`
 	Mode     string    `json:"mode"`
-	Hosts    []string  `json:"hosts"`    // whose requests went through the policy
-	First    time.Time `json:"first"`    // the first request of these hosts
-	Requests int       `json:"requests"` // of these hosts
+	Hosts    []string  `json:"hosts"`          // whose requests went through the policy
+	First    time.Time `json:"first,omitzero"` // the first request of these hosts
+	Requests int       `json:"requests"`       // of these hosts
 
 	// What would have been refused, removed and changed, by page and by name.
 	Pages   []PageSummary   `json:"pages"`
@@ -53,6 +54,9 @@ type PageSummary struct {
 	Expired  int    `json:"expired"`  // cookies removed from the browser
 	Changed  int    `json:"changed"`  // Set-Cookie lines that are let through with changes
 }
+
+// Differs reports whether any cookie was not let through as it is.
+func (s PageSummary) Differs() bool { return s.Refused+s.Stripped+s.Expired+s.Changed > 0 }
 
 // CookieSummary counts one verdict on one name. A policy in `mode report` has the words of that mode.
 type CookieSummary struct {
@@ -100,6 +104,9 @@ func Replay(r io.Reader, p policy.Policy, hosts []string, each func(*Exchange) e
 	return player.recording(summary), nil
 }
 
+// maxCookies bounds the names that a replay keeps: a file can have millions.
+const maxCookies = 10_000
+
 // player is a replay as it goes.
 type player struct {
 	enforcer *enforcer.Enforcer
@@ -113,14 +120,15 @@ type player struct {
 	order    []*PageSummary
 	cookies  map[CookieSummary]int
 	unlisted map[string]string // channels by name
+	noRoom   int               // verdicts on cookies that are in neither
 	others   map[string]*ThirdParty
 	each     func(*Exchange) error
 }
 
 // entry passes one entry through the policy.
 func (p *player) entry(e *har.Entry) error {
-	u, err := url.Parse(e.Request.URL)
-	if err != nil || u.Host == "" || e.FromCache {
+	u, ok := parseURL(e.Request.URL)
+	if !ok || e.FromCache {
 		return nil
 	}
 	host := cmp.Or(e.Request.Host, u.Host)
@@ -160,7 +168,7 @@ func (p *player) entry(e *har.Entry) error {
 // firstHost returns the host of the entry's page, or else the entry's own.
 func firstHost(e *har.Entry, u *url.URL) string {
 	if e.Page != nil {
-		if page, err := url.Parse(e.Page.URL); err == nil && page.Host != "" {
+		if page, ok := parseURL(e.Page.URL); ok {
 			return page.Host
 		}
 	}
@@ -185,7 +193,11 @@ func (p *player) count(e *har.Entry, u *url.URL, x *enforcer.Explanation) {
 		if v.Rule != nil {
 			s.Rule = v.Rule.Label
 		}
-		p.cookies[s]++
+		if _, known := p.cookies[s]; known || len(p.cookies) < maxCookies {
+			p.cookies[s]++
+		} else {
+			p.noRoom++
+		}
 		isRefused := v.Verdict == "refused" || v.Verdict == "would_refuse"
 		switch {
 		case isRefused && v.Channel == observe.Set.String():
@@ -198,7 +210,9 @@ func (p *player) count(e *har.Entry, u *url.URL, x *enforcer.Explanation) {
 			page.Changed++
 		}
 		isListed := v.Reason != enforcer.NotListed && v.Reason != enforcer.UnlistedPasses
-		if known := p.unlisted[v.Cookie]; !isListed && !strings.Contains(known, v.Channel) {
+		known, isKnown := p.unlisted[v.Cookie]
+		hasRoom := isKnown || len(p.unlisted) < maxCookies
+		if !isListed && hasRoom && !strings.Contains(known, v.Channel) {
 			p.unlisted[v.Cookie] = strings.TrimSpace(known + " " + v.Channel)
 		}
 	}
@@ -208,7 +222,7 @@ func (p *player) count(e *har.Entry, u *url.URL, x *enforcer.Explanation) {
 func (p *player) page(e *har.Entry, u *url.URL) *PageSummary {
 	name := ""
 	if e.Page != nil {
-		if page, err := url.Parse(e.Page.URL); err == nil && page.Host != "" {
+		if page, ok := parseURL(e.Page.URL); ok {
 			name = WithoutQuery(page)
 		} else {
 			name = report.Printable(e.Page.Title)
@@ -253,6 +267,10 @@ func (p *player) recording(summary *har.Summary) *Recording {
 	for _, host := range slices.Sorted(maps.Keys(p.others)) {
 		r.ThirdParties = append(r.ThirdParties, *p.others[host])
 	}
+	if p.noRoom > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the summary has room for %d cookies, and lacks %d verdicts "+
+			"on others", maxCookies, p.noRoom))
+	}
 	if p.observer == nil {
 		r.Warnings = append(r.Warnings, "no request went to these hosts; name the portal's with --host")
 	} else {
@@ -280,10 +298,40 @@ func nameOf(host string) string {
 	return strings.Trim(host, "[]")
 }
 
-// WithoutQuery returns a URL that can be shown: a query can hold anything.
+// WithoutQuery returns a URL that can be shown: a query can hold anything, and so can parameters in the
+// path, as in /page;jsessionid=1.
 func WithoutQuery(u *url.URL) string {
-	return report.Printable(u.Scheme + "://" + u.Host + cmp.Or(u.EscapedPath(), "/"))
+	segments := strings.Split(cmp.Or(u.EscapedPath(), "/"), "/")
+	for i, segment := range segments {
+		segments[i], _, _ = strings.Cut(segment, ";")
+	}
+	return report.Printable(u.Scheme + "://" + u.Host + strings.Join(segments, "/"))
 }
+
+// parseURL reads a URL that has a host. Browsers leave a percent sign that begins no escape as it is,
+// which [url.Parse] refuses.
+func parseURL(text string) (u *url.URL, ok bool) {
+	u, err := url.Parse(text)
+	if err != nil {
+		u, err = url.Parse(escapePercent(text))
+	}
+	return u, err == nil && u.Host != ""
+}
+
+// escapePercent escapes the percent signs that begin no escape.
+func escapePercent(text string) string {
+	before, rest, found := strings.Cut(text, "%")
+	var b strings.Builder
+	for b.WriteString(before); found; b.WriteString(before) {
+		if b.WriteString("%"); len(rest) < 2 || !isHex(rest[0]) || !isHex(rest[1]) {
+			b.WriteString("25")
+		}
+		before, rest, found = strings.Cut(rest, "%")
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
 // IsPage reports whether a response is a page by its type, or a redirect.
 func IsPage(status int, response Fields) bool {

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,6 +111,63 @@ func TestReplayValues(t *testing.T) {
 	}
 	if !strings.Contains(string(b), "S3CR3T") || strings.Contains(got.String(), "S3CR3T") {
 		t.Errorf("a value is shown: %s", got.String())
+	}
+}
+
+// A URL is read as browsers write it, and shown without what can identify somebody.
+func TestReplayURLs(t *testing.T) {
+	for _, c := range []struct{ url, want string }{
+		{"https://data.example.org/a%20b", "https://data.example.org/a%20b"},
+		{"https://data.example.org/100%", "https://data.example.org/100%25"},
+		{"https://data.example.org/%%zz%4", "https://data.example.org/%25%25zz%254"},
+		{"https://data.example.org/a;jsessionid=S3CR3T/b;x?y#z", "https://data.example.org/a/b"},
+		{"https://joe:S3CR3T@data.example.org", "https://data.example.org/"},
+		{"wss://data.example.org:8443/socket", "wss://data.example.org:8443/socket"},
+		{"data:text/plain,S3CR3T", ""},
+		{"https://", ""},
+	} {
+		file := fmt.Sprintf(`{"log":{"entries":[{"request":{"url":%q},"response":{}}]}}`, c.url)
+		got := ""
+		r, err := explain.Replay(strings.NewReader(file), replayed, nil, func(e *explain.Exchange) error {
+			got = e.URL
+			return nil
+		})
+		if err != nil || got != c.want {
+			t.Errorf("%s: got %q, %v, want %q", c.url, got, err, c.want)
+		}
+		if b, err := json.Marshal(r); err != nil || strings.Contains(string(b), "S3CR3T") {
+			t.Errorf("%s: %s, %v", c.url, b, err)
+		}
+	}
+}
+
+// The summary is bounded, whatever a file has.
+func TestReplayManyNames(t *testing.T) {
+	var cookies strings.Builder
+	const names = 25_000
+	for i := range names {
+		fmt.Fprintf(&cookies, "n%d=1; ", i)
+	}
+	entry := fmt.Sprintf(`{"request":{"url":"https://data.example.org/","headers":[{"name":"Cookie","value":%q}]},`+
+		`"response":{}}`, cookies.String())
+	verdicts := 0
+	r, err := explain.Replay(strings.NewReader(`{"log":{"entries":[`+entry+","+entry+`]}}`), replayed, nil,
+		func(e *explain.Exchange) error {
+			verdicts += len(e.Explanation.Verdicts)
+			return nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := 0
+	for _, c := range r.Cookies {
+		counted += c.Count
+	}
+	warning := "the summary has room for 10000 cookies, and lacks 30000 verdicts on others"
+	if verdicts != 2*names || counted != 20_000 || len(r.Cookies) != 10_000 || len(r.Unlisted) != 10_000 ||
+		r.Pages[0].Stripped != 2*names || !slices.Contains(r.Warnings, warning) {
+		t.Errorf("verdicts: %d, counted: %d of %d, unlisted: %d, %+v, %q",
+			verdicts, counted, len(r.Cookies), len(r.Unlisted), r.Pages, r.Warnings)
 	}
 }
 

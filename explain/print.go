@@ -96,6 +96,9 @@ func (p *printer) state(x *enforcer.ExplainedPreference) string {
 	}
 	if x.Made != nil {
 		age := p.now.Sub(*x.Made).Truncate(time.Minute)
+		if day := 24 * time.Hour; age >= 2*day {
+			age = age.Truncate(day)
+		}
 		when := fmt.Sprintf("made %s (%s ago)", x.Made.Format("2006-01-02 15:04 MST"), policy.Duration(age))
 		if age < 0 {
 			when = fmt.Sprintf("made %s (in the future)", x.Made.Format("2006-01-02 15:04 MST"))
@@ -104,6 +107,9 @@ func (p *printer) state(x *enforcer.ExplainedPreference) string {
 	}
 	if x.MaxAge > 0 {
 		said = append(said, "counts "+policy.Duration(time.Duration(x.MaxAge)*time.Second).String())
+	}
+	if x.State == policy.PreferenceValid.String() && len(x.Keys) == 0 {
+		said = append(said, "names no consent key of the policy")
 	}
 	for _, key := range slices.Sorted(maps.Keys(x.Keys)) {
 		said = append(said, key+" is "+x.Keys[key])
@@ -121,14 +127,18 @@ func (p *printer) verdicts(x *enforcer.Explanation) {
 	for i := range x.Verdicts {
 		v := &x.Verdicts[i]
 		p.line("%s\t%s\t%s\t%s", v.Channel, v.Cookie, strings.ReplaceAll(v.Verdict, "_", " "), v.Text)
-		for _, more := range details(v) {
+		for _, more := range details(v, x.Mode) {
 			p.line("\t\t\t  %s", more)
 		}
 	}
 }
 
 // details returns what belongs to a verdict besides its reason.
-func details(v *enforcer.ExplainedVerdict) (lines []string) {
+func details(v *enforcer.ExplainedVerdict, mode string) (lines []string) {
+	would := ""
+	if mode == policy.ModeReport {
+		would = "would be "
+	}
 	if r := v.Rule; r != nil {
 		place := r.Path
 		if r.Where != "" {
@@ -141,10 +151,10 @@ func details(v *enforcer.ExplainedVerdict) (lines []string) {
 		lines = append(lines, rule)
 	}
 	for _, change := range v.Changes {
-		lines = append(lines, "changed: "+change)
+		lines = append(lines, would+"changed: "+change)
 	}
 	for _, removed := range v.Removed {
-		at := "removed: Path " + removed.Path
+		at := would + "removed: Path " + removed.Path
 		if removed.Domain != "" {
 			at += ", Domain " + removed.Domain
 		}

@@ -229,6 +229,17 @@ func TestReadCookies(t *testing.T) {
 	}
 }
 
+func TestHostOf(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://a.test/x": "a.test", "https://a.test:8443?x": "a.test", "https://a.test/100%": "a.test",
+		"https://[::1]:80/": "::1", "https://a%zz/": "", "a.test/x": "", "": "",
+	} {
+		if got := hostOf(url); got != want {
+			t.Errorf("%s: got %q, want %q", url, got, want)
+		}
+	}
+}
+
 // The commas of Safari.
 func TestReadJoined(t *testing.T) {
 	for _, c := range []struct {

@@ -230,9 +230,15 @@ func escape(text string, isName bool) string {
 	return b.String()
 }
 
+// hostOf returns the host of a URL, whatever is behind it: browsers leave percent signs there that
+// begin no escape.
 func hostOf(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
+	scheme, rest, found := strings.Cut(address, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	u, err := url.Parse(scheme + "://" + rest)
+	if err != nil || !found {
 		return ""
 	}
 	return u.Hostname()

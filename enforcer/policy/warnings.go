@@ -30,7 +30,8 @@ const (
 		"* stands for any run of characters, and everything else for itself"
 	longAnonymousWarning = "statistics without consent may follow a visitor for thirteen months, " +
 		"and this cookie lives longer"
-	idleSignalWarning = "the policy has no rule of this category: the signal changes nothing"
+	idleSignalWarning   = "the policy has no rule of this category: the signal changes nothing"
+	secondSignalWarning = "this signal has the category already: the second time changes nothing"
 )
 
 // leastLiterals is the number of bytes beside * from which on a wildcard says what it means.
@@ -238,10 +239,21 @@ func (w *warner) lifetimes() {
 	}
 }
 
-// signals warns of signals that object to nothing.
+// signals warns of signals that object to nothing, or once more to the same.
 func (w *warner) signals() {
+	type objection struct {
+		signal   string
+		category Category
+	}
+	seen := map[objection]bool{}
 	for i, s := range w.policy.Signal {
 		for j, category := range s.Categories {
+			this := objection{s.Signal, category}
+			if seen[this] {
+				w.warn(fmt.Sprintf("signal[%d].categories[%d]", i, j), string(category), secondSignalWarning, "remove it")
+				continue
+			}
+			seen[this] = true
 			if !slices.ContainsFunc(w.rules, func(r Rule) bool { return r.Category == category }) {
 				w.warn(fmt.Sprintf("signal[%d].categories[%d]", i, j), string(category), idleSignalWarning,
 					"remove it, or write the rule")

@@ -95,6 +95,24 @@ func TestPolicyWarningsToolKeys(t *testing.T) {
 	}
 }
 
+// A signal objects to something, and once.
+func TestPolicyWarningsSignals(t *testing.T) {
+	p := withPreset("matomo", RuleOptions{})
+	p.Presets = append(p.Presets, Preset{Name: "opendatasoft"})
+	p.Signal = []Signal{
+		{Signal: SignalGPC, Categories: []Category{Statistical, ThirdParty}},
+		{Signal: SignalDNT, Categories: []Category{Statistical}},
+		{Signal: SignalGPC, Categories: []Category{Statistical}},
+	}
+	want := []string{
+		"signal[0].categories[1] third_party: " + idleSignalWarning,
+		"signal[2].categories[0] statistical: " + secondSignalWarning,
+	}
+	if got := warningsOf(t, p); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // Lifetimes of anonymous statistics are judged as they are enforced.
 func TestPolicyWarningsAnonymous(t *testing.T) {
 	for _, c := range []struct {
