@@ -43,7 +43,10 @@ func TestDocsCommands(t *testing.T) {
 		}
 		for _, block := range blocks {
 			for _, c := range command.FindAllStringSubmatch(block[1], -1) {
-				out, err := exec.CommandContext(t.Context(), "sh", "-c", ports.Replace(c[1])).CombinedOutput()
+				cmd := exec.CommandContext(t.Context(), "sh", "-c", ports.Replace(c[1]))
+				cmd.Dir = ".."
+				cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(caddy)+":"+os.Getenv("PATH"))
+				out, err := cmd.CombinedOutput()
 				if got := strings.ReplaceAll(string(out), "\r\n", "\n"); err != nil || got != c[2] {
 					t.Errorf("%s: %s\nprints\n%s(%v)\nand not\n%s", file, c[1], got, err, c[2])
 				}
