@@ -103,10 +103,10 @@ allow CATEGORY "we\"ird{" {
 }
 
 # met on set N times, at localhost
-# No line for { $HOME}: Caddy would read an environment variable after the brace and the dollar sign.
+# No line for { $HOME}: after the brace and the dollar sign Caddy would read an environment variable.
 
 # met on set N times, at localhost
-# No line for {host}: Caddy could read a placeholder in the braces.
+# No line for {host}: its braces could be read as a placeholder.
 `)
 
 	if err := w.TryLoad(w.SiteWith(strings.Replace(site, "%", lines, 1))); err == nil ||

@@ -120,13 +120,13 @@ func check(word string) error {
 		return errors.New("it is not UTF-8, and Caddyfiles are")
 	}
 	if strings.Contains(word, "{$") {
-		return errors.New("Caddy would read an environment variable after the brace and the dollar sign")
+		return errors.New("after the brace and the dollar sign Caddy would read an environment variable")
 	}
 	if _, after, found := strings.Cut(word, "{"); found && strings.Contains(after, "}") {
-		return errors.New("Caddy could read a placeholder in the braces")
+		return errors.New("its braces could be read as a placeholder")
 	}
 	if strings.Contains(word, `\{`) || strings.Contains(word, `\}`) {
-		return errors.New("Caddy would drop the backslash before the brace where the text is imported")
+		return errors.New("its backslash before the brace would be dropped where the text is imported")
 	}
 	backslashes := 0
 	for _, r := range word + `"` {
@@ -135,7 +135,7 @@ func check(word string) error {
 			backslashes++
 			continue
 		case r == '"' && backslashes%2 == 1:
-			return errors.New("Caddy would read the backslash as part of the quotation mark after it")
+			return errors.New("its backslash would be read as part of the quotation mark after it")
 		case unicode.IsControl(r):
 			return fmt.Errorf("it has a control character (%U), for which Caddyfiles have no escape", r)
 		case !strconv.IsGraphic(r):
