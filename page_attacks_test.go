@@ -168,3 +168,49 @@ func TestPageBack(t *testing.T) {
 		}
 	}
 }
+
+// The directive templates around the page runs nothing that a visitor sends.
+func TestPageInsideTemplates(t *testing.T) {
+	v := newReader(t, caddytest.Start(t, "templates\n"+pageDirectives))
+	for _, referer := range []string{"https://localhost/?{{add 40 2}}", "https://localhost/{{add 40 2}}"} {
+		reply := v.ask(http.MethodGet, "/cookies", "", "Referer: "+referer)
+		text := reply.Text(t)
+		if reply.Status != http.StatusOK || !strings.Contains(text, `name="back" value="/`) ||
+			strings.Contains(text, `value="/?42`) || strings.Contains(text, `value="/42`) {
+			t.Errorf("%s: %d: what it sends was run, or is not kept", referer, reply.Status)
+		}
+	}
+}
+
+// The page never gets into a shared cache, whatever else the site says to caches: what it shows is
+// about one visitor.
+func TestPageStaysPrivate(t *testing.T) {
+	for _, directive := range []string{
+		`header >Cache-Control "public, max-age=600"`, `header CDN-Cache-Control "max-age=600"`,
+		`header Surrogate-Control "max-age=600"`, `header >X-Accel-Expires 600`,
+	} {
+		for _, word := range []string{"", "mode report", "shared_cache keep"} {
+			pageStaysPrivate(t, directive, strings.Replace(pageDirectives, "name city", "name city\n"+word, 1))
+		}
+	}
+}
+
+func pageStaysPrivate(t *testing.T, directive, page string) {
+	t.Helper()
+	v := newReader(t, caddytest.Start(t, directive+"\n"+page))
+	for range 2 { // without a stored choice, and with one
+		reply := v.ask(http.MethodGet, "/cookies", "")
+		for name := range reply.Header {
+			if strings.HasSuffix(name, "Cache-Control") && name != "Cache-Control" ||
+				name == "Surrogate-Control" || name == "X-Accel-Expires" {
+				t.Errorf("%s, %s: %s is %q", directive, page, name, reply.Header[name])
+			}
+		}
+		control := strings.Join(reply.Header["Cache-Control"], ", ")
+		if !strings.Contains(control, "private") && !strings.Contains(control, "no-store") ||
+			strings.Contains(control, "public") {
+			t.Errorf("%s, %s: Cache-Control is %q", directive, page, control)
+		}
+		v.choose("/cookies", "choice=accept")
+	}
+}

@@ -9,16 +9,17 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
 )
 
-// protect keeps a response out of shared caches if it has cookies, and tells caches what else it
-// depends on.
+// protect keeps a response out of shared caches if it has cookies or shows a visitor's choice, and
+// tells caches what else it depends on.
 //
-// RFC 9111 lets a shared cache store a response with Set-Cookie and replay it to others. A response
-// with cookies becomes private. A response on which a verdict depended on consent varies by Cookie,
+// RFC 9111 lets a shared cache store a response with Set-Cookie and replay it to others, and many caches
+// do not heed Vary. Such a response becomes private. A response on which a verdict depended on consent varies by Cookie,
 // and by the header of each signal that could have decided. Any other response keeps the portal's
 // caching headers.
 func (f *responseFilter) protect() {
 	vary, cacheControl := f.scan.vary, f.scan.cacheControl
-	if f.scan.otherCaching && (f.state.varies || f.state.hasSetCookie) {
+	private := f.state.hasSetCookie || f.state.personal
+	if f.scan.otherCaching && (f.state.varies || private) {
 		vary = gather(f.header, "Vary")
 		cacheControl = gather(f.header, "Cache-Control")
 	}
@@ -30,7 +31,7 @@ func (f *responseFilter) protect() {
 			}
 		}
 	}
-	if f.state.hasSetCookie {
+	if private {
 		if f.scan.otherCaching { // gather has moved the others to their canonical keys
 			maps.DeleteFunc(f.header, func(key string, _ []string) bool {
 				return fieldOf(key) == otherCachingField

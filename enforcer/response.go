@@ -38,7 +38,8 @@ func (v *Visit) CompleteResponse(header map[string][]string) {
 		f.addToPage(v.began)
 	}
 	f.state.keep(header["Set-Cookie"])
-	if f.enforcer.protects && !f.enforcer.reports {
+	// The policy's own page is no portal's response, which a policy may leave as it is.
+	if f.state.personal || f.enforcer.protects && !f.enforcer.reports {
 		if f.visitor.trace != nil {
 			f.visitor.trace.protect(&f)
 		} else {
@@ -68,6 +69,7 @@ type response struct {
 	settled      bool  // no verdict can change while the lines are the same
 	hasSetCookie bool  // at the last pass
 	varies       bool  // by the visitor's choice
+	personal     bool  // it shows the visitor's choice
 	signals      uint8 // by these signals, a bit for each
 }
 

@@ -43,7 +43,8 @@ func (s *Stored) Made() (made time.Time) {
 }
 
 // Stored returns what the stored preferences of the request say. The response depends on them, and on
-// signals, from then on.
+// signals, from then on. [Visit.CompleteResponse] takes it for one that shows them, and keeps it
+// out of shared caches.
 func (v *Visit) Stored() Stored {
 	e := v.enforcer
 	choice, readings := e.preferences.ReadAll(e.keys, v.visitor.cookies(), nil)
@@ -69,7 +70,7 @@ func (v *Visit) Stored() Stored {
 		}
 	}
 	v.visitor.readOnce()
-	v.response.varies = true
+	v.response.varies, v.response.personal = true, true
 	for _, k := range e.keys {
 		v.response.dependsOn(&v.visitor, 1<<k)
 	}

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -46,9 +47,25 @@ func localPath(text string) string {
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
 		return ""
 	}
-	rebuilt := (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}).String()
+	rebuilt := (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: escapedQuery(u.RawQuery)}).String()
 	if !isPath(rebuilt) || strings.HasPrefix(u.Path, "//") || strings.HasPrefix(u.Path, `/\`) {
 		return ""
 	}
 	return rebuilt
+}
+
+// escapedQuery escapes what RFC 3986 section 3.4 does not allow in a query. What is left cannot begin an
+// action of a template, in case Caddy's templates directive is around the page.
+func escapedQuery(query string) string {
+	var b strings.Builder
+	for _, c := range []byte(query) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9',
+			strings.IndexByte("-._~!$&'()*+,;=:@/?%", c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }
