@@ -104,7 +104,8 @@ type Choices struct {
 	Date    Text `json:"date"` // when they were made: {date}
 	Undated Text `json:"undated"`
 
-	None          Text `json:"none"` // the states of the preference
+	None          Text `json:"none"`          // the states of the preference
+	NoPreference  Text `json:"no_preference"` // where the policy names none
 	Unreadable    Text `json:"unreadable"`
 	Contradictory Text `json:"contradictory"`
 	TooOld        Text `json:"too_old"` // {date}, and {duration} for which a choice is valid
@@ -135,8 +136,9 @@ type Form struct {
 	NotObject      Text `json:"not_object"`
 	ObjectionAbout Text `json:"objection_about"`
 
-	Names     Text `json:"names"`      // the cookies that a question is about; {names}
-	IfRefused Text `json:"if_refused"` // the heading over what a refusal changes
+	Names      Text `json:"names"`       // the cookies that a question is about; {names}
+	IfRefused  Text `json:"if_refused"`  // the heading over what a refusal changes
+	IfObjected Text `json:"if_objected"` // and over what an objection changes
 
 	Save      Text `json:"save"`
 	All       Text `json:"all"` // the heading over the next two buttons

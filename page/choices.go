@@ -29,6 +29,10 @@ func (b *builder) choices(d *Data) {
 		c.Sentence = string(t.Nothing)
 		return
 	}
+	if len(b.policy.Policy().Preference) == 0 {
+		c.Sentence = string(t.NoPreference)
+		return
+	}
 	switch stored.State {
 	case policy.PreferenceNone:
 		c.Sentence = string(t.None)

@@ -70,6 +70,12 @@ func TestHTMLPolicy(t *testing.T) {
 				t.Errorf("unlisted %q, mode %q: %q is on the page: %t", c.unlisted, c.mode, sentence, !want)
 			}
 		}
+		if i := strings.Index(text, observes); i > strings.Index(text, "<table") {
+			t.Errorf("mode %q: that nothing is enforced is said behind the first table", c.mode)
+		}
+		if strings.Contains(text, "lets no") {
+			t.Errorf("unlisted %q, mode %q: the page says that something is not let through", c.unlisted, c.mode)
+		}
 	}
 }
 
@@ -96,6 +102,27 @@ func TestHTMLChoices(t *testing.T) {
 	text := newSite(t, necessary, Config{Controller: "City"}).get("/").Body.String()
 	if !strings.Contains(text, "there is nothing to choose") || strings.Contains(text, "<form") {
 		t.Error("a policy of necessary cookies has something to choose")
+	}
+	nowhere := policy.Policy{Allow: []policy.Rule{{Category: policy.Statistical, Cookies: []string{"x"}}}}
+	text = newSite(t, nowhere, Config{Controller: "City"}).get("/").Body.String()
+	if !strings.Contains(text, "This site stores no choices.") || strings.Contains(text, "until you give it") {
+		t.Error("a policy without a preference promises that a choice is possible")
+	}
+}
+
+// An objection is worded as one, and what becomes of silence is said.
+func TestHTMLObjection(t *testing.T) {
+	p := city()
+	p.Presets[1].Anonymous = true
+	text := newSite(t, p, Config{Controller: "City"}).get("/").Body.String()
+	for sentence, want := range map[string]bool{
+		"do you object to these cookies?": true, "What an objection changes": true, "Yes, I object": true,
+		"Left unanswered, the question is saved as an objection.": true,
+		"What a refusal changes":                                  false, "Yes, I accept": false,
+	} {
+		if strings.Contains(text, sentence) != want {
+			t.Errorf("%q is on the page: %t", sentence, !want)
+		}
 	}
 }
 

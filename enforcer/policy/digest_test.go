@@ -124,8 +124,8 @@ func TestResolveDigest(t *testing.T) {
 func TestResolveDigestGolden(t *testing.T) {
 	portal := withPreset("opendatasoft", RuleOptions{})
 	for want, p := range map[string]Policy{
-		"4a128484e0474d349368beaf9c5f75cd8d117b1353762c26569f396e8d7e2d58": portal,
-		"482654e5ee50e4f2e53a72dd958c7d1cfcd85c954804d89b452583b086e20a32": complete(),
+		"5a6ab0e834e363421b1c6413836215aced50bed45a92dc51c937422988f0c9a4": portal,
+		"cbfe758a289f1be9b16be468bfb5953d2a561c685b963d60fa8e15b8021ada5b": complete(),
 	} {
 		if got := resolved(t, p).Digest(); got != want {
 			t.Errorf("the digest of the policy %q with %d rules is %s, want %s",
