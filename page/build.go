@@ -1,7 +1,9 @@
 package page
 
 import (
+	"cmp"
 	"html/template"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -93,14 +95,24 @@ func (b *builder) data(since time.Time) (*Data, error) {
 	return d, b.err
 }
 
-// kept returns how long a choice is kept that the page writes.
+// kept returns how long a choice is kept that the page writes: as long as the shortest-lived of the
+// cookies that store it, whose rules can cut what the preference asks for.
 func (b *builder) kept() time.Duration {
-	for _, p := range b.policy.Policy().Preference {
-		if p.MaxAge > 0 {
-			return time.Duration(p.MaxAge)
+	full := b.policy.Policy()
+	kept := policy.Duration(math.MaxInt64)
+	for _, p := range full.Preference {
+		kept = min(kept, cmp.Or(p.MaxAge, policy.Duration(enforcer.DefaultChoiceLife)))
+		for _, name := range p.Cookies {
+			rule, _ := b.policy.Lookup(name)
+			if rule != nil && rule.MaxAge > 0 {
+				kept = min(kept, rule.MaxAge)
+			}
+			if rule != nil && rule.Lifetime > 0 && full.Lifetimes == policy.LifetimesEnforce {
+				kept = min(kept, rule.Lifetime)
+			}
 		}
 	}
-	return enforcer.DefaultChoiceLife
+	return time.Duration(kept)
 }
 
 // kinds sorts the rules into the four kinds, each once.

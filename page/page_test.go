@@ -110,6 +110,33 @@ func TestHTMLChoices(t *testing.T) {
 	}
 }
 
+// A choice is kept as long as the shortest-lived of the cookies that store it.
+func TestHTMLKept(t *testing.T) {
+	choices := func(name string, maxAge policy.Duration) policy.Preference {
+		return policy.Preference{Cookies: []string{name}, Timestamp: "time", MaxAge: maxAge}
+	}
+	rule := policy.Rule{Category: policy.Necessary, Cookies: []string{"choices"}}
+	cut, declared := rule, rule
+	cut.MaxAge, declared.Lifetime = 30*day, 60*day
+	for want, p := range map[string]policy.Policy{
+		"6 months":  {Preference: []policy.Preference{choices("choices", 0)}},
+		"12 months": {Preference: []policy.Preference{choices("choices", 365*day)}},
+		"90 days":   {Preference: []policy.Preference{choices("choices", 0), choices("others", 90*day)}},
+		"30 days": {Preference: []policy.Preference{choices("choices", 90*day)},
+			Allow: []policy.Rule{cut}},
+		"60 days": {Preference: []policy.Preference{choices("choices", 90*day)},
+			Allow: []policy.Rule{declared}, Lifetimes: policy.LifetimesEnforce},
+		"91 days": {Preference: []policy.Preference{choices("choices", 91*day)},
+			Allow: []policy.Rule{declared}},
+	} {
+		p.Allow = append(p.Allow, policy.Rule{Category: policy.Statistical, Cookies: []string{"x"}})
+		s := newSite(t, p, Config{Controller: "City"})
+		if text := s.get("/").Body.String(); !strings.Contains(text, "Your choices are kept for "+want+",") {
+			t.Errorf("the page does not say that choices are kept for %s", want)
+		}
+	}
+}
+
 // An objection is worded as one, and what becomes of silence is said.
 func TestHTMLObjection(t *testing.T) {
 	p := city()

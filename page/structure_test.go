@@ -313,6 +313,9 @@ func TestHTMLLanguageOfTexts(t *testing.T) {
 	for _, e := range elements(doc, "span", "dt", "p", "h1") {
 		if lang := attribute(e, "lang"); lang != "" {
 			found[text(e)] = lang
+			if attribute(e, "dir") != "auto" { // it can be written from right to left
+				t.Errorf("%q does not have its own direction", text(e))
+			}
 		}
 	}
 	want := map[string]string{"Werbung": "de", "Notices": "nl", "Marketing": "en", "Onze cookies": "nl"}
