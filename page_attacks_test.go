@@ -109,6 +109,7 @@ func TestPageLocation(t *testing.T) {
 		{"rewrite", "rewrite /terms/cookies-policy/ /cookies\nPAGE", "/terms/cookies-policy/",
 			saved(`/terms/cookies-policy/\?`)},
 		{"a language", "PAGE", "/cookies?lang=fr", saved(`/cookies\?lang=fr&`)},
+		{"a language with a region", "PAGE", "/cookies?lang=FR-ca", saved(`/cookies\?lang=fr&`)},
 		{"no language", "PAGE", "/cookies?lang=%0d%0aX:y&next=//evil.example", saved(`/cookies\?`)},
 		{"two slashes", "PAGE", "//evil.example/cookies", saved(`\?`)},
 		{"a backslash", "PAGE", `/%5Cevil.example/`, saved(`(/%5Cevil.example/)?\?`)},

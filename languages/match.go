@@ -30,15 +30,21 @@ func NewMatcher(among ...*Language) *Matcher {
 // wishes are ignored.
 func (m *Matcher) Match(wishes ...string) *Language {
 	for _, wish := range wishes {
-		tags := wanted(wish)
-		if len(tags) == 0 {
-			continue
-		}
-		if _, i, confidence := m.matcher.Match(tags...); confidence > language.No {
-			return m.among[i]
+		if l, ok := m.Find(wish); ok {
+			return l
 		}
 	}
 	return m.among[0]
+}
+
+// Find returns the language for a wish, if one of the languages meets it.
+func (m *Matcher) Find(wish string) (*Language, bool) {
+	tags := wanted(wish)
+	if len(tags) == 0 {
+		return nil, false
+	}
+	_, i, confidence := m.matcher.Match(tags...)
+	return m.among[i], confidence > language.No
 }
 
 // maxWish is how much of a wish is read. Reading language tags takes more than linear time.

@@ -228,7 +228,7 @@ func (a *answer) self(query string) string {
 		path = "" // the reference stays on the page, whatever its address is
 	}
 	values := []string{}
-	if l := a.language(); a.URL.Query().Get("lang") == l.Tag {
+	if l, ok := a.page.matcher.Find(a.URL.Query().Get("lang")); ok {
 		values = append(values, "lang="+l.Tag)
 	}
 	if query != "" {
