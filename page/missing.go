@@ -25,7 +25,7 @@ func NotStated(e *enforcer.Enforcer) (missing []string) {
 	}
 	for _, rule := range e.Policy().Rules() {
 		add(rule.Cookies, lacks(rule.Provider == "", "provider"), lacks(len(rule.Function) == 0, "function"),
-			lacks(len(rule.Purpose) == 0, "purpose"), lacks(rule.Lifetime == 0 && rule.MaxAge == 0, "lifetime"))
+			lacks(len(rule.Purpose) == 0, "purpose"), lacks(rule.Lifetime == 0 && (rule.MaxAge == 0 || e.Policy().Reports()), "lifetime"))
 	}
 	for _, q := range e.Questions() {
 		add(q.Keys, lacks(!saysRefused(&q), "refused"))

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,6 +108,42 @@ func TestHTMLChoices(t *testing.T) {
 	text = newSite(t, nowhere, Config{Controller: "City"}).get("/").Body.String()
 	if !strings.Contains(text, "This site stores no choices.") || strings.Contains(text, "until you give it") {
 		t.Error("a policy without a preference promises that a choice is possible")
+	}
+}
+
+// What a warning tells at load is what the page calls "not stated".
+func TestNotStated(t *testing.T) {
+	text := []policy.Text{{Text: "x"}}
+	rule := policy.Rule{Category: policy.Statistical, Cookies: []string{"a"}, RuleOptions: policy.RuleOptions{
+		Provider: "x", Function: text, Purpose: text, MaxAge: day}}
+	bare := policy.Rule{Category: policy.Necessary, Cookies: []string{"b", "c"}}
+	key := policy.Key{Keys: []string{"statistical"}, Refused: text}
+	for _, c := range []struct {
+		p    policy.Policy
+		want []string
+	}{
+		{policy.Policy{Allow: []policy.Rule{rule}, Key: []policy.Key{key}}, nil},
+		{policy.Policy{Allow: []policy.Rule{rule}, Key: []policy.Key{key}, Mode: policy.ModeReport}, []string{"a: lifetime"}},
+		{policy.Policy{Allow: []policy.Rule{rule, bare}},
+			[]string{"b c: provider, function, purpose, lifetime", "statistical: refused"}},
+	} {
+		e := compile(t, c.p)
+		missing := NotStated(e)
+		if !slices.Equal(missing, c.want) {
+			t.Errorf("got %q, want %q", missing, c.want)
+		}
+		d, err := newPage(t, Config{Controller: "City"}).Data(e, noon, Visitor{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range d.Kinds {
+			for _, r := range kind.Rules {
+				says := strings.Contains(strings.Join(missing, "\n"), strings.Join(r.Cookies, " ")+": ")
+				if lacks := r.Lifetime.Seconds == 0; lacks != says {
+					t.Errorf("%v: the lifetime is %q", r.Cookies, r.Lifetime.Text)
+				}
+			}
+		}
 	}
 }
 
