@@ -54,10 +54,14 @@ func (b *builder) choices(d *Data) {
 	}
 }
 
-// tooOld says when a choice was made that no longer counts.
+// tooOld says when a choice was made that no longer counts. Nobody can tell the age of one that is dated in
+// the future.
 func (b *builder) tooOld() string {
 	for _, p := range b.visitor.Stored.Preferences {
 		if p.State == policy.PreferenceTooOld.String() && p.Made != nil {
+			if p.Made.After(b.page.now()) {
+				return string(b.language.Page.Choices.Unreadable)
+			}
 			return b.with(b.language.Page.Choices.TooOld, "date", b.date(*p.Made).Text,
 				"duration", b.language.Duration(time.Duration(p.MaxAge)*time.Second))
 		}

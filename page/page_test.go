@@ -90,6 +90,7 @@ func TestHTMLChoices(t *testing.T) {
 		{`cookies_preferences={}`, "The date of your choices is not recorded.", "not decided"},
 		{`cookies_preferences={"matomo":true,"timestamp":1700000000}`,
 			"Your choices, dated 14 November 2023, no longer count: a choice is valid for 6 months.", "not decided"},
+		{`cookies_preferences={"matomo":true,"timestamp":1800000000}`, "cannot be read", "not decided"},
 		{`cookies_preferences={`, "cannot be read", "not decided"},
 		{`cookies_preferences={"matomo":true,"matomo":false}`, "contradict each other", "not decided"},
 		{`cookies_preferences={"matomo":true}; cookies_preferences={"matomo":false}`, "contradict each other", "refused"},
