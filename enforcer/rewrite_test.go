@@ -2,6 +2,7 @@ package enforcer_test
 
 import (
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -164,6 +165,7 @@ func TestUnusable(t *testing.T) {
 // A policy without rewrites checks a Domain when the attributes are new, so that it costs nothing
 // later.
 func TestUnusableWithoutRewrites(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // each processor gets to know attributes by itself
 	e, _ := observed(t, allowing("a", "b", "c"))
 	for _, c := range []struct{ line, name, domain string }{
 		{"a=b; Domain=city.example", "", ""},
