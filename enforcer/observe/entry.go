@@ -62,7 +62,7 @@ func (i *inventory) add(name string, kind Kind, now time.Time, added func(*Entry
 		return nil
 	}
 	i.taken[kind].Add(1)
-	e := newEntry(strings.Clone(name), now) // a substring would keep the whole header alive
+	e := newEntry(strings.Clone(name), kind, now) // a substring would keep the whole header alive
 	i.entries.Store(e.name, e)
 	added(e)
 	return e
@@ -83,6 +83,7 @@ func (i *inventory) all(f func(*Entry)) {
 // Entry is what is known of one name on one side.
 type Entry struct {
 	name     string
+	kind     Kind          // when it was added
 	first    atomic.Int64  // Unix time, in nanoseconds
 	missed   atomic.Uint64 // see [Sighting.Missed]
 	reported atomic.Bool   // that no rule names it
@@ -117,8 +118,8 @@ type facts struct {
 // maxVariants is how many domains, paths or hosts of one name are kept.
 const maxVariants = 8
 
-func newEntry(name string, now time.Time) *Entry {
-	e := &Entry{name: name}
+func newEntry(name string, kind Kind, now time.Time) *Entry {
+	e := &Entry{name: name, kind: kind}
 	e.first.Store(now.UnixNano())
 	e.facts.Store(new(facts))
 	return e
@@ -147,13 +148,16 @@ func (o *Observer) ReadEntry(name Name, now time.Time) *Entry {
 	if e := o.read.find(key); e != nil {
 		return e
 	}
-	return o.read.add(key, Exact, now, func(e *Entry) { // what the portal sets is bounded already
-		for _, s := range [...]*sketch{&o.unlisted, &o.listed} {
-			if c := s.remove(key); c != nil {
-				e.takeOver(c)
-			}
+	return o.read.add(key, Exact, now, o.takeOverClient) // what the portal sets is bounded already
+}
+
+// takeOverClient adds to a new entry what was known of the name when it was a client's.
+func (o *Observer) takeOverClient(e *Entry) {
+	for _, s := range [...]*sketch{&o.unlisted, &o.listed} {
+		if c := s.remove(e.name); c != nil {
+			e.takeOver(c)
 		}
-	})
+	}
 }
 
 // key returns the text under which a name is kept. A long name is kept under the wildcard that names

@@ -89,7 +89,7 @@ const UnlistedIndex = categories - 1
 
 // Observer counts what a policy meets, and keeps an inventory of it.
 type Observer struct {
-	since      time.Time
+	since      atomic.Int64 // Unix time, in nanoseconds
 	processors []Processor
 	free       sync.Pool // of *Processor; a sync.Pool hands a processor what it put back itself
 	next       atomic.Uint32
@@ -120,7 +120,8 @@ type Processor struct {
 // together, such as those of one policy before and after a reload.
 func New(now time.Time) *Observer {
 	n := 1 << bits.Len(uint(runtime.GOMAXPROCS(0)-1))
-	o := &Observer{since: now, processors: make([]Processor, n)}
+	o := &Observer{processors: make([]Processor, n)}
+	o.since.Store(now.UnixNano())
 	for i := range o.processors {
 		o.processors[i].index = i
 	}
@@ -132,7 +133,7 @@ func New(now time.Time) *Observer {
 }
 
 // Since returns when the Observer began.
-func (o *Observer) Since() time.Time { return o.since }
+func (o *Observer) Since() time.Time { return time.Unix(0, o.since.Load()).UTC() }
 
 // Acquire takes a Processor for the time of a request. [Observer.Release] gives it back.
 func (o *Observer) Acquire() *Processor { return o.free.Get().(*Processor) }
@@ -270,6 +271,7 @@ func matchesSite(site, host string) bool {
 
 // limiter lets a few warnings through in each period.
 type limiter struct {
+	held  atomic.Bool
 	mu    sync.Mutex
 	start time.Time
 	n     int
@@ -281,6 +283,9 @@ const (
 )
 
 func (l *limiter) allow(now time.Time) bool {
+	if l.held.Load() {
+		return false
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.Sub(l.start) >= warningPeriod || now.Before(l.start) {
