@@ -77,6 +77,10 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		lifetimes  report|enforce
 //		rewrite_domain <from> [<to>]
 //		shared_cache   protect|keep
+//		evidence   [off] {
+//			interval  <duration>
+//			keep      <duration>
+//		}
 //	}
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	_, err := h.parse(d)
@@ -185,6 +189,9 @@ func (p *parser) word(into *policy.Policy) {
 		return
 	case "key":
 		p.key(into, word, args)
+		return
+	case "evidence":
+		p.evidence(into, word, args)
 		return
 	case "signal":
 		p.signal(into, word, args)

@@ -18,12 +18,14 @@ type vocabulary struct {
 
 var (
 	policyWords = vocabulary{"cookie_policy has no such word", []string{"name", "preset", "allow",
-		"preference", "key", "signal", "unlisted", "mode", "lifetimes", "rewrite_domain", "shared_cache"}}
+		"preference", "key", "signal", "unlisted", "mode", "lifetimes", "rewrite_domain", "shared_cache",
+		"evidence"}}
 	ruleWords = vocabulary{"a rule has no such option", []string{"consent", "anonymous", "domain", "path",
 		"lifetime", "max_age", "secure", "http_only", "same_site", "provider", "function", "purpose"}}
 	preferenceWords = vocabulary{"a preference has no such option",
 		[]string{"format", "granted", "timestamp", "max_age", "persist"}}
-	keyWords = vocabulary{"a key has no such option", []string{"title", "purpose", "refused"}}
+	keyWords      = vocabulary{"a key has no such option", []string{"title", "purpose", "refused"}}
+	evidenceWords = vocabulary{"evidence has no such option", []string{"interval", "keep"}}
 )
 
 // unknown refuses a word that is none of those of its block, which the word block opens, and skips the
@@ -60,6 +62,9 @@ func ownersOf(option string) (owners []string) {
 	}
 	if slices.Contains(keyWords.words, option) {
 		owners = append(owners, "key")
+	}
+	if slices.Contains(evidenceWords.words, option) {
+		owners = append(owners, "evidence")
 	}
 	return owners
 }

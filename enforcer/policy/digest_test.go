@@ -29,6 +29,7 @@ func complete() Policy {
 		Lifetimes:     LifetimesReport,
 		RewriteDomain: []Rewrite{{"portal.example.org", "city.example"}},
 		SharedCache:   SharedCacheProtect,
+		Evidence:      Evidence{Interval: oneMinute, Keep: thirteenMonths},
 	}
 }
 
@@ -52,6 +53,8 @@ func TestResolveDigest(t *testing.T) {
 		"the default format":             func(p *Policy) { p.Preference[0].Format = FormatJSON },
 		"the default consent":            func(p *Policy) { p.Allow[1].Consent = []string{"third_party"} },
 		"a preset's own option, written": func(p *Policy) { p.Presets[1].Consent = []string{"piano"} },
+		"evidence":                       func(p *Policy) { p.Evidence = Evidence{Keep: day} },
+		"no evidence":                    func(p *Policy) { p.Evidence = Evidence{Off: true} },
 		"a signal, written twice":        func(p *Policy) { p.Signal = append(p.Signal, p.Signal[0]) },
 	} {
 		if got := digest(change); got != original {

@@ -46,31 +46,35 @@ func (p *Policy) UnmarshalJSON(b []byte) error {
 
 // badDurations returns the text of each duration in a policy's JSON that is not one, by its path.
 func badDurations(b []byte) map[string]string {
-	type durations struct {
-		Lifetime json.RawMessage `json:"lifetime"`
-		MaxAge   json.RawMessage `json:"max_age"`
+	var fields struct {
+		Presets, Allow, Preference []json.RawMessage
+		Evidence                   json.RawMessage
 	}
-	var lists struct{ Presets, Allow, Preference []json.RawMessage }
-	_ = json.Unmarshal(b, &lists)
+	_ = json.Unmarshal(b, &fields)
 	var bad map[string]string
-	for list, items := range map[string][]json.RawMessage{
-		"presets": lists.Presets, "allow": lists.Allow, "preference": lists.Preference,
-	} {
-		for i, item := range items {
-			var d durations
-			_ = json.Unmarshal(item, &d) // the short form of a preset has none
-			for field, raw := range map[string]json.RawMessage{"lifetime": d.Lifetime, "max_age": d.MaxAge} {
-				var parsed Duration
-				if len(raw) > 0 && json.Unmarshal(raw, &parsed) == nil && parsed == noDuration {
-					text := string(raw)
-					_ = json.Unmarshal(raw, &text)
-					if bad == nil {
-						bad = map[string]string{}
-					}
-					bad[fmt.Sprintf("%s[%d].%s", list, i, field)] = text
+	look := func(path string, object json.RawMessage, names ...string) {
+		var members map[string]json.RawMessage
+		_ = json.Unmarshal(object, &members) // the short form of a preset has none
+		for _, name := range names {
+			var parsed Duration
+			raw := members[name]
+			if len(raw) > 0 && json.Unmarshal(raw, &parsed) == nil && parsed == noDuration {
+				text := string(raw)
+				_ = json.Unmarshal(raw, &text)
+				if bad == nil {
+					bad = map[string]string{}
 				}
+				bad[path+"."+name] = text
 			}
 		}
 	}
+	for list, items := range map[string][]json.RawMessage{
+		"presets": fields.Presets, "allow": fields.Allow, "preference": fields.Preference,
+	} {
+		for i, item := range items {
+			look(fmt.Sprintf("%s[%d]", list, i), item, "lifetime", "max_age")
+		}
+	}
+	look("evidence", fields.Evidence, "interval", "keep")
 	return bad
 }

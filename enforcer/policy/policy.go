@@ -64,6 +64,9 @@ type Policy struct {
 	// depended on; `keep` leaves the headers as they are. Default: `protect`.
 	SharedCache string `json:"shared_cache,omitempty"`
 
+	// What is kept in Caddy's storage. It changes no verdict, so it is not in the policy's digest.
+	Evidence Evidence `json:"evidence,omitzero"`
+
 	// The text of each duration in the JSON config that is not one, by the field's path.
 	badDurations map[string]string
 }

@@ -65,6 +65,7 @@ func (v *validator) policy(p *Policy) {
 	v.oneOf("lifetimes", p.Lifetimes, LifetimesReport, LifetimesEnforce)
 	v.rewrites(p.RewriteDomain)
 	v.oneOf("shared_cache", p.SharedCache, SharedCacheProtect, SharedCacheKeep)
+	v.evidence(p.Evidence)
 	v.resolved(p)
 }
 
