@@ -1,9 +1,12 @@
 package observe
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,10 +21,39 @@ type State struct {
 	Since int64 `json:"since"`          // Unix time, in milliseconds
 	Last  int64 `json:"last,omitempty"` // Unix time of the last request, in seconds
 
-	Set      []NameState `json:"set,omitempty"`      // names that the portal set
-	Read     []NameState `json:"read,omitempty"`     // names that browsers sent and that have an entry
-	Unlisted []NameState `json:"unlisted,omitempty"` // clients' names that no rule names
-	Listed   []NameState `json:"listed,omitempty"`   // clients' names that a wildcard names
+	Set      Names `json:"set,omitempty"`      // names that the portal set
+	Read     Names `json:"read,omitempty"`     // names that browsers sent and that have an entry
+	Unlisted Names `json:"unlisted,omitempty"` // clients' names that no rule names
+	Listed   Names `json:"listed,omitempty"`   // clients' names that a wildcard names
+}
+
+// Names are what is known of some names.
+type Names []NameState
+
+// maxNameStates is how many names of each sort are written and read. An empty name has two bytes in JSON and
+// some hundreds in memory.
+const maxNameStates = 20_000
+
+// UnmarshalJSON reads names, and refuses more than there can be before they take memory.
+func (n *Names) UnmarshalJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	if opening, err := d.Token(); err != nil || opening != json.Delim('[') {
+		if err == nil && opening == nil {
+			return nil // null
+		}
+		return errors.New("names are a list")
+	}
+	*n = nil
+	for d.More() {
+		if len(*n) == maxNameStates {
+			return fmt.Errorf("there are more than %d names", maxNameStates)
+		}
+		*n = append(*n, NameState{})
+		if err := d.Decode(&(*n)[len(*n)-1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // NameState is what is known of one name on one side.
@@ -98,8 +130,9 @@ func (o *Observer) State() State {
 	o.read.all(func(e *Entry) { s.Read = append(s.Read, e.state()) })
 	o.unlisted.all(func(c *client) { s.Unlisted = append(s.Unlisted, c.state()) })
 	o.listed.all(func(c *client) { s.Listed = append(s.Listed, c.state()) })
-	for _, names := range [...][]NameState{s.Set, s.Read, s.Unlisted, s.Listed} {
-		slices.SortFunc(names, func(a, b NameState) int { return cmp.Compare(a.Name, b.Name) })
+	for _, names := range [...]*Names{&s.Set, &s.Read, &s.Unlisted, &s.Listed} {
+		slices.SortFunc(*names, func(a, b NameState) int { return cmp.Compare(a.Name, b.Name) })
+		*names = (*names)[:min(len(*names), maxNameStates)]
 	}
 	s.Counters = o.Counters()
 	if _, last := o.Requests(); !last.IsZero() {
