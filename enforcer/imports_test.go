@@ -21,8 +21,9 @@ const caddy = "Caddy"
 // others and of Caddy. A package that is not here may import none of them.
 var allowedImports = map[string][]string{
 	"cmd/caddy": {".", caddy},
-	".": {"caddytext", "explain", "enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "languages", "page",
-		"published", caddy},
+	".": {"caddytext", "evidence", "explain", "enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report",
+		"languages", "page", "published", caddy},
+	"evidence":  {"enforcer/observe", "enforcer/policy", "enforcer/report"},
 	"explain":   {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "har"},
 	"page":      {"enforcer", "enforcer/policy", "languages"},
 	"published": {"caddytext", "enforcer/policy", "languages"},

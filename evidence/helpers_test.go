@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -194,4 +196,13 @@ func (d *directory) text(t testing.TB, key string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// sortedJSON returns the JSON of an observer's state, with its names in order.
+func sortedJSON(t testing.TB, s observe.State) string {
+	t.Helper()
+	for _, names := range [...]observe.Names{s.Set, s.Read, s.Unlisted, s.Listed} {
+		slices.SortFunc(names, func(a, b observe.NameState) int { return cmp.Compare(a.Name, b.Name) })
+	}
+	return asJSON(t, s)
 }

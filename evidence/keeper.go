@@ -298,15 +298,20 @@ func (k *Keeper) Write(ctx context.Context, s Storage, source string, now time.T
 	defer k.writing.Unlock()
 	now = now.UTC()
 	k.mu.Lock()
-	k.advance(now) // also if storage fails, so that each day has what was counted on it
+	stored := k.stored
+	state := k.advance(now) // also if storage fails, so that each day has what was counted on it
+	isRead := k.key != "" && k.source == source
 	k.mu.Unlock()
-	if aside, err = k.read(ctx, s, source, now); err != nil {
-		return nil, nil, err
+	if !isRead {
+		if aside, err = k.read(ctx, s, source, now); err != nil {
+			return nil, nil, err
+		}
 	}
 	k.mu.Lock()
-	stored := k.stored
-	r := k.snapshot(k.advance(now))
-	recordKey := k.key
+	if !isRead {
+		state = k.advance(now)
+	}
+	r, recordKey := k.snapshot(state), k.key
 	k.mu.Unlock()
 	r.Stopped = stopped
 	b, err := r.encode()

@@ -2,12 +2,10 @@ package observe
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -122,8 +120,8 @@ func texts(words []string) (texts []Text) {
 // The words of [NameState.Kind].
 var kindWords = [kinds]string{Unknown: "", Wildcard: "wildcard", Exact: "exact"}
 
-// State returns all that the Observer has counted and met. Names come in the order of their bytes. What
-// is met meanwhile may be in the counters and not yet in the names.
+// State returns all that the Observer has counted and met. Names come in no order. What is met
+// meanwhile may be in the counters and not yet in the names.
 func (o *Observer) State() State {
 	s := State{Since: o.Since().UnixMilli()}
 	o.set.all(func(e *Entry) { s.Set = append(s.Set, e.state()) })
@@ -131,7 +129,6 @@ func (o *Observer) State() State {
 	o.unlisted.all(func(c *client) { s.Unlisted = append(s.Unlisted, c.state()) })
 	o.listed.all(func(c *client) { s.Listed = append(s.Listed, c.state()) })
 	for _, names := range [...]*Names{&s.Set, &s.Read, &s.Unlisted, &s.Listed} {
-		slices.SortFunc(*names, func(a, b NameState) int { return cmp.Compare(a.Name, b.Name) })
 		*names = (*names)[:min(len(*names), maxNameStates)]
 	}
 	s.Counters = o.Counters()
