@@ -3,6 +3,7 @@ package cookiepolicy
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,6 +21,7 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
+	"github.com/cookie-policy/caddy-cookie-policy/evidence"
 	"github.com/cookie-policy/caddy-cookie-policy/page"
 )
 
@@ -40,6 +42,9 @@ type App struct {
 	audit    *zap.Logger
 	started  bool
 	before   *App // the one that runs until this one has taken over
+
+	evidence *evidenceKeeper // once the config has started
+	inForce  chan struct{}   // closed once its policies are
 }
 
 // runningPolicy is one policy of the config, on any number of sites.
@@ -47,9 +52,12 @@ type runningPolicy struct {
 	enforcer   *enforcer.Enforcer
 	configured policy.Policy
 	observer   *observe.Observer
-	sites      []string     // hosts of the sites that have it, known when the config has started
-	page       *page.Config // of a page that it is around, likewise; nil if there is none
-	inForce    atomic.Int64 // since when, in nanoseconds of Unix time
+	keeper     *evidence.Keeper
+	storage    evidence.Storage // where evidence is; nil if none is kept
+	undo       func()           // that the policy came into force
+	sites      []string         // hosts of the sites that have it, known when the config has started
+	page       *page.Config     // of a page that it is around, likewise; nil if there is none
+	inForce    atomic.Int64     // since when, in nanoseconds of Unix time
 
 	// Logged once for each load, because it would come again with every site or request.
 	loggedWarnings   atomic.Bool
@@ -75,8 +83,20 @@ var running struct {
 	app *App
 }
 
-// pooledObserver is an Observer in the pool.
-type pooledObserver struct{ *observe.Observer }
+// pooledObserver is an Observer in the pool, with the evidence of what it observed.
+type pooledObserver struct {
+	*observe.Observer
+	keeper *evidence.Keeper
+}
+
+// newPooledObserver returns an Observer for a policy. It reports no names before what was known of them
+// before has been read.
+func newPooledObserver(policy string) (caddy.Destructor, error) {
+	now := time.Now()
+	o := observe.New(now)
+	o.Hold()
+	return pooledObserver{o, evidence.NewKeeper(policy, o, now)}, nil
+}
 
 // Destruct implements [caddy.Destructor]. An Observer holds nothing but memory.
 func (pooledObserver) Destruct() error { return nil }
@@ -90,6 +110,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.policies = map[string]*runningPolicy{}
+	a.inForce = make(chan struct{})
 	a.logger = ctx.Logger()
 	a.audit = ctx.Logger(new(Handler)).Named("audit")
 	if err := register(ctx.GetMetricsRegistry()); err != nil {
@@ -113,15 +134,18 @@ func (a *App) use(e *enforcer.Enforcer, configured policy.Policy) (*runningPolic
 			return nil, fmt.Errorf("name: %q: two different policies have this name; "+
 				"give each a name of its own, or make them one with a snippet", name)
 		}
+		if known.configured.Evidence != configured.Evidence {
+			return nil, fmt.Errorf("evidence: the policy %q keeps its evidence in two ways; "+
+				"write the same evidence wherever it stands, or make it one policy with a snippet", name)
+		}
 		return known, nil
 	}
-	value, _, err := observers.LoadOrNew(name, func() (caddy.Destructor, error) {
-		return pooledObserver{observe.New(time.Now())}, nil
-	})
+	value, _, err := observers.LoadOrNew(name, func() (caddy.Destructor, error) { return newPooledObserver(name) })
 	if err != nil {
 		return nil, err
 	}
-	p := &runningPolicy{enforcer: e, configured: configured, observer: value.(pooledObserver).Observer}
+	pooled := value.(pooledObserver)
+	p := &runningPolicy{enforcer: e, configured: configured, observer: pooled.Observer, keeper: pooled.keeper}
 	e.Observe(p.observer)
 	a.policies[name] = p
 	return p, nil
@@ -134,23 +158,24 @@ func (a *App) Start() error { return a.pagesHavePolicies() }
 // Handle takes over when all apps have started: it records the policies that come into force, and
 // what changed since the config before.
 func (a *App) Handle(context.Context, caddy.Event) error {
-	running.Lock()
-	defer running.Unlock()
-	if running.app == a {
+	if a.started {
 		return nil
 	}
 	a.started = true
 	a.checkLayout()
+	a.startEvidence()
+	running.Lock()
+	defer running.Unlock()
 	a.before, running.app = running.app, a
+	defer close(a.inForce)
 	for _, p := range a.list() {
-		p.inForce.Store(time.Now().UnixNano())
-		changes := []string{"new"}
+		isNew, changes := true, p.changesSinceLastSeen()
 		if old := a.before.policy(p.name()); old != nil {
 			changes = report.Changes(old.enforcer.Policy(), p.enforcer.Policy())
-			if len(changes) == 0 {
-				p.inForce.Store(old.inForce.Load())
-			}
+			isNew = len(changes) > 0
 		}
+		p.undo = p.keeper.Begin(p.evidencePolicy(), time.Now())
+		p.inForce.Store(p.keeper.Since().UnixNano())
 		counts := p.enforcer.Policy().Counts()
 		a.logger.Info("cookie policy in force",
 			zap.String("policy", p.name()),
@@ -159,8 +184,9 @@ func (a *App) Handle(context.Context, caddy.Event) error {
 			zap.Int("rules", counts.Rules),
 			zap.Int("cookies", counts.Cookies),
 			zap.Int("preferences", counts.Preferences),
+			zap.Time("since", p.since()),
 			zap.Strings("changes", changes))
-		if len(changes) > 0 {
+		if isNew {
 			a.audit.Info("policy comes into force",
 				zap.String("policy", p.name()),
 				zap.String("digest", p.digest()),
@@ -170,6 +196,32 @@ func (a *App) Handle(context.Context, caddy.Event) error {
 	}
 	a.auditPages()
 	return nil
+}
+
+// changesSinceLastSeen tells people how the policy differs from the one of its name that was in force last,
+// in an earlier process.
+func (p *runningPolicy) changesSinceLastSeen() []string {
+	last, inForce := p.keeper.Last()
+	if last.Digest == "" || !inForce {
+		return []string{"new"}
+	}
+	if last.Digest == p.digest() {
+		return nil
+	}
+	var before policy.Policy
+	if err := json.Unmarshal(last.Content, &before); err == nil {
+		if resolved, err := before.Resolve(); err == nil && resolved.Digest() == last.Digest {
+			return report.Changes(resolved, p.enforcer.Policy())
+		}
+	}
+	return []string{"changed: this program cannot read the policy that was in force before"}
+}
+
+// isRunning reports whether the app is that of the config that runs.
+func (a *App) isRunning() bool {
+	running.RLock()
+	defer running.RUnlock()
+	return running.app == a
 }
 
 // checkLayout finds the sites of each policy, and logs what in the config keeps a policy from
@@ -201,18 +253,32 @@ func (a *App) checkLayout() {
 // Stop records the policies that end: those that the config after this one does not have. Nothing
 // ends if this config never took over, or if the one after it failed to start.
 func (a *App) Stop() error {
+	a.evidence.end(a.endPolicies())
+	return nil
+}
+
+// endPolicies records the policies that end, and returns those that the config after this one does not have
+// under any digest.
+func (a *App) endPolicies() (ended []*runningPolicy) {
 	running.Lock()
 	defer running.Unlock()
+	failed := false // to load, after all of its apps had started
 	switch {
 	case running.app == a:
+		failed = a.before != nil
 		running.app, a.before = a.before, nil
 	case running.app != nil && running.app.before == a:
 		running.app.before = nil
 	default:
 		return nil
 	}
+	stopping := a.isStopping()
 	for _, p := range a.list() {
-		if after := running.app.policy(p.name()); after != nil && after.digest() == p.digest() {
+		after := running.app.policy(p.name())
+		if after == nil {
+			ended = append(ended, p)
+		}
+		if after != nil && after.digest() == p.digest() {
 			continue
 		}
 		a.audit.Info("policy ends",
@@ -220,12 +286,18 @@ func (a *App) Stop() error {
 			zap.String("digest", p.digest()),
 			zap.Time("time", time.Now()),
 			zap.Time("since", p.since()))
+		switch {
+		case failed && after != nil:
+			p.undo()
+		case after == nil && !stopping: // otherwise it is in force again when Caddy starts again
+			p.keeper.End(time.Now())
+		}
 	}
-	return nil
+	return ended
 }
 
 // Cleanup releases the observers. Caddy does not stop a config if something failed after all of its
-// apps had started.
+// apps had started. Requests that were still answered when the app stopped are counted by now.
 func (a *App) Cleanup() error {
 	// The cause of a config that failed to load wraps an error, that of a validated one does not.
 	if !a.started && errors.Unwrap(context.Cause(a.ctx)) == nil {
@@ -234,6 +306,13 @@ func (a *App) Cleanup() error {
 	if err := a.Stop(); err != nil {
 		return err
 	}
+	var last []*runningPolicy // that no other config has
+	for _, p := range a.list() {
+		if n, _ := observers.References(p.name()); n == 1 {
+			last = append(last, p)
+		}
+	}
+	a.evidence.end(last)
 	for _, p := range a.list() {
 		if _, err := observers.Delete(p.name()); err != nil {
 			return err

@@ -101,7 +101,7 @@ func TestReloadManyTimes(t *testing.T) {
 						{"handler": "headers", "response": {"set": {"Set-Cookie": ["_ga=1"]}}},
 						{"handler": "static_response", "body": "%d"}
 					]},
-					{"handle": [{"handler": "cookie_policy", "presets": ["opendatasoft"],
+					{"handle": [{"handler": "cookie_policy", "presets": ["opendatasoft"], "evidence": {"off": true},
 						"allow": [{"category": "necessary", "cookies": ["c%d"]}]}]}
 				]
 			}}}}

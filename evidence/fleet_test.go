@@ -229,7 +229,7 @@ func TestPrune(t *testing.T) {
 	for _, instance := range []string{"short-0", "long-0"} {
 		g := start(t, storage, instance, &now, "a")
 		if instance == "short-0" {
-			g.keeper.Configure(time.Minute, 48*time.Hour)
+			g.keeper.Configure(instance, time.Minute, 48*time.Hour)
 		}
 		g.write()
 	}
@@ -318,7 +318,7 @@ func TestKey(t *testing.T) {
 func large(t testing.TB) (*gateway, *Record) {
 	now := noon
 	g := start(t, newDirectory(t), "6c5f1c1e-0000-4000-8000-000000000000-0", &now, "sessionid", "_pk_*")
-	g.keeper.Configure(time.Minute, 500*24*time.Hour)
+	g.keeper.Configure("6c5f1c1e-0000-4000-8000-000000000000-0", time.Minute, 500*24*time.Hour)
 	g.observer.SetSites([]string{"data.city.example"})
 	names := make([]string, 0, 2000)
 	for i := range 1000 {

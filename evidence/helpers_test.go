@@ -101,7 +101,8 @@ type gateway struct {
 func start(t testing.TB, s Storage, instance string, now *time.Time, names ...string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, storage: s, now: now, observer: observe.New(*now)}
-	g.keeper = NewKeeper("city", instance, g.observer, *now)
+	g.keeper = NewKeeper("city", g.observer, *now)
+	g.keeper.Configure(instance, time.Minute, 395*24*time.Hour)
 	g.load(names...)
 	return g
 }

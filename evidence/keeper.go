@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ type Keeper struct {
 	key     string           // of the record; "" until it is read
 	source  string           // the storage from which it was read
 	stored  time.Time        // until when the evidence is in storage
+	ended   uint64           // requests when it was written as stopped; more than any if it was not
 }
 
 // Aside is a record that could not be read as one, and was kept under another key.
@@ -36,32 +38,54 @@ type Aside struct {
 	Reason string
 }
 
-// NewKeeper returns a Keeper for a policy of an instance. The observer has counted nothing yet.
-func NewKeeper(policy, instance string, o *observe.Observer, now time.Time) *Keeper {
+// NewKeeper returns a Keeper for a policy. The observer has counted nothing yet.
+func NewKeeper(policy string, o *observe.Observer, now time.Time) *Keeper {
 	now = now.UTC()
 	return &Keeper{
 		observer: o,
 		known:    map[string]bool{},
-		record: Record{Version: version, Policy: policy, Instance: instance, Interval: 60,
-			Keep: int64(395 * 24 * time.Hour / time.Second), Since: now, Written: now},
+		ended:    math.MaxUint64,
+		record: Record{Version: version, Policy: policy, Interval: 60,
+			Keep: int64(maxDays * 24 * time.Hour / time.Second), Since: now, Written: now},
 	}
 }
 
-// Configure sets how often the evidence is written, and how long it is kept.
-func (k *Keeper) Configure(interval, keep time.Duration) {
+// Configure sets which instance this is, how often the evidence is written, and how long it is kept.
+func (k *Keeper) Configure(instance string, interval, keep time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.record.Instance = instance
 	k.record.Interval, k.record.Keep = max(1, int64(interval/time.Second)), int64(keep/time.Second)
 }
 
-// Begin records that a policy is in force.
-func (k *Keeper) Begin(p Policy, now time.Time) {
+// Begin records that a policy is in force. The function that it returns undoes that, as if the policy had
+// not been recorded.
+func (k *Keeper) Begin(p Policy, now time.Time) (undo func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now = now.UTC()
 	k.advance(now)
+	before := k.record.History.clone()
 	k.record.History.begin(p, now, now)
 	k.record.Days[len(k.record.Days)-1].addInForce(p.Digest)
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.record.History = before
+	}
+}
+
+// Last returns the policy that came into force last, or a Policy without a digest if none is known, and
+// whether it still was in force when it was last seen.
+func (k *Keeper) Last() (p Policy, inForce bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h := &k.record.History
+	if len(h.Periods) == 0 {
+		return Policy{}, false
+	}
+	last := h.Periods[len(h.Periods)-1]
+	return Policy{last.Digest, last.Mode, h.Policies[last.Digest]}, last.Until.IsZero()
 }
 
 // End records that the policy is no longer in force.
@@ -69,6 +93,13 @@ func (k *Keeper) End(now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.record.History.end(now.UTC())
+}
+
+// Instance returns the name of this instance.
+func (k *Keeper) Instance() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.record.Instance
 }
 
 // Since returns since when the policy has been in force, or the zero time if none is.
@@ -86,6 +117,15 @@ func (k *Keeper) Stored() time.Time {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.stored
+}
+
+// IsEnded reports whether the evidence was written as that of an instance that has stopped, and no request
+// came since.
+func (k *Keeper) IsEnded() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	requests, _ := k.observer.Requests()
+	return requests == k.ended
 }
 
 // IsRead reports whether what was kept before has been read.
@@ -322,7 +362,10 @@ func (k *Keeper) Write(ctx context.Context, s Storage, source string, now time.T
 		return nil, aside, err
 	}
 	k.mu.Lock()
-	k.stored = r.Written
+	k.stored, k.ended = r.Written, math.MaxUint64
+	if stopped {
+		k.ended = r.Observer.Requests
+	}
 	k.mu.Unlock()
 	for _, d := range r.Days[:max(0, len(r.Days)-1)] {
 		if !stored.IsZero() && d.Day >= dayOf(stored) {

@@ -113,7 +113,7 @@ func TestKeeperDays(t *testing.T) {
 func TestKeeperForgets(t *testing.T) {
 	storage, now := newDirectory(t), noon
 	g := start(t, storage, "one-0", &now, "first")
-	g.keeper.Configure(time.Minute, 10*24*time.Hour)
+	g.keeper.Configure("one-0", time.Minute, 10*24*time.Hour)
 	g.read()
 	for i := range 30 {
 		if i == 5 {

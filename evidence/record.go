@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
@@ -92,10 +93,9 @@ func (r *Record) encode() ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	if err != nil {
-		return nil, err
-	}
+	w := compressors.Get().(*gzip.Writer)
+	defer compressors.Put(w)
+	w.Reset(&b)
 	if _, err := w.Write(text); err != nil {
 		return nil, err
 	}
@@ -104,6 +104,15 @@ func (r *Record) encode() ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
+
+// compressors are writers to use again: each has more than a megabyte of memory.
+var compressors = sync.Pool{New: func() any {
+	w, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
+	if err != nil {
+		panic("evidence: " + err.Error())
+	}
+	return w
+}}
 
 // text returns the record's JSON.
 func (r *Record) text() ([]byte, error) {

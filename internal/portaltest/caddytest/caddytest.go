@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -23,8 +24,11 @@ const DiscardLogs = "log {\noutput discard\n}\n"
 // Caddy's own would come later.
 var storage, tls string
 
+// stops is how often Caddy was stopped. What starts then finds nothing in storage.
+var stops int
+
 // Main runs the tests of a package, for its TestMain. It keeps Caddy's files out of the home
-// directory.
+// directory, and fails if something was written there.
 func Main(m *testing.M) {
 	if os.Getenv(commandVariable) != "" {
 		runCommand()
@@ -34,19 +38,45 @@ func Main(m *testing.M) {
 		_, certFile, keyFile, writeErr := portaltest.WriteCertificate(dir, "localhost")
 		storage, tls, err = dir, "tls "+certFile+" "+keyFile, writeErr
 	}
+	if err == nil {
+		err = leaveHome(dir)
+	}
 	if err != nil {
 		panic(err)
 	}
 	status := m.Run()
+	if left, err := os.ReadDir(filepath.Join(dir, "home")); err != nil || len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "FAIL: tests have written to the home directory: %v, %v\n", left, err)
+		status = max(status, 1)
+	}
 	os.RemoveAll(dir)
 	os.Exit(status)
+}
+
+// leaveHome gives the process a home directory of its own, and a data directory outside of it.
+func leaveHome(dir string) error {
+	data, home := filepath.Join(dir, "data"), filepath.Join(dir, "home")
+	caddy.DefaultStorage.Path = filepath.Join(data, "caddy")
+	caddy.ConfigAutosavePath = filepath.Join(data, "autosave.json")
+	for _, variable := range []string{"XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"} {
+		if err := os.Setenv(variable, data); err != nil {
+			return err
+		}
+	}
+	if err := os.Setenv("HOME", home); err != nil {
+		return err
+	}
+	return os.MkdirAll(home, 0o700)
 }
 
 // TLS returns a directive that names a certificate for localhost.
 func TLS() string { return tls }
 
-// Storage returns a global option that keeps Caddy's files out of the home directory.
-func Storage() string { return "storage file_system " + storage }
+// Storage returns a global option that keeps Caddy's files out of the home directory. A Caddy that starts
+// after another one has stopped finds nothing of it there.
+func Storage() string {
+	return "storage file_system " + filepath.Join(storage, fmt.Sprint("storage", stops))
+}
 
 // Start runs one site, given its directives.
 func Start(t testing.TB, directives string) portaltest.Gateway {

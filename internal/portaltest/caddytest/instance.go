@@ -1,6 +1,7 @@
 package caddytest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,6 +22,9 @@ type Instance struct {
 	Admin string             // the address of the admin endpoint
 	Dir   string             // of the log files, all.log and audit.log
 
+	// Storage is a global option for what Caddy stores. By default nothing outlives a stop.
+	Storage string
+
 	t testing.TB
 }
 
@@ -28,7 +32,7 @@ type Instance struct {
 func NewInstance(t testing.TB) *Instance {
 	t.Helper()
 	port := portaltest.FreePort(t)
-	return &Instance{portaltest.Gateway(port), fmt.Sprintf("127.0.0.1:%d", port+1), t.TempDir(), t}
+	return &Instance{Site: portaltest.Gateway(port), Admin: fmt.Sprintf("127.0.0.1:%d", port+1), Dir: t.TempDir(), t: t}
 }
 
 // StartInstance runs an instance with a site, given its directives.
@@ -91,7 +95,7 @@ func (i *Instance) Adapt(sites string) ([]byte, error) {
 		include http.handlers.cookie_policy.audit
 	}
 }
-`, i.Admin, Storage(), filepath.Join(i.Dir, "all.log"), filepath.Join(i.Dir, "audit.log")) + sites)
+`, i.Admin, cmp.Or(i.Storage, Storage()), filepath.Join(i.Dir, "all.log"), filepath.Join(i.Dir, "audit.log")) + sites)
 	return config, err
 }
 

@@ -18,6 +18,7 @@ func Stop(t testing.TB) {
 	if err := replace(nil, caddy.Stop); err != nil {
 		t.Error(err)
 	}
+	stops++
 }
 
 // run loads a config, and returns when the one before no longer listens. Caddy itself does not wait
