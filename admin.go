@@ -1,6 +1,7 @@
 package cookiepolicy
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
+	"github.com/cookie-policy/caddy-cookie-policy/evidence"
 	"github.com/cookie-policy/caddy-cookie-policy/explain"
 	"github.com/cookie-policy/caddy-cookie-policy/page"
 )
@@ -28,9 +30,12 @@ func init() {
 //	GET /cookie-policy/<name>/policy      one of them, as it was configured
 //	GET /cookie-policy/<name>/inventory   every cookie name that was met
 //	GET /cookie-policy/<name>/drift       where the portal and the policy differ
+//	GET /cookie-policy/<name>/history     the policies of this name that came into force
+//	GET /cookie-policy/<name>/report      the evidence of some days, as data: ?since=2026-01-01&until=2026-01-31
 //	POST /cookie-policy/<name>/explain    why cookies are let through or refused
 //
-// Inventory and drift are JSON, or CSV with ?format=csv or Accept: text/csv.
+// Inventory and drift are JSON, or CSV with ?format=csv or Accept: text/csv. They, the history and the
+// report are about this gateway, or with ?scope=fleet about all that keep their evidence in one storage.
 type adminRoutes struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -86,33 +91,138 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 		return writeJSON(w, policiesInForce())
 	}
 	name, what, _ := strings.Cut(path, "/")
-	if what != "policy" && what != "inventory" && what != "drift" {
+	answer, known := policyAnswers[what]
+	if !known {
 		return apiError(http.StatusNotFound, "no such page; there are /cookie-policy/policies, "+
-			"/cookie-policy/NAME/policy, /cookie-policy/NAME/inventory, /cookie-policy/NAME/drift "+
+			"/cookie-policy/NAME/policy, /cookie-policy/NAME/inventory, /cookie-policy/NAME/drift, "+
+			"/cookie-policy/NAME/history, /cookie-policy/NAME/report "+
 			"and, by POST, /cookie-policy/NAME/explain")
 	}
 	p, ok := policyNamed(name)
 	if !ok {
 		return noSuchPolicy()
 	}
-	if what == "policy" {
-		return writeJSON(w, policyAsConfigured{
-			Name: p.name(), Digest: p.digest(), Since: p.since(), Hosts: slices.Concat([]string{}, p.sites),
-			Policy: p.configured, Page: p.page,
-		})
-	}
-	var answer interface{ CSV() []byte }
-	if what == "drift" {
-		answer = report.NewDrift(p.enforcer.Policy(), p.observer, time.Now())
-	} else {
-		answer = report.NewInventory(p.enforcer.Policy(), p.observer, time.Now())
-	}
-	if format == "csv" {
-		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		_, err := w.Write(answer.CSV())
+	answered, err := answer(r, p)
+	if err != nil {
 		return err
 	}
-	return writeJSON(w, answer)
+	if table, ok := answered.(interface{ CSV() []byte }); ok && format == "csv" {
+		w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+		_, err := w.Write(table.CSV())
+		return err
+	}
+	return writeJSON(w, answered)
+}
+
+// policyAnswers are what can be asked about a policy in force.
+var policyAnswers = map[string]func(*http.Request, *runningPolicy) (any, error){
+	"policy": func(_ *http.Request, p *runningPolicy) (any, error) {
+		return policyAsConfigured{
+			Name: p.name(), Digest: p.digest(), Since: p.since(), Hosts: slices.Concat([]string{}, p.sites),
+			Policy: p.configured, Page: p.page,
+		}, nil
+	},
+	"inventory": func(r *http.Request, p *runningPolicy) (any, error) {
+		if isFleet, err := asksFleet(r); err != nil || !isFleet {
+			return report.NewInventory(p.enforcer.Policy(), p.observer, time.Now()), err
+		}
+		return ofFleet(r, p, (*evidence.Question).Inventory)
+	},
+	"drift": func(r *http.Request, p *runningPolicy) (any, error) {
+		if isFleet, err := asksFleet(r); err != nil || !isFleet {
+			return report.NewDrift(p.enforcer.Policy(), p.observer, time.Now()), err
+		}
+		return ofFleet(r, p, (*evidence.Question).Drift)
+	},
+	"history": func(r *http.Request, p *runningPolicy) (any, error) {
+		return ofScope(r, p, (*evidence.Question).History)
+	},
+	"report": serveReport,
+}
+
+// asksFleet reports whether a request is about all gateways, by its scope.
+func asksFleet(r *http.Request) (bool, error) {
+	switch scope := r.URL.Query().Get("scope"); scope {
+	case evidence.ScopeFleet:
+		return true, nil
+	case "", evidence.ScopeInstance:
+		return false, nil
+	default:
+		return false, apiError(http.StatusBadRequest,
+			fmt.Sprintf("scope: %q: no such scope; want %s or %s", scope, evidence.ScopeInstance, evidence.ScopeFleet))
+	}
+}
+
+// longestFleet is how long the evidence of all gateways is read.
+const longestFleet = 25 * time.Second
+
+// ofFleet asks the evidence of all gateways.
+func ofFleet[T any](r *http.Request, p *runningPolicy, ask func(*evidence.Question, context.Context) (T, error)) (any, error) {
+	if p.storage == nil {
+		return nil, apiError(http.StatusNotFound, "this policy keeps no evidence in storage (evidence off), "+
+			"so this gateway does not know of others; ask each of them with --address")
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), longestFleet)
+	defer cancel()
+	answer, err := ask(&evidence.Question{
+		Policy: p.enforcer.Policy(), Own: p.keeper.Record(time.Now()), Storage: p.storage, Now: time.Now(),
+	}, ctx)
+	if err != nil {
+		return nil, apiError(http.StatusBadGateway, "the evidence in storage cannot be read: "+err.Error())
+	}
+	return answer, nil
+}
+
+// ofScope asks the evidence of this gateway, or of all.
+func ofScope[T any](r *http.Request, p *runningPolicy, ask func(*evidence.Question, context.Context) (T, error)) (any, error) {
+	isFleet, err := asksFleet(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case isFleet:
+		return ofFleet(r, p, ask)
+	}
+	return ask(&evidence.Question{
+		Policy: p.enforcer.Policy(), Own: p.keeper.Record(time.Now()), Now: time.Now(),
+	}, r.Context())
+}
+
+// daysOfReport is how many days a report is about by default.
+const daysOfReport = 30
+
+// serveReport answers with the evidence of some days.
+func serveReport(r *http.Request, p *runningPolicy) (any, error) {
+	if p.storage == nil {
+		return nil, apiError(http.StatusNotFound, "this policy keeps no evidence (evidence off), so there are no days to report")
+	}
+	today := time.Now().UTC()
+	since, err := dayOf(r, "since", today.AddDate(0, 0, -daysOfReport))
+	if err != nil {
+		return nil, err
+	}
+	until, err := dayOf(r, "until", today)
+	if err != nil {
+		return nil, err
+	}
+	if since > until {
+		return nil, apiError(http.StatusBadRequest, fmt.Sprintf("since: %s is after until, %s", since, until))
+	}
+	return ofScope(r, p, func(q *evidence.Question, ctx context.Context) (*evidence.Report, error) {
+		return q.Report(ctx, since, until)
+	})
+}
+
+// dayOf returns the day that a parameter of a request names, or another one if it names none.
+func dayOf(r *http.Request, parameter string, otherwise time.Time) (string, error) {
+	text := r.URL.Query().Get(parameter)
+	if text == "" {
+		return otherwise.Format(time.DateOnly), nil
+	}
+	if _, err := time.Parse(time.DateOnly, text); err != nil {
+		return "", apiError(http.StatusBadRequest,
+			fmt.Sprintf("%s: %q: this is no day; write one such as 2026-01-15", parameter, text))
+	}
+	return text, nil
 }
 
 func noSuchPolicy() error {

@@ -19,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
+	"github.com/cookie-policy/caddy-cookie-policy/evidence"
 )
 
 // maxAnswer is the largest answer that the commands read from a gateway, in bytes.
@@ -26,8 +27,9 @@ const maxAnswer = 64 << 20
 
 // asked is what gateways answered about policies.
 type asked[T report.Inventory | report.Drift] struct {
-	reports []T   // one for each policy, in the order of their names
-	err     error // of the gateways that could not be asked
+	reports []T               // one for each policy, in the order of their names
+	abouts  []*evidence.About // likewise, with --fleet; otherwise nil
+	err     error             // of the gateways that could not be asked
 }
 
 // askAll asks every gateway about its policies, or about the one that was chosen, and merges what they
@@ -63,6 +65,18 @@ func askAll[T report.Inventory | report.Drift](
 				continue
 			}
 			answer := report.Answer[T]{Gateway: g.address}
+			if q.fleet && err == nil { // it has been merged already
+				about, err := getFleet(g.address, url.PathEscape(name)+"/"+what, &answer.Report)
+				if err != nil {
+					errs = append(errs, fmt.Errorf("%s: policy %s: %w", g.address, report.Printable(name), err))
+					continue
+				}
+				for _, problem := range about.Problems {
+					errs = append(errs, fmt.Errorf("%s: policy %s: %s", g.address, report.Printable(name), report.Printable(problem)))
+				}
+				a.reports, a.abouts = append(a.reports, answer.Report), append(a.abouts, about)
+				continue
+			}
 			if err == nil {
 				if err = get(g.address, url.PathEscape(name)+"/"+what, &answer.Report); err != nil {
 					errs = append(errs, fmt.Errorf("%s: policy %s: %w", g.address, report.Printable(name), err))
@@ -81,6 +95,25 @@ func askAll[T report.Inventory | report.Drift](
 	}
 	a.err = errors.Join(errs...)
 	return a
+}
+
+// getFleet asks a gateway to answer for all that have one storage with it, and returns from where the answer
+// is.
+func getFleet(gateway, path string, answer any) (*evidence.About, error) {
+	var raw json.RawMessage
+	if err := get(gateway, path+"?scope="+evidence.ScopeFleet, &raw); err != nil {
+		return nil, err
+	}
+	about := new(evidence.About)
+	for _, part := range []any{answer, about} {
+		if err := json.Unmarshal(raw, part); err != nil {
+			return nil, fmt.Errorf("this is not an answer of a gateway with cookie_policy: %s", report.Printable(err.Error()))
+		}
+	}
+	if about.Scope != evidence.ScopeFleet {
+		return nil, errors.New("this gateway does not answer for a fleet: its version of cookie_policy is older than that of this program")
+	}
+	return about, nil
 }
 
 // choose removes all names but that of the policy that was chosen, if one was.

@@ -272,7 +272,7 @@ func (a *App) endPolicies() (ended []*runningPolicy) {
 	default:
 		return nil
 	}
-	stopping := a.isStopping()
+	stopping := isStopping()
 	for _, p := range a.list() {
 		after := running.app.policy(p.name())
 		if after == nil {

@@ -15,12 +15,14 @@ import (
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
+	"github.com/cookie-policy/caddy-cookie-policy/evidence"
 )
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "cookie-policy",
-		Usage: "inventory|drift|explain|page|import|compare [--config <file> | --address <host:port>...] [--policy <name>] [--json]",
+		Usage: "inventory|drift|explain|page|import|compare [--config <file> | --address <host:port>... | --fleet] " +
+			"[--policy <name>] [--json]",
 		Short: "Shows what gateways met, where a portal and its policy differ, and why a cookie was refused",
 		Long: `The commands ask the admin endpoint of running gateways. Those with --config take the policies from a
 config file instead.
@@ -72,8 +74,8 @@ func noArgs(cmd *cobra.Command, args []string) error {
 }
 
 func inventoryCommand(q *query) *cobra.Command {
-	return &cobra.Command{
-		Use:   "inventory [--address <host:port>]... [--policy <name>] [--json]",
+	cmd := &cobra.Command{
+		Use:   "inventory [--address <host:port>... | --fleet] [--policy <name>] [--json]",
 		Short: "Lists every cookie name that the gateways met",
 		Long: `Lists every cookie name that the gateways met: on which channel, in which mode, by which rule, how
 often, and with which attributes. Values are never kept. Without --policy it lists those of every policy.
@@ -83,24 +85,43 @@ policies, and 2 if a gateway could not be asked; what the others answered is pri
 		Args: noArgs,
 		RunE: q.run(q.inventory),
 	}
+	q.fleetFlag(cmd)
+	return cmd
+}
+
+// fleetFlag adds the flag by which one gateway answers for all.
+func (q *query) fleetFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&q.fleet, "fleet", false,
+		"ask one gateway to answer for all that keep their evidence in one storage, also for those that no longer run")
+}
+
+// inventoryAnswer is an inventory with what --fleet adds to it.
+type inventoryAnswer struct {
+	report.Inventory
+	*evidence.About
 }
 
 // inventory writes the inventory of all gateways and returns the exit status.
 func (q *query) inventory(out io.Writer) (int, error) {
 	a := askAll(q, "inventory", report.MergeInventories)
-	if err := writeReports(q, out, a.reports, printInventory); err != nil {
-		return exitFailed, err
-	}
 	findings := 0
-	for _, inventory := range a.reports {
+	answers := make([]inventoryAnswer, len(a.reports))
+	for i, inventory := range a.reports {
+		answers[i].Inventory = inventory
 		findings += len(inventory.Findings)
+		if q.fleet {
+			answers[i].About = a.abouts[i]
+		}
+	}
+	if err := writeReports(q, out, answers, printInventory); err != nil {
+		return exitFailed, err
 	}
 	return status(a.err, findings, "the gateways do not have the same policies")
 }
 
 func driftCommand(q *query) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "drift [--address <host:port>]... [--policy <name>] [--suggest] [--json]",
+		Use:   "drift [--address <host:port>... | --fleet] [--policy <name>] [--suggest] [--json]",
 		Short: "Lists where the portal and its policy differ",
 		Long: `Lists where the portal and its policy differ: cookies that no rule names, rules whose cookies were
 never met, cookies that live longer or have weaker attributes than declared, and necessary cookies
@@ -115,13 +136,15 @@ gateway could not be asked; what the others answered is printed all the same.`,
 		RunE: q.run(q.drift),
 	}
 	cmd.Flags().BoolVar(&q.suggest, "suggest", false, "write allow lines for the cookies that no rule names")
+	q.fleetFlag(cmd)
 	return cmd
 }
 
 // driftAnswer is a drift with what --suggest adds to it.
 type driftAnswer struct {
 	report.Drift
-	Suggest string `json:"suggest,omitempty"` // lines of a Caddyfile
+	*evidence.About        // with --fleet
+	Suggest         string `json:"suggest,omitempty"` // lines of a Caddyfile
 }
 
 // drift writes the drift that all gateways found and returns the exit status.
@@ -138,6 +161,9 @@ func (q *query) drift(out io.Writer) (int, error) {
 	for i, drift := range a.reports {
 		answers[i].Drift = drift
 		findings += len(drift.Findings)
+		if q.fleet {
+			answers[i].About = a.abouts[i]
+		}
 		if q.suggest {
 			answers[i].Suggest = suggest(&drift, inventories.reports)
 		}
@@ -168,6 +194,7 @@ type query struct {
 	policy    string
 	json      bool
 	suggest   bool // for drift
+	fleet     bool // for inventory and drift
 
 	config, adapter string // for the commands that have configFlags
 }
@@ -197,6 +224,9 @@ func (q *query) runArgs(f func(*cobra.Command, []string) (int, error)) func(*cob
 			}
 			if q.adapter != "" && q.config == "" {
 				return exitFailed, errors.New("--adapter: it is for the file of --config, which is missing")
+			}
+			if q.fleet && len(q.addresses) > 1 {
+				return exitFailed, errors.New("--fleet: one gateway answers for all; want one --address")
 			}
 			if len(q.addresses) == 0 {
 				q.addresses = []string{caddy.DefaultAdminListen}
@@ -240,9 +270,10 @@ func writeReports[T any](q *query, out io.Writer, reports []T, table func(io.Wri
 // columns returns a writer that aligns cells, which end in tabs.
 func columns(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 0, 8, 2, ' ', 0) }
 
-func printInventory(out io.Writer, i *report.Inventory) error {
+func printInventory(out io.Writer, i *inventoryAnswer) error {
 	w := columns(out)
 	printHead(w, i.Policy, i.Digest, i.Since)
+	printInstances(w, i.About)
 	if len(i.Findings) > 0 {
 		printFindings(w, i.Findings, i.Digest)
 		fmt.Fprintln(w)
@@ -274,6 +305,7 @@ func printInventory(out io.Writer, i *report.Inventory) error {
 func printDrift(out io.Writer, d *driftAnswer) error {
 	w := columns(out)
 	printHead(w, d.Policy, d.Digest, d.Since)
+	printInstances(w, d.About)
 	if len(d.Findings) == 0 {
 		fmt.Fprintln(w, "The portal and the policy do not differ.")
 	} else {
@@ -306,6 +338,24 @@ func (c column) digest(digest string) string {
 func printHead(w io.Writer, policy, digest string, since time.Time) {
 	fmt.Fprintf(w, "Policy %s, digest %s, observed since %s\n\n",
 		report.Printable(policy), report.Printable(digest), since.UTC().Format(time.RFC3339))
+}
+
+// printInstances prints the gateways of a fleet, and nothing without one.
+func printInstances(w io.Writer, about *evidence.About) {
+	if about == nil {
+		return
+	}
+	fmt.Fprintln(w, "INSTANCE\tSTATE\tDIGEST\tMODE\tREQUESTS\tOBSERVED FROM\tUNTIL")
+	for _, i := range about.Instances {
+		state := "gone"
+		if i.Live {
+			state = "runs"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s%s\t%d\t%s\t%s\n", report.Printable(i.Instance), state,
+			column{true}.digest(i.Digest), report.Printable(i.Mode), i.Requests,
+			i.Since.UTC().Format(time.RFC3339), i.Written.UTC().Format(time.RFC3339))
+	}
+	fmt.Fprintln(w)
 }
 
 // printableWords makes each word printable, so that only long words are cut, not long lists of them.

@@ -225,8 +225,8 @@ func (k *evidenceKeeper) end(policies []*runningPolicy) {
 
 // isStopping reports whether Caddy stops, so that no other config takes over: the policies are still those
 // that are in force when it starts again.
-func (a *App) isStopping() bool {
-	return caddy.Exiting() || caddy.ActiveContext().Context == a.ctx.Context
+func isStopping() bool {
+	return caddy.Exiting() || caddy.ActiveContext().Context == nil
 }
 
 // evidencePolicy returns the policy as the history keeps it.

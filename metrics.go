@@ -38,6 +38,8 @@ var (
 		"The policy in force. Always 1.", []string{"policy", "digest", "mode"}, nil)
 	inForceMetric = prometheus.NewDesc("caddy_cookie_policy_in_force_since_timestamp_seconds",
 		"Unix time since when the policy has been in force.", []string{"policy"}, nil)
+	storedMetric = prometheus.NewDesc("caddy_cookie_policy_evidence_stored_timestamp_seconds",
+		"Unix time until which the evidence of the policy is in storage; 0 if none is.", []string{"policy"}, nil)
 )
 
 // register adds the metrics to a config's registry, once.
@@ -53,7 +55,7 @@ func register(registry *prometheus.Registry) error {
 func (*collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		verdictsMetric, preferencesMetric, unlistedMetric, requestsMetric, lastRequestMetric,
-		savedMetric, infoMetric, inForceMetric,
+		savedMetric, infoMetric, inForceMetric, storedMetric,
 	} {
 		descs <- desc
 	}
@@ -95,5 +97,12 @@ func (*collector) Collect(metrics chan<- prometheus.Metric) {
 		}
 		gauge(infoMetric, 1, name, p.digest(), p.mode())
 		gauge(inForceMetric, float64(p.since().Unix()), name)
+		if p.storage != nil {
+			stored := 0.0
+			if at := p.keeper.Stored(); !at.IsZero() {
+				stored = float64(at.Unix())
+			}
+			gauge(storedMetric, stored, name)
+		}
 	}
 }

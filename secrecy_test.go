@@ -46,7 +46,7 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 		}
 		w.Write([]byte("hello"))
 	})
-	w := caddytest.NewInstance(t)
+	w, storage := keeping(t)
 	for _, options := range []string{"", "mode report", "unlisted pass",
 		"allow necessary * {\nmax_age 1h\n}", "rewrite_domain portal.example\nallow necessary far",
 		"allow statistical st* {\ndomain x.example\n}"} {
@@ -68,7 +68,8 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 	shown := map[string]string{}
 	for _, path := range []string{"/metrics", "/cookie-policy/policies",
 		"/cookie-policy/city/inventory", "/cookie-policy/city/inventory?format=csv",
-		"/cookie-policy/city/drift"} {
+		"/cookie-policy/city/drift", "/cookie-policy/city/history", "/cookie-policy/city/report",
+		"/cookie-policy/city/inventory?scope=fleet", "/cookie-policy/city/report?scope=fleet"} {
 		_, _, shown[path] = w.Ask(http.MethodGet, path)
 	}
 	for _, asked := range []string{"inventory", "drift"} {
@@ -80,6 +81,9 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 		}
 	}
 	caddytest.Stop(t)
+	for name, text := range stored(t, storage) {
+		shown["stored "+name] = text
+	}
 	for _, file := range []string{"all.log", "audit.log"} {
 		b, err := os.ReadFile(filepath.Join(w.Dir, file))
 		if err != nil {
@@ -112,7 +116,8 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 		}
 	}
 	for _, word := range []string{"stray", "(nameless)", "_ga"} { // it has looked at something
-		for _, what := range []string{"all.log", "/cookie-policy/city/inventory", "inventoryfalse"} {
+		for _, what := range []string{"all.log", "/cookie-policy/city/inventory", "inventoryfalse",
+			"/cookie-policy/city/report", "stored city 0.json.gz"} {
 			if !strings.Contains(shown[what], word) {
 				t.Errorf("%s does not hold %s", what, word)
 			}
