@@ -20,7 +20,7 @@ import (
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
-		Name:  "cookie-policy",
+		Name: "cookie-policy",
 		Usage: "inventory|drift|explain|page|import|compare [--config <file> | --address <host:port>... | --fleet] " +
 			"[--policy <name>] [--json]",
 		Short: "Shows what gateways met, where a portal and its policy differ, and why a cookie was refused",

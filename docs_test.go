@@ -21,6 +21,7 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
+	"github.com/cookie-policy/caddy-cookie-policy/evidence"
 	"github.com/cookie-policy/caddy-cookie-policy/explain"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
@@ -280,7 +281,7 @@ func TestDocsCode(t *testing.T) {
 
 // The names of the interface that are documented exist, and those that exist are documented.
 func TestDocsNames(t *testing.T) {
-	reference, evidence := read(t, "docs/reference.md"), read(t, "docs/evidence.md")
+	reference, evidenceDoc := read(t, "docs/reference.md"), read(t, "docs/evidence.md")
 
 	// Words of the Caddyfile are the cases of its parser.
 	parser, err := filepath.Glob("caddyfile*.go")
@@ -308,7 +309,7 @@ func TestDocsNames(t *testing.T) {
 	for desc := range descs {
 		name := regexp.MustCompile(`fqName: "([^"]*)"`).FindStringSubmatch(desc.String())[1]
 		metrics = append(metrics, name)
-		if !strings.Contains(evidence, "| `"+name+"`") {
+		if !strings.Contains(evidenceDoc, "| `"+name+"`") {
 			t.Errorf("docs/evidence.md has no row for the metric %s", name)
 		}
 	}
@@ -322,10 +323,13 @@ func TestDocsNames(t *testing.T) {
 
 	for _, answer := range []any{
 		report.Inventory{}, report.Item{}, report.Drift{}, report.Finding{}, policyInForce{},
+		evidence.About{}, evidence.Instance{}, evidence.HistoryAnswer{}, evidence.PeriodAnswer{}, evidence.Report{},
+		evidence.DayAnswer{}, evidence.VerdictCount{}, evidence.ChoiceCount{}, evidence.Gap{}, evidence.Chain{},
+		evidence.Record{},
 	} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(answer)) {
 			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" &&
-				!strings.Contains(evidence, "`"+name+"`") {
+				!strings.Contains(evidenceDoc, "`"+name+"`") {
 				t.Errorf("docs/evidence.md does not name the field %s of %T", name, answer)
 			}
 		}
@@ -352,12 +356,12 @@ func TestDocsNames(t *testing.T) {
 
 	logged := logMessages(t)
 	for message, file := range logged {
-		if !strings.Contains(evidence, "| `"+message+"` |") {
+		if !strings.Contains(evidenceDoc, "| `"+message+"` |") {
 			t.Errorf("docs/evidence.md has no row for the log message %q of %s", message, file)
 		}
 	}
 	rows := regexp.MustCompile("(?m)^\\| `[a-z._]+` \\| [a-z]+ \\| `([^`]*)` \\|")
-	for _, m := range rows.FindAllStringSubmatch(evidence, -1) {
+	for _, m := range rows.FindAllStringSubmatch(evidenceDoc, -1) {
 		if logged[m[1]] == "" {
 			t.Errorf("docs/evidence.md has the log message %q, which does not exist", m[1])
 		}
