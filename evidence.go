@@ -35,9 +35,13 @@ type evidenceKeeper struct {
 	done chan struct{} // closed when it has ended
 	once sync.Once
 
-	mu       sync.Mutex
-	failing  bool // which has been logged
 	hopeless bool // storage did not answer when the config stopped
+}
+
+// trouble is which storage fails. That has been logged, and is not logged again by the next config.
+var trouble struct {
+	sync.Mutex
+	source string // "" if none does
 }
 
 // startEvidence reads what was kept of the config's policies before, and begins to write. It returns after
@@ -90,7 +94,9 @@ func (k *evidenceKeeper) run(read chan<- struct{}) {
 	}()
 	for _, p := range k.policies {
 		aside, err := p.keeper.Read(ctx, k.storage, k.source, time.Now())
-		k.told(p, aside, err)
+		if k.told(p, aside); err != nil && ctx.Err() == nil { // only writing shows that all is well again
+			k.tell(err)
+		}
 	}
 	close(read)
 	select {
@@ -144,7 +150,7 @@ func (k *evidenceKeeper) prune(ctx context.Context, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, longestPrune)
 	defer cancel()
 	if _, err := evidence.Prune(ctx, k.storage, now); err != nil && ctx.Err() == nil {
-		k.tell(err)
+		k.app.logger.Warn("evidence that is older than keep could not be deleted from storage", zap.Error(err))
 	}
 }
 
@@ -161,8 +167,8 @@ func untilNext(due map[*runningPolicy]time.Time, now time.Time) time.Duration {
 // write writes the evidence of one policy.
 func (k *evidenceKeeper) write(ctx context.Context, p *runningPolicy, stopped bool) {
 	over, aside, err := p.keeper.Write(ctx, k.storage, k.source, time.Now(), stopped)
-	if ctx.Err() == nil || stopped {
-		k.told(p, aside, err)
+	if k.told(p, aside); ctx.Err() == nil || stopped {
+		k.tell(err)
 	}
 	for i := range over {
 		k.app.audit.Info("a day of evidence is complete",
@@ -173,8 +179,8 @@ func (k *evidenceKeeper) write(ctx context.Context, p *runningPolicy, stopped bo
 	}
 }
 
-// told logs what reading or writing the evidence of a policy came to.
-func (k *evidenceKeeper) told(p *runningPolicy, aside *evidence.Aside, err error) {
+// told logs what was set aside, and notes since when the policy is in force: storage may have answered late.
+func (k *evidenceKeeper) told(p *runningPolicy, aside *evidence.Aside) {
 	if aside != nil {
 		k.app.logger.Warn("evidence in storage could not be read, and was set aside",
 			zap.String("policy", p.name()),
@@ -182,23 +188,23 @@ func (k *evidenceKeeper) told(p *runningPolicy, aside *evidence.Aside, err error
 			zap.String("aside", aside.Aside),
 			zap.String("reason", aside.Reason))
 	}
-	if since := p.keeper.Since(); err == nil && k.app.isRunning() && !since.IsZero() {
-		p.inForce.Store(since.UnixNano()) // storage may have answered late
+	if since := p.keeper.Since(); k.app.isRunning() && !since.IsZero() {
+		p.inForce.Store(since.UnixNano())
 	}
-	k.tell(err)
 }
 
 // tell logs once that storage fails, and once that it no longer does.
 func (k *evidenceKeeper) tell(err error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	trouble.Lock()
+	defer trouble.Unlock()
+	failing := trouble.source == k.source
 	switch {
-	case err != nil && !k.failing:
-		k.failing = true
+	case err != nil && !failing:
+		trouble.source = k.source
 		k.app.logger.Warn("evidence cannot be kept in storage; it is kept in memory, and written when storage answers",
 			zap.Error(err))
-	case err == nil && k.failing:
-		k.failing = false
+	case err == nil && failing:
+		trouble.source = ""
 		k.app.logger.Info("evidence is kept in storage again")
 	}
 }
