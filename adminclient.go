@@ -72,7 +72,8 @@ func askAll[T report.Inventory | report.Drift](
 					continue
 				}
 				for _, problem := range about.Problems {
-					errs = append(errs, fmt.Errorf("%s: policy %s: %s", g.address, report.Printable(name), report.Printable(problem)))
+					errs = append(errs, fmt.Errorf("%s: policy %s: %s",
+						g.address, report.Printable(name), report.Printable(problem)))
 				}
 				a.reports, a.abouts = append(a.reports, answer.Report), append(a.abouts, about)
 				continue
@@ -111,7 +112,8 @@ func getFleet(gateway, path string, answer any) (*evidence.About, error) {
 		}
 	}
 	if about.Scope != evidence.ScopeFleet {
-		return nil, errors.New("this gateway does not answer for a fleet: its version of cookie_policy is older than that of this program")
+		return nil, errors.New("this gateway does not answer for a fleet: " +
+			"its version of cookie_policy is older than that of this program")
 	}
 	return about, nil
 }

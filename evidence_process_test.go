@@ -105,7 +105,7 @@ func TestEvidenceKilledProcess(t *testing.T) {
 	}
 	p.Interrupt(t)
 	want(t, "stored", files(t, dir), "[city 0.json.gz]")
-	if !strings.Contains(stored(t, dir)["city 0.json.gz"], `"stopped":true`) {
+	if !strings.Contains(storedIn(t, dir)["city 0.json.gz"], `"stopped":true`) {
 		t.Error("the end of the process is not stored")
 	}
 }

@@ -87,9 +87,9 @@ func (s hookedFiles) List(ctx context.Context, prefix string, recursive bool) ([
 	return s.FileStorage.List(ctx, prefix, recursive)
 }
 
-// stored returns the JSON of each record in a storage directory, by the policy's part of the key and the
+// storedIn returns the JSON of each record in a storage directory, by the policy's part of the key and the
 // instance's slot, and the names of all other files of evidence with their contents.
-func stored(t testing.TB, dir string) map[string]string {
+func storedIn(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	err := filepath.WalkDir(filepath.Join(dir, "cookie_policy"), func(path string, entry fs.DirEntry, err error) error {
@@ -130,7 +130,7 @@ func stored(t testing.TB, dir string) map[string]string {
 func files(t testing.TB, dir string) string {
 	t.Helper()
 	var names []string
-	for name := range stored(t, dir) {
+	for name := range storedIn(t, dir) {
 		names = append(names, name)
 	}
 	slices.Sort(names)

@@ -104,7 +104,7 @@ func TestEvidenceRenameAndReturn(t *testing.T) {
 	w.Reload("cookie_policy opendatasoft {\nname town" + portal)
 	w.Get("/")
 	want(t, "of the new name", inventory(t, w, "town")["set _ga"].Count, 1)
-	old := stored(t, dir)["city 0.json.gz"]
+	old := storedIn(t, dir)["city 0.json.gz"]
 	if !strings.Contains(old, `"until":"20`) || !strings.Contains(old, `"stopped":true`) || !strings.Contains(old, `"_ga"`) {
 		t.Errorf("of the old name is stored %s", old)
 	}
@@ -213,7 +213,7 @@ func TestEvidenceStorageFails(t *testing.T) {
 			}
 			want(t, "warnings", len(w.Log("all.log", appLog, warning)), 1)
 			caddytest.Stop(t)
-			if text := stored(t, dir)["city 0.json.gz"]; !strings.Contains(text, `"requests":3,`) {
+			if text := storedIn(t, dir)["city 0.json.gz"]; !strings.Contains(text, `"requests":3,`) {
 				t.Errorf("stored is %s", text)
 			}
 		})

@@ -81,7 +81,7 @@ func TestEvidenceHoldsNoValue(t *testing.T) {
 		}
 	}
 	caddytest.Stop(t)
-	for name, text := range stored(t, storage) {
+	for name, text := range storedIn(t, storage) {
 		shown["stored "+name] = text
 	}
 	for _, file := range []string{"all.log", "audit.log"} {
