@@ -403,3 +403,34 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// A new instance goes on with the policy that is in force on the others: it has been in force since then.
+func TestKeeperJoinsFleet(t *testing.T) {
+	for _, isLate := range []bool{false, true} {
+		storage, now := newDirectory(t), noon
+		start(t, storage, "one-0", &now, "old").write()
+		now = parse(t, "12:10")
+		one := start(t, storage, "one-0", &now, "a")
+		one.read()
+		one.write()
+		now = parse(t, "12:30")
+		two := &gateway{t: t, storage: storage, now: &now, observer: observe.New(now)}
+		two.keeper = NewKeeper("city", two.observer, now)
+		two.keeper.Configure("two-0", time.Minute, 24*time.Hour)
+		if isLate {
+			two.load("a")
+		}
+		two.read()
+		if last, inForce := two.keeper.Last(); last.Digest != one.enforcer.Policy().Digest() || !inForce {
+			t.Errorf("the last policy is %s, in force %t", last.Digest, inForce)
+		}
+		two.load("a")
+		if since := two.keeper.Since(); !since.Equal(parse(t, "12:10")) {
+			t.Errorf("in force since %v", since)
+		}
+		two.load("b")
+		if since := two.keeper.Since(); !since.Equal(now) {
+			t.Errorf("another policy is in force since %v", since)
+		}
+	}
+}

@@ -29,6 +29,13 @@ type Keeper struct {
 	source  string           // the storage from which it was read
 	stored  time.Time        // until when the evidence is in storage
 	ended   uint64           // requests when it was written as stopped; more than any if it was not
+	fleet   *seen            // what other instances knew when this one had no record yet
+}
+
+// seen is the policy that was in force last on other instances.
+type seen struct {
+	policy Policy
+	since  time.Time
 }
 
 // Aside is a record that could not be read as one, and was kept under another key.
@@ -66,7 +73,11 @@ func (k *Keeper) Begin(p Policy, now time.Time) (undo func()) {
 	now = now.UTC()
 	k.advance(now)
 	before := k.record.History.clone()
-	k.record.History.begin(p, now, now)
+	since := now
+	if len(k.record.History.Periods) == 0 && k.fleet != nil && k.fleet.policy.Digest == p.Digest {
+		since = k.fleet.since
+	}
+	k.record.History.begin(p, since, now)
 	k.record.Days[len(k.record.Days)-1].addInForce(p.Digest)
 	return func() {
 		k.mu.Lock()
@@ -75,13 +86,17 @@ func (k *Keeper) Begin(p Policy, now time.Time) (undo func()) {
 	}
 }
 
-// Last returns the policy that came into force last, or a Policy without a digest if none is known, and
-// whether it still was in force when it was last seen.
+// Last returns the policy that came into force last, here or, if nothing was kept here, on another instance;
+// or a Policy without a digest if none is known. It also returns whether it still was in force when it was
+// last seen.
 func (k *Keeper) Last() (p Policy, inForce bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	h := &k.record.History
 	if len(h.Periods) == 0 {
+		if k.fleet != nil {
+			return k.fleet.policy, true
+		}
 		return Policy{}, false
 	}
 	last := h.Periods[len(h.Periods)-1]
@@ -231,14 +246,42 @@ func (k *Keeper) read(ctx context.Context, s Storage, source string, now time.Ti
 			r = nil
 		}
 	}
+	var fleet *seen
+	if r == nil && !known {
+		fleet = lastOfFleet(ctx, s, policy, now)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if r != nil && !known && !r.isOver(now) {
+	switch {
+	case known:
+	case r != nil && !r.isOver(now):
 		k.add(r, now)
+	default:
+		k.join(fleet)
 	}
 	k.key, k.source = recordKey, source
 	k.observer.Resume()
 	return aside, nil
+}
+
+// lastOfFleet returns the policy that was in force last on other instances, or nil if none is known. A new
+// instance can do without.
+func lastOfFleet(ctx context.Context, s Storage, policy string, now time.Time) *seen {
+	f, err := Collect(ctx, s, policy, nil, now, nil)
+	if err != nil || len(f.History.Periods) == 0 {
+		return nil
+	}
+	last := f.History.Periods[len(f.History.Periods)-1]
+	return &seen{Policy{last.Digest, last.Mode, f.History.Policies[last.Digest]}, last.Since}
+}
+
+// join notes what other instances know: a policy that is in force there already is not new with this one.
+func (k *Keeper) join(fleet *seen) {
+	k.fleet = fleet
+	h := &k.record.History
+	if fleet != nil && len(h.Periods) > 0 && h.Periods[0].Digest == fleet.policy.Digest {
+		h.Periods[0].Since = earlier(h.Periods[0].Since, fleet.since)
+	}
 }
 
 // load returns the key of a record, and what is stored there, or nil if nothing is. What is too large to be
@@ -333,7 +376,9 @@ func (k *Keeper) add(before *Record, now time.Time) {
 
 // Write writes the evidence. If what was kept before could not be read yet, it is read first. It returns the
 // days that are over since it was written last.
-func (k *Keeper) Write(ctx context.Context, s Storage, source string, now time.Time, stopped bool) (over []Day, aside *Aside, err error) {
+func (k *Keeper) Write(
+	ctx context.Context, s Storage, source string, now time.Time, stopped bool,
+) (over []Day, aside *Aside, err error) {
 	k.writing.Lock()
 	defer k.writing.Unlock()
 	now = now.UTC()
