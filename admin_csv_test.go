@@ -111,7 +111,8 @@ func TestAdminErrors(t *testing.T) {
 		{"/cookie-policy/city/drift?format=CSV", 400, `format: "CSV": no such format; want json or csv`},
 		{"/cookie-policy/policies?format=x", 400, `format: "x": no such format; want json or csv`},
 		{"/cookie-policy/", 404, "no such page; there are /cookie-policy/policies, " +
-			"/cookie-policy/NAME/policy, /cookie-policy/NAME/inventory, /cookie-policy/NAME/drift, /cookie-policy/NAME/history, /cookie-policy/NAME/report and, by POST, /cookie-policy/NAME/explain"},
+			"/cookie-policy/NAME/policy, /cookie-policy/NAME/inventory, /cookie-policy/NAME/drift, " +
+			"/cookie-policy/NAME/history, /cookie-policy/NAME/report and, by POST, /cookie-policy/NAME/explain"},
 		{"/cookie-policy/town/drift", 404,
 			"no policy of this name is in force; /cookie-policy/policies lists those that are"},
 	} {

@@ -130,8 +130,8 @@ func TestEvidenceTwoProcesses(t *testing.T) {
 			return counts["set _ga"] == 3
 		})
 		answer, _ := fleet(t, w)
-		if len(answer.Instances) != 2 || !answer.Instances[0].Live || !answer.Instances[1].Live || answer.Digest == "different" ||
-			answer.Instances[0].Self == answer.Instances[1].Self {
+		if len(answer.Instances) != 2 || !answer.Instances[0].Live || !answer.Instances[1].Live ||
+			answer.Digest == "different" || answer.Instances[0].Self == answer.Instances[1].Self {
 			t.Errorf("the instances are %+v", answer.Instances)
 		}
 	}
@@ -160,7 +160,8 @@ func TestEvidenceWithoutDataDirectory(t *testing.T) {
 	p := w.StartProcess("/dev/null", w.SiteWith("cookie_policy opendatasoft {\nname city"+tracked(t)))
 	w.Get("/")
 	answer, counts := fleet(t, w)
-	if len(answer.Instances) != 1 || !strings.HasPrefix(answer.Instances[0].Instance, "random-") || counts["set _ga"] != 1 {
+	if len(answer.Instances) != 1 || !strings.HasPrefix(answer.Instances[0].Instance, "random-") ||
+		counts["set _ga"] != 1 {
 		t.Errorf("the instances are %+v, and counted are %v", answer.Instances, counts)
 	}
 	want(t, "warnings", len(w.Log("all.log", appLog,
@@ -194,7 +195,8 @@ func TestCommandsFleet(t *testing.T) {
 				t.Errorf("%s: the table has no %s:\n%s", asked, word, table.String())
 			}
 		}
-		if !strings.Contains(document.String(), `"scope": "fleet"`) || !strings.Contains(document.String(), `"instances": [`) {
+		if !strings.Contains(document.String(), `"scope": "fleet"`) ||
+			!strings.Contains(document.String(), `"instances": [`) {
 			t.Errorf("%s: the document is %s", asked, document.String())
 		}
 		if asked == "inventory" && !strings.Contains(document.String(), `"count": 2`) {

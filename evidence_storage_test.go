@@ -93,12 +93,15 @@ func storedIn(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	err := filepath.WalkDir(filepath.Join(dir, "cookie_policy"), func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !strings.Contains(entry.Name(), ".json.gz") { // others are being written, or were when a process was killed
+		// Others are being written, or were when a process was killed.
+		if err != nil || !strings.Contains(entry.Name(), ".json.gz") {
 			return err
 		}
 		policy := filepath.Base(filepath.Dir(path))
 		policy = policy[:strings.LastIndexByte(policy, '-')]
-		name := policy + " " + entry.Name()[strings.LastIndexByte(entry.Name()[:strings.IndexByte(entry.Name(), '.')], '-')+1:]
+		name := entry.Name()
+		instance, _, _ := strings.Cut(name, ".")
+		name = policy + " " + name[strings.LastIndexByte(instance, '-')+1:]
 		file, err := os.Open(path)
 		if err != nil {
 			return err

@@ -28,7 +28,8 @@ func keeping(t *testing.T) (w *caddytest.Instance, dir string) {
 
 // tracked is a portal that sets the session and a cookie that no rule names.
 func tracked(t *testing.T) string {
-	return "\n}\nreverse_proxy " + portaltest.StartPortal(t, portaltest.Response("200 OK", []string{google, session}, "")).Address
+	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{google, session}, ""))
+	return "\n}\nreverse_proxy " + portal.Address
 }
 
 func history(t *testing.T, w *caddytest.Instance, policy, query string) (answer evidence.HistoryAnswer) {
@@ -70,7 +71,8 @@ func TestEvidenceRestart(t *testing.T) {
 	w.Reload("cookie_policy opendatasoft {\nname city\nmode report\nallow necessary new" + tracked(t))
 	want(t, "in force, and changes", caddytest.Pick(w.Log("all.log", appLog, "cookie policy in force"), "changes"),
 		"[new]\n[]\n[added: allow necessary new]\n[mode report, was enforce]\n")
-	want(t, "warnings about the cookie", len(w.Log("all.log", handlerLog, "met a cookie that the policy does not name")), 1)
+	want(t, "warnings about the cookie",
+		len(w.Log("all.log", handlerLog, "met a cookie that the policy does not name")), 1)
 	want(t, "warnings about evidence", len(w.Log("all.log", appLog, setAside))+
 		len(w.Log("all.log", appLog, failing)), 0)
 
@@ -82,8 +84,10 @@ func TestEvidenceRestart(t *testing.T) {
 			t.Errorf("%v ends after the next one begins", answer.Periods[i-1])
 		}
 	}
-	want(t, "the history", periods, "[enforcefalse [] true enforcefalse [added: allow necessary new] true reporttrue [mode report, was enforce] true]")
-	if len(answer.Instances) != 1 || !answer.Instances[0].Self || !regexp.MustCompile(`^[0-9a-f-]{36}-0$`).MatchString(answer.Instances[0].Instance) {
+	want(t, "the history", periods, "[enforcefalse [] true"+
+		" enforcefalse [added: allow necessary new] true reporttrue [mode report, was enforce] true]")
+	isInstance := regexp.MustCompile(`^[0-9a-f-]{36}-0$`).MatchString
+	if len(answer.Instances) != 1 || !answer.Instances[0].Self || !isInstance(answer.Instances[0].Instance) {
 		t.Errorf("the instances are %+v", answer.Instances)
 	}
 }
@@ -105,7 +109,8 @@ func TestEvidenceRenameAndReturn(t *testing.T) {
 	w.Get("/")
 	want(t, "of the new name", inventory(t, w, "town")["set _ga"].Count, 1)
 	old := storedIn(t, dir)["city 0.json.gz"]
-	if !strings.Contains(old, `"until":"20`) || !strings.Contains(old, `"stopped":true`) || !strings.Contains(old, `"_ga"`) {
+	if !strings.Contains(old, `"until":"20`) || !strings.Contains(old, `"stopped":true`) ||
+		!strings.Contains(old, `"_ga"`) {
 		t.Errorf("of the old name is stored %s", old)
 	}
 	w.Reload("cookie_policy opendatasoft {\nname city" + portal)
@@ -115,7 +120,8 @@ func TestEvidenceRenameAndReturn(t *testing.T) {
 	if len(periods) != 2 || periods[0].Until.IsZero() || !periods[1].Until.IsZero() {
 		t.Errorf("the periods are %+v", periods)
 	}
-	want(t, "in force, and changes", caddytest.Pick(w.Log("all.log", appLog, "cookie policy in force"), "policy", "changes"),
+	want(t, "in force, and changes",
+		caddytest.Pick(w.Log("all.log", appLog, "cookie policy in force"), "policy", "changes"),
 		"city|[new]\ntown|[new]\ncity|[new]\n")
 	caddytest.Stop(t)
 	want(t, "stored", files(t, dir), "[city 0.json.gz town 0.json.gz]")
@@ -130,7 +136,8 @@ func TestEvidenceOff(t *testing.T) {
 	want(t, "warnings", len(w.Log("all.log", handlerLog, "met a cookie that the policy does not name")), 1)
 	want(t, "periods", len(history(t, w, "city", "").Periods), 1)
 	for _, path := range []string{"report", "history?scope=fleet", "inventory?scope=fleet"} {
-		if status, _, body := w.Ask(http.MethodGet, "/cookie-policy/city/"+path); status != http.StatusNotFound || !strings.Contains(body, "evidence off") {
+		status, _, body := w.Ask(http.MethodGet, "/cookie-policy/city/"+path)
+		if status != http.StatusNotFound || !strings.Contains(body, "evidence off") {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
@@ -297,7 +304,8 @@ func TestEvidenceReport(t *testing.T) {
 		for _, d := range answer.Days {
 			requests += d.Requests
 		}
-		if requests != 3 || len(answer.InForce) != 2 || len(answer.Cookies) == 0 || len(answer.Chains) != 1 || !answer.Chains[0].Holds {
+		if requests != 3 || len(answer.InForce) != 2 || len(answer.Cookies) == 0 ||
+			len(answer.Chains) != 1 || !answer.Chains[0].Holds {
 			t.Errorf("%s: %+v", query, answer)
 		}
 	}
@@ -314,7 +322,8 @@ func TestEvidenceReport(t *testing.T) {
 		"history?scope=all":                        "want instance or fleet",
 		"inventory?scope=Fleet":                    "want instance or fleet",
 	} {
-		if status, _, body := w.Ask(http.MethodGet, "/cookie-policy/city/"+query); status != http.StatusBadRequest || !strings.Contains(body, said) {
+		status, _, body := w.Ask(http.MethodGet, "/cookie-policy/city/"+query)
+		if status != http.StatusBadRequest || !strings.Contains(body, said) {
 			t.Errorf("%s: %d %s", query, status, body)
 		}
 	}

@@ -57,9 +57,13 @@ func TestQuestionFleet(t *testing.T) {
 	}
 	var got []string
 	for _, i := range inventory.Instances {
-		got = append(got, fmt.Sprintf("%s %t %t %s %s %d", i.Instance, i.Self, i.Live, i.Written.Format("15:04"), i.Digest[:4], i.Requests))
+		got = append(got, fmt.Sprintf("%s %t %t %s %s %d", i.Instance, i.Self, i.Live,
+			i.Written.Format("15:04"), i.Digest[:4], i.Requests))
 	}
-	digests := []string{dead.enforcer.Policy().Digest()[:4], own.enforcer.Policy().Digest()[:4], other.enforcer.Policy().Digest()[:4]}
+	var digests []string
+	for _, g := range []*gateway{dead, own, other} {
+		digests = append(digests, g.enforcer.Policy().Digest()[:4])
+	}
 	want := []string{
 		"dead-0 false false 12:01 " + digests[0] + " 1",
 		"other-0 false true 12:32 " + digests[2] + " 1",
@@ -108,10 +112,12 @@ func TestQuestionFleet(t *testing.T) {
 	for _, p := range answer.InForce {
 		periods = append(periods, p.Digest[:4]+" "+p.Since.Format("15:04")+" "+fmt.Sprint(p.Until.IsZero()))
 	}
-	if want := []string{digests[0] + " 12:00 false", digests[1] + " 12:30 true", digests[2] + " 12:32 true"}; !slices.Equal(periods, want) {
+	want = []string{digests[0] + " 12:00 false", digests[1] + " 12:30 true", digests[2] + " 12:32 true"}
+	if !slices.Equal(periods, want) {
 		t.Errorf("in force were %q, want %q", periods, want)
 	}
-	if c := answer.InForce[1].Changes; !slices.Contains(c, "added: allow necessary sessionid") || len(answer.InForce[1].Policy) == 0 {
+	if c := answer.InForce[1].Changes; !slices.Contains(c, "added: allow necessary sessionid") ||
+		len(answer.InForce[1].Policy) == 0 {
 		t.Errorf("the changes are %q", c)
 	}
 
@@ -155,7 +161,8 @@ func TestQuestionReportDays(t *testing.T) {
 	for _, v := range answer.Totals.Verdicts {
 		verdicts[v.Mode+" "+v.Channel+" "+v.Verdict] = v.Count
 	}
-	if verdicts["enforce set refused"] != 1 || verdicts["report set would_refuse"] != 1 || verdicts["report set refused"] != 0 {
+	if verdicts["enforce set refused"] != 1 || verdicts["report set would_refuse"] != 1 ||
+		verdicts["report set refused"] != 0 {
 		t.Errorf("the verdicts are %v", verdicts)
 	}
 	if want := []ChoiceCount{{"matomo", 1, 1}}; !slices.Equal(answer.Totals.Choices, want) {
@@ -233,7 +240,8 @@ func TestPrune(t *testing.T) {
 		}
 		g.write()
 	}
-	others := []string{key("city", "torn-0"), Root + "/foreign.txt", key("city", "one-0") + asideSuffix + now.Format(asideTime)}
+	others := []string{key("city", "torn-0"), Root + "/foreign.txt",
+		key("city", "one-0") + asideSuffix + now.Format(asideTime)}
 	for _, key := range others {
 		if err := storage.Store(t.Context(), key, []byte("{")); err != nil {
 			t.Fatal(err)
@@ -247,7 +255,8 @@ func TestPrune(t *testing.T) {
 			t.Errorf("after %v %d were deleted, %v; want %d", c.after, n, err, c.deleted)
 		}
 	}
-	if got := storage.keys(t); !strings.Contains(got, "foreign.txt") || !strings.Contains(got, "torn-0.json.gz") || len(strings.Fields(got)) != 2 {
+	if got := storage.keys(t); !strings.Contains(got, "foreign.txt") || !strings.Contains(got, "torn-0.json.gz") ||
+		len(strings.Fields(got)) != 2 {
 		t.Errorf("there are %s", got)
 	}
 	if n, err := Prune(t.Context(), newDirectory(t), now); n != 0 || err != nil {
@@ -327,9 +336,11 @@ func large(t testing.TB) (*gateway, *Record) {
 	for day := range 400 {
 		for i := range 5 {
 			name := names[(5*day+i)%2000]
-			visit := g.enforcer.Visit(enforcer.Request{Host: "data.city.example", Header: map[string][]string{"Cookie": {name + "=1; sessionid=1"}}})
+			visit := g.enforcer.Visit(enforcer.Request{Host: "data.city.example",
+				Header: map[string][]string{"Cookie": {name + "=1; sessionid=1"}}})
 			visit.FilterRequest()
-			visit.CompleteResponse(map[string][]string{"Set-Cookie": {name + "=1; Path=/; Domain=.city.example; Max-Age=86400; SameSite=Lax; HttpOnly"}})
+			visit.CompleteResponse(map[string][]string{"Set-Cookie": {
+				name + "=1; Path=/; Domain=.city.example; Max-Age=86400; SameSite=Lax; HttpOnly"}})
 			visit.End()
 		}
 		p := g.observer.Acquire()
@@ -370,7 +381,8 @@ func TestRecordSize(t *testing.T) {
 	if len(names) < 2000 || len(r.Days) < 400 || len(b) >= 1<<20 {
 		t.Errorf("%d names and %d days have %d bytes", len(names), len(r.Days), len(b))
 	}
-	if got, err := decode(b, "city", r.Written); err != nil || asJSON(t, got) != asJSON(t, r) || !Verify("", got.Days).Holds {
+	if got, err := decode(b, "city", r.Written); err != nil || asJSON(t, got) != asJSON(t, r) ||
+		!Verify("", got.Days).Holds {
 		t.Errorf("it is read in another way than it was written: %v", err)
 	}
 }

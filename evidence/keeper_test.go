@@ -45,7 +45,8 @@ func TestKeeperRestart(t *testing.T) {
 	if len(got.History.Periods) != 1 || len(got.Days) != 1 || got.Days[0].Requests != 1 {
 		t.Errorf("got %+v and %+v", got.History.Periods, got.Days)
 	}
-	if text := storage.text(t, key("city", "one-0")); strings.Contains(text, "secret-value") || !strings.Contains(text, "_ga") {
+	if text := storage.text(t, key("city", "one-0")); strings.Contains(text, "secret-value") ||
+		!strings.Contains(text, "_ga") {
 		t.Errorf("in storage is %s", text)
 	}
 }
@@ -73,7 +74,8 @@ func TestKeeperDays(t *testing.T) {
 		got = append(got, fmt.Sprint(d.Day, " ", d.Requests, " ", d.Verdicts["enforce/set/necessary/let_through"], " ",
 			d.Verdicts["enforce/set/unlisted/refused"], " ", len(d.InForce)))
 	}
-	want := []string{"2026-01-15 2 2 2 1", "2026-01-16 2 2 2 1", "2026-01-17 1 1 1 1", "2026-01-19 1 0 1 2", "2026-01-20 0 0 0 1"}
+	want := []string{"2026-01-15 2 2 2 1", "2026-01-16 2 2 2 1", "2026-01-17 1 1 1 1",
+		"2026-01-19 1 0 1 2", "2026-01-20 0 0 0 1"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the days are %q, want %q", got, want)
 	}
@@ -235,24 +237,26 @@ func TestKeeperSetsAside(t *testing.T) {
 	const isPlain = "not compressed with gzip"
 	torn := string(compressed(t, good))
 	for what, c := range map[string]struct{ content, reason string }{
-		"nothing":          {"", isPlain},
-		"no compression":   {good, isPlain},
-		"zeros":            {strings.Repeat("\x00", 4096), isPlain},
-		"torn":             {torn[:len(torn)/2], "not complete"},
-		"a bit flipped":    {torn[:len(torn)-8] + "x" + torn[len(torn)-7:], "not complete"},
-		"torn JSON":        {good[:len(good)/2], "not the JSON of a record"},
-		"too large":        {strings.Repeat(" ", maxSize) + good, "more than 8388608 bytes"},
-		"another JSON":     {`{"version":1}`, "not the record of this policy"},
-		"no version":       {`{"policy":"city"}`, "not the record of this policy"},
-		"a list":           {`[]`, "not the JSON of a record"},
-		"a newer version":  {strings.Replace(good, `{"version":1,`, `{"version":2,"days":"in another way",`, 1), "written in the format 2"},
+		"nothing":        {"", isPlain},
+		"no compression": {good, isPlain},
+		"zeros":          {strings.Repeat("\x00", 4096), isPlain},
+		"torn":           {torn[:len(torn)/2], "not complete"},
+		"a bit flipped":  {torn[:len(torn)-8] + "x" + torn[len(torn)-7:], "not complete"},
+		"torn JSON":      {good[:len(good)/2], "not the JSON of a record"},
+		"too large":      {strings.Repeat(" ", maxSize) + good, "more than 8388608 bytes"},
+		"another JSON":   {`{"version":1}`, "not the record of this policy"},
+		"no version":     {`{"policy":"city"}`, "not the record of this policy"},
+		"a list":         {`[]`, "not the JSON of a record"},
+		"a newer version": {strings.Replace(good, `{"version":1,`, `{"version":2,"days":"new",`, 1),
+			"written in the format 2"},
 		"another policy":   {strings.Replace(good, `"policy":"city"`, `"policy":"town"`, 1), "not the record of this policy"},
 		"another instance": {strings.Replace(good, `"one-0"`, `"two-0"`, 1), "record of another instance"},
 		"wrong types":      {strings.Replace(good, `"requests":1`, `"requests":"many"`, 1), "not the JSON of a record"},
 		"a negative count": {strings.Replace(good, `"requests":1`, `"requests":-1`, 1), "not the JSON of a record"},
 		"too many days":    {strings.Replace(good, `"days":[`, `"days":[`+strings.Repeat(`{},`, 4000), 1), "more than 3652"},
-		"too many gaps":    {strings.Replace(good, `"history"`, `"gaps":[`+strings.Repeat(`{},`, 4000)+`{}],"history"`, 1), "more than 1000"},
-		"no times":         {`{"version":1,"policy":"city","instance":"one-0"}`, "times are impossible"},
+		"too many gaps": {strings.Replace(good, `"history"`, `"gaps":[`+strings.Repeat(`{},`, 4000)+`{}],"history"`, 1),
+			"more than 1000"},
+		"no times": {`{"version":1,"policy":"city","instance":"one-0"}`, "times are impossible"},
 	} {
 		storage := newDirectory(t)
 		if c.reason != isPlain && c.reason != "not complete" {
@@ -316,7 +320,8 @@ func TestKeeperLeavesWhatIsTooLarge(t *testing.T) {
 			t.Errorf("%d requests after %d processes", n, i+1)
 		}
 	}
-	if info, err := os.Stat(file); err != nil || info.Size() != 1<<30 || storage.keys(t) != "one-0.2.json.gz one-0.json.gz" {
+	if info, err := os.Stat(file); err != nil || info.Size() != 1<<30 ||
+		storage.keys(t) != "one-0.2.json.gz one-0.json.gz" {
 		t.Errorf("the keys are %s, %v", storage.keys(t), err)
 	}
 }
@@ -331,7 +336,8 @@ func allocated() int64 {
 // A record with as many elements as fit takes a bounded amount of memory for each of its bytes.
 func TestDecodeForged(t *testing.T) {
 	const size = maxSize / 16
-	head := `{"version":1,"policy":"city","instance":"one-0","since":"2026-01-01T00:00:00Z","written":"2026-01-15T00:00:00Z",`
+	head := `{"version":1,"policy":"city","instance":"one-0",` +
+		`"since":"2026-01-01T00:00:00Z","written":"2026-01-15T00:00:00Z",`
 	fill := func(before, element, after string) string {
 		n := (size - len(head) - len(before) - len(after)) / len(element)
 		return head + before + strings.Repeat(element, n) + after
