@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type Fleet struct {
 	History   History
 	Chains    []Chain
 	Problems  []string // records that could not be read
+	Aside     []string // keys of records that were set aside, if a storage was given
 
 	watched []Gap // times in which instances observed
 }
@@ -52,10 +54,11 @@ func Collect(
 		}
 	}
 	if s != nil {
-		keys, err := recordKeys(ctx, s, prefix(policy))
+		keys, aside, err := recordKeys(ctx, s, prefix(policy))
 		if err != nil {
 			return nil, err
 		}
+		f.Aside = aside
 		if len(keys) > maxInstances {
 			f.Problems = append(f.Problems, fmt.Sprintf("%d records of more than %d were not read",
 				len(keys)-maxInstances, maxInstances))
@@ -92,19 +95,22 @@ func readRecord(ctx context.Context, s Storage, key, policy string, now time.Tim
 	return decode(b, policy, now)
 }
 
-// recordKeys returns the keys of records under a prefix, in their order.
-func recordKeys(ctx context.Context, s Storage, prefix string) (keys []string, err error) {
+// recordKeys returns the keys of records under a prefix, and those of what was set aside, in their order.
+func recordKeys(ctx context.Context, s Storage, prefix string) (keys, aside []string, err error) {
 	all, err := s.List(ctx, prefix)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, nil, err
 	}
+	slices.Sort(all)
 	for _, key := range all {
-		if instanceOf(key) != "" {
+		switch {
+		case instanceOf(key) != "":
 			keys = append(keys, key)
+		case strings.Contains(key, suffix+asideSuffix) && len(aside) < maxInstances:
+			aside = append(aside, key)
 		}
 	}
-	slices.Sort(keys)
-	return keys, nil
+	return keys, aside, nil
 }
 
 func (f *Fleet) add(r *Record, self bool, now time.Time, each func(*Record, Instance) error) error {

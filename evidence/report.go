@@ -76,10 +76,11 @@ type About struct {
 	Scope     string     `json:"scope"`
 	Instances []Instance `json:"instances"`
 	Problems  []string   `json:"problems,omitempty"` // records that could not be read
+	Aside     []string   `json:"aside,omitempty"`    // keys of records that were set aside; of a fleet only
 }
 
 func (q *Question) about(f *Fleet) About {
-	return About{Scope: q.scope(), Instances: f.Instances, Problems: f.Problems}
+	return About{Scope: q.scope(), Instances: f.Instances, Problems: f.Problems, Aside: f.Aside}
 }
 
 // ask collects what each instance says, and passes it on to be merged.
@@ -238,7 +239,8 @@ type Report struct {
 	Until    string           `json:"until"` // the last day
 	At       time.Time        `json:"at"`
 	InForce  []PeriodAnswer   `json:"in_force"`
-	Totals   Counts           `json:"totals"` // of the days
+	Dropped  int              `json:"dropped,omitempty"` // earlier periods for which there was no room
+	Totals   Counts           `json:"totals"`            // of the days
 	Days     []DayAnswer      `json:"days"`
 	Cookies  []report.Item    `json:"cookies"` // that were met in these days; the numbers are of all days
 	Findings []report.Finding `json:"findings"`
@@ -276,7 +278,7 @@ func (q *Question) Report(ctx context.Context, since, until string) (*Report, er
 	answer := &Report{
 		Policy: name, Digest: q.Policy.Digest(), Mode: q.Policy.Policy().Mode, About: q.about(f),
 		Since: since, Until: until, At: q.Now, InForce: []PeriodAnswer{}, Days: []DayAnswer{},
-		Cookies: []report.Item{}, Gaps: []Gap{}, Chains: f.Chains,
+		Cookies: []report.Item{}, Gaps: []Gap{}, Chains: f.Chains, Dropped: f.History.Dropped,
 		Findings: report.MergeDrifts(name, drifts, nil).Findings,
 	}
 	for _, p := range periodAnswers(&f.History) {
