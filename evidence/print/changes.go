@@ -35,14 +35,27 @@ func (w *writer) changes(before, after *evidence.PeriodAnswer) {
 	w.list(changes)
 }
 
-// rules lists the rules of a policy.
-func (w *writer) rules(p *evidence.PeriodAnswer) (list []string) {
+// whole lists the rules and settings of a policy.
+func (w *writer) whole(p *evidence.PeriodAnswer) (list []string) {
 	resolved, ok := resolve(p.Policy)
 	if !ok {
 		return nil
 	}
 	for i := range resolved.Allow {
 		list = append(list, w.rule(&resolved.Allow[i]))
+	}
+	settings := fieldsOf(resolved)
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		setting := settings[name]
+		switch {
+		case isOther(name):
+		case isObjects(setting):
+			for _, element := range elements(setting) {
+				list = append(list, w.say(w.Value, "name", printable(name), "value", value(element)))
+			}
+		default:
+			list = append(list, w.say(w.Value, "name", printable(name), "value", value(setting)))
+		}
 	}
 	return list
 }
@@ -86,9 +99,13 @@ func (w *writer) rule(r *policy.Rule) string {
 
 func isName(field string) bool { return field == "category" || field == "cookies" }
 
+// isText reports whether a field is a text for people.
 func isText(field string) bool {
-	return field == "function" || field == "purpose" || field == "title" || field == "refused"
+	return slices.Contains([]string{"provider", "function", "purpose", "title", "refused"}, field)
 }
+
+// isOther reports whether a field of a policy is shown elsewhere, or is spelled out in other fields.
+func isOther(field string) bool { return slices.Contains([]string{"name", "allow", "presets"}, field) }
 
 // ruleChanges says which rules were added, removed and changed, as enforcer/report does, and what of them.
 func (w *writer) ruleChanges(was, is *policy.Policy) (changes []string) {
@@ -122,7 +139,7 @@ func (w *writer) settingChanges(was, is fields) (changes []string) {
 	maps.Copy(names, is)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		switch before, after := was[name], is[name]; {
-		case bytes.Equal(before, after) || name == "allow" || name == "name" || name == "presets":
+		case bytes.Equal(before, after) || isOther(name):
 		case isText(name):
 			changes = append(changes, w.say(w.Force.Texts, "word", printable(name)))
 		case isObjects(before) || isObjects(after):
@@ -135,32 +152,60 @@ func (w *writer) settingChanges(was, is fields) (changes []string) {
 	return changes
 }
 
-func (w *writer) elementChanges(name string, was, is []string) (changes []string) {
+// elementChanges says which elements of a list of objects were added, removed and changed. An element is known
+// by the names in it.
+func (w *writer) elementChanges(list string, was, is []json.RawMessage) (changes []string) {
+	old, kept := map[string]json.RawMessage{}, map[string]bool{}
+	for _, element := range was {
+		old[nameOf(element)] = element
+	}
 	for _, element := range is {
-		if !slices.Contains(was, element) {
-			changes = append(changes, w.say(w.Force.Gained, "word", printable(name), "value", value(json.RawMessage(element))))
+		name := nameOf(element)
+		kept[name] = true
+		before, known := old[name]
+		if !known {
+			changes = append(changes, w.say(w.Force.Gained, "word", printable(list), "value", value(element)))
+			continue
+		}
+		if parts := w.settingChanges(objectOf(before), objectOf(element)); len(parts) > 0 {
+			changes = append(changes, w.say(w.Force.Altered, "word", printable(list), "value", cut(name), "changes", joined(parts)))
 		}
 	}
 	for _, element := range was {
-		if !slices.Contains(is, element) {
-			changes = append(changes, w.say(w.Force.Lost, "word", printable(name), "value", value(json.RawMessage(element))))
+		if !kept[nameOf(element)] {
+			changes = append(changes, w.say(w.Force.Lost, "word", printable(list), "value", value(element)))
 		}
 	}
 	return changes
 }
 
+// nameOf returns what an element of a list is known by: no two elements have the same names.
+func nameOf(element json.RawMessage) string {
+	object := objectOf(element)
+	for _, field := range []string{"cookies", "keys", "signal", "from"} {
+		if name, ok := object[field]; ok {
+			return value(name)
+		}
+	}
+	return string(element)
+}
+
+func objectOf(b json.RawMessage) fields {
+	object := fields{}
+	if json.Unmarshal(b, &object) != nil {
+		return fields{}
+	}
+	return object
+}
+
 func isObjects(b json.RawMessage) bool { return bytes.HasPrefix(b, []byte("[{")) }
 
-// elements returns the elements of a list, as JSON.
-func elements(b json.RawMessage) (all []string) {
-	var list []json.RawMessage
+// elements returns the elements of a list.
+func elements(b json.RawMessage) (list []json.RawMessage) {
 	if json.Unmarshal(b, &list) != nil {
 		return nil
 	}
-	for _, element := range list {
-		all = append(all, string(element))
-	}
-	return all
+	return list
 }
 
 func (w *writer) valueOrNone(b json.RawMessage) string {
@@ -171,7 +216,7 @@ func (w *writer) valueOrNone(b json.RawMessage) string {
 }
 
 // value writes a value of JSON: words without quotes, lists of words with spaces between them, and objects as
-// their fields.
+// their fields but for texts for people.
 func value(b json.RawMessage) string {
 	var text string
 	if json.Unmarshal(b, &text) == nil {
@@ -185,7 +230,9 @@ func value(b json.RawMessage) string {
 	if json.Unmarshal(b, &object) == nil && object != nil {
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(object)) {
-			parts = append(parts, name+" "+value(object[name]))
+			if !isText(name) {
+				parts = append(parts, name+" "+value(object[name]))
+			}
 		}
 		return cut(strings.Join(parts, ", "))
 	}

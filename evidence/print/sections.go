@@ -47,7 +47,7 @@ func (w *writer) force(a *Answer) {
 			w.list(printedAll(p.Changes))
 		default:
 			w.paragraph(f.First)
-			w.list(w.rules(p))
+			w.list(w.whole(p))
 		}
 	}
 }

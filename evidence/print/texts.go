@@ -135,6 +135,7 @@ type forceTexts struct {
 	Setting  languages.Text `json:"setting"` // {word}, {was}, {is}
 	Gained   languages.Text `json:"gained"`  // of a list: {word}, {value}
 	Lost     languages.Text `json:"lost"`    // of a list: {word}, {value}
+	Altered  languages.Text `json:"altered"` // of a list: {word}, {value}, {changes}
 	Texts    languages.Text `json:"texts"`   // texts for people: {word}
 	NotSet   languages.Text `json:"not_set"`
 	Order    languages.Text `json:"order"` // of rules

@@ -166,9 +166,9 @@ func stamp(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// duration writes how long something lasted, to a second.
+// duration writes how long something lasts, a fraction of a second as a whole one.
 func (w *writer) duration(d time.Duration) string {
-	return w.language.Duration(d.Truncate(time.Second))
+	return w.language.Duration(d)
 }
 
 const digestLength = 12
