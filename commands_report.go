@@ -51,7 +51,8 @@ report: a gateway could not be asked, or a record not be read. The rest is writt
 	flags := cmd.Flags()
 	flags.StringVar(&r.since, "since", "", "the first day, such as 2026-01-15; by default 30 days before today")
 	flags.StringVar(&r.until, "until", "", "the last day; by default today")
-	flags.StringVar(&r.language, "language", print.Languages[0], "the language of the text: "+strings.Join(print.Languages, " or "))
+	flags.StringVar(&r.language, "language", print.Languages[0],
+		"the language of the text: "+strings.Join(print.Languages, " or "))
 	flags.BoolVar(&r.html, "html", false, "write one HTML file, without scripts, which can be printed")
 	return cmd
 }

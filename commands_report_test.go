@@ -39,7 +39,8 @@ func runReport(t *testing.T, q reportQuery) (written string, status int, err err
 // each mode by themselves, and the rest, in each format and language.
 func TestReportCommand(t *testing.T) {
 	w, dir := keeping(t)
-	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{"_ga=S3CR3T; Path=/", "sessionid=S3CR3T"}, ""))
+	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", []string{"_ga=S3CR3T; Path=/",
+		"sessionid=S3CR3T"}, ""))
 	site := "cookie_policy opendatasoft {\nname city\nmode %s\n%s\n}\nreverse_proxy " + portal.Address
 	w.Reload(fmt.Sprintf(site, "report", "allow third_party _ga {\nconsent ga\nlifetime 30d\n}"))
 	w.Get("/", "Cookie: sessionid=S3CR3T; stray=S3CR3T")
@@ -66,12 +67,15 @@ func TestReportCommand(t *testing.T) {
 			"\\| `stray` \\| sent by browsers \\|", `\nThere is no chain of days to check\.\n`, `one gateway only`,
 			"\\| Command \\| `caddy cookie-policy report --address " + regexp.QuoteMeta(w.Admin) + "` \\|"}},
 		{"a fleet", reportQuery{query: &query{addresses: one.addresses, fleet: true, policy: "city"}}, []string{
-			`\nThe answer comes from [0-9a-f-]{36}-0;`, `dead-0\.json\.gz\.aside-20260101T000000Z`, `report --policy city --fleet --address`}},
+			`\nThe answer comes from [0-9a-f-]{36}-0;`, `dead-0\.json\.gz\.aside-20260101T000000Z`,
+			`report --policy city --fleet --address`}},
 		{"HTML", reportQuery{query: one, html: true}, []string{
 			`^<!DOCTYPE html>\n<html lang="en">`, `<svg `, `default-src &#39;none&#39;`, `<code>_ga</code>`}},
-		{"French", reportQuery{query: one, html: true, language: "fr"}, []string{`<html lang="fr">`, `<h1>Rapport sur la politique`}},
+		{"French", reportQuery{query: one, html: true, language: "fr"}, []string{`<html lang="fr">`,
+			`<h1>Rapport sur la politique`}},
 		{"days before the observation", reportQuery{query: one, since: "2001-01-01", until: "2001-01-31"}, []string{
-			`The report covers the days 2001-01-01 to 2001-01-31`, `No verdict was counted`, `Of the time before it nothing is known`,
+			`The report covers the days 2001-01-01 to 2001-01-31`, `No verdict was counted`,
+			`Of the time before it nothing is known`,
 			`\n- 2001-01-01 to 2001-01-31\n`, `report --since 2001-01-01 --until 2001-01-31 `}},
 	} {
 		written, status, err := runReport(t, c.q)
@@ -90,7 +94,8 @@ func TestReportCommand(t *testing.T) {
 	if err := json.Unmarshal([]byte(written), &r); err != nil {
 		t.Fatal(err)
 	}
-	if status != exitDone || err != nil || len(r.Policies) != 1 || len(r.Policies[0].InForce) != 2 || r.Policies[0].Scope != evidence.ScopeInstance ||
+	if status != exitDone || err != nil || len(r.Policies) != 1 || len(r.Policies[0].InForce) != 2 ||
+		r.Policies[0].Scope != evidence.ScopeInstance ||
 		r.Policies[0].Address != w.Admin || r.Policies[0].Totals.Requests != 3 {
 		t.Errorf("%d, %v, %s", status, err, written)
 	}
@@ -137,7 +142,8 @@ func TestReportCommandGateways(t *testing.T) {
 	nobody := fmt.Sprintf("127.0.0.1:%d", portaltest.FreePort(t))
 	again := "http://user:S3CR3T@" + w.Admin + "/"
 	foreign := portaltest.StartHandler(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Write([]byte(map[bool]string{true: `[{"name": "city"}]`, false: `{"policy": "city"}`}[strings.HasSuffix(r.URL.Path, "/policies")]))
+		w.Write([]byte(map[bool]string{true: `[{"name": "city"}]`,
+			false: `{"policy": "city"}`}[strings.HasSuffix(r.URL.Path, "/policies")]))
 	})
 	off := "cookie_policy opendatasoft {\nname city\nevidence off\n}\nrespond ok"
 	for _, c := range []struct {
@@ -154,15 +160,21 @@ func TestReportCommandGateways(t *testing.T) {
 		{"one of two not there", reportQuery{query: &query{addresses: []string{w.Admin, nobody}, policy: "city"}}, 2, nobody,
 			"Policy city, as answered by " + w.Admin},
 		{"none there", reportQuery{query: &query{addresses: []string{nobody}}}, 2, "connection refused", ""},
-		{"a secret, and nobody", reportQuery{query: &query{addresses: []string{"http://user:S3CR3T@" + nobody}}}, 2, nobody, ""},
-		{"a secret, and no address", reportQuery{query: &query{addresses: []string{"http://us er:S3CR3T@::x"}}}, 2, "::x", ""},
-		{"no such policy", reportQuery{query: &query{addresses: []string{w.Admin}, policy: "village"}}, 2, "there are city, town", ""},
-		{"another answer", reportQuery{query: &query{addresses: []string{foreign}}}, 2, "did not answer what it was asked", ""},
-		{"no days", reportQuery{query: &query{addresses: []string{w.Admin}, json: true}, html: true, since: "yesterday", until: "2026-02-30",
+		{"a secret, and nobody", reportQuery{query: &query{addresses: []string{"http://user:S3CR3T@" + nobody}}}, 2,
+			nobody, ""},
+		{"a secret, and no address", reportQuery{query: &query{addresses: []string{"http://us er:S3CR3T@::x"}}}, 2,
+			"::x", ""},
+		{"no such policy", reportQuery{query: &query{addresses: []string{w.Admin}, policy: "village"}}, 2,
+			"there are city, town", ""},
+		{"another answer", reportQuery{query: &query{addresses: []string{foreign}}}, 2,
+			"did not answer what it was asked", ""},
+		{"no days", reportQuery{query: &query{addresses: []string{w.Admin}, json: true}, html: true,
+			since: "yesterday", until: "2026-02-30",
 			language: "de"}, 2, "--until \"2026-02-30\": this is no day; write one such as 2026-01-15\n" +
 			"--since \"yesterday\": this is no day; write one such as 2026-01-15\n" +
 			"--language \"de\": there is no report in this language; want en or fr\n--html and --json: want one of the two", ""},
-		{"the wrong order", reportQuery{query: &query{addresses: []string{w.Admin}}, since: "2026-02-02", until: "2026-02-01"}, 2,
+		{"the wrong order", reportQuery{query: &query{addresses: []string{w.Admin}}, since: "2026-02-02",
+			until: "2026-02-01"}, 2,
 			"--since 2026-02-02 is after --until 2026-02-01", ""},
 		{"evidence off", reportQuery{query: &query{addresses: []string{w.Admin}}}, 2, "evidence off", ""},
 	} {
@@ -202,7 +214,8 @@ func TestReportCommandProcess(t *testing.T) {
 		{"--address " + w.Admin + " --fleet --address " + w.Admin, 2, ""},
 		{"city", 2, ""},
 	} {
-		output, _, status := caddytest.Command(t, t.TempDir(), append([]string{"cookie-policy", "report"}, strings.Fields(c.flags)...)...)
+		output, _, status := caddytest.Command(t, t.TempDir(), append([]string{"cookie-policy", "report"},
+			strings.Fields(c.flags)...)...)
 		if status != c.status || !strings.HasPrefix(output, c.says) || c.says == "" && strings.Contains(output, "Policy") {
 			t.Errorf("%s: status %d, %.200s", c.flags, status, output)
 		}
@@ -221,16 +234,20 @@ func TestReportCommandHostileGateway(t *testing.T) {
 			return
 		}
 		q := r.URL.Query()
-		answer := strings.ReplaceAll(`{"policy": TEXT, "digest": TEXT, "mode": TEXT, "scope": SCOPE, "since": SINCE, "until": UNTIL,
+		answer := strings.ReplaceAll(`{"policy": TEXT, "digest": TEXT, "mode": TEXT,
+			"scope": SCOPE, "since": SINCE, "until": UNTIL,
 			"problems": [TEXT], "aside": [TEXT], "in_force": [{"digest": TEXT, "mode": TEXT, "changes": [TEXT]}],
 			"totals": {"verdicts": [{"mode": TEXT, "channel": TEXT, "category": TEXT, "verdict": TEXT, "count": 1}]},
 			"days": [{"day": TEXT, "unlisted": [TEXT]}], "cookies": [{"name": TEXT, "mode": TEXT, "rule": TEXT}],
-			"findings": [{"kind": TEXT, "cookie": TEXT, "detail": TEXT}], "chains": [{"instance": TEXT, "broken": TEXT}]}`, "TEXT", string(text))
-		fmt.Fprint(w, strings.NewReplacer("SCOPE", quoted(q, "scope"), "SINCE", quoted(q, "since"), "UNTIL", quoted(q, "until")).Replace(answer))
+			"findings": [{"kind": TEXT, "cookie": TEXT, "detail": TEXT}], "chains": [{"instance": TEXT,
+				"broken": TEXT}]}`, "TEXT", string(text))
+		fmt.Fprint(w, strings.NewReplacer("SCOPE", quoted(q, "scope"), "SINCE", quoted(q, "since"), "UNTIL", quoted(q,
+			"until")).Replace(answer))
 	})
 	for what, q := range map[string]reportQuery{
-		"Markdown": {query: &query{addresses: []string{gateway}}}, "HTML": {query: &query{addresses: []string{gateway}}, html: true},
-		"JSON": {query: &query{addresses: []string{gateway}, json: true}},
+		"Markdown": {query: &query{addresses: []string{gateway}}},
+		"HTML":     {query: &query{addresses: []string{gateway}}, html: true},
+		"JSON":     {query: &query{addresses: []string{gateway}, json: true}},
 	} {
 		written, status, err := runReport(t, q)
 		if status != exitFailed || !strings.Contains(written, "gnp.exe") { // there are problems

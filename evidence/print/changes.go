@@ -168,7 +168,8 @@ func (w *writer) elementChanges(list string, was, is []json.RawMessage) (changes
 			continue
 		}
 		if parts := w.settingChanges(objectOf(before), objectOf(element)); len(parts) > 0 {
-			changes = append(changes, w.say(w.Force.Altered, "word", printable(list), "value", cut(name), "changes", joined(parts)))
+			changes = append(changes, w.say(w.Force.Altered, "word", printable(list), "value", cut(name), "changes",
+				joined(parts)))
 		}
 	}
 	for _, element := range was {

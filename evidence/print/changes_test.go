@@ -15,7 +15,8 @@ func TestChanges(t *testing.T) {
 	base := policy.Policy{
 		Presets: []policy.Preset{{Name: "opendatasoft"}},
 		Allow: []policy.Rule{
-			{Category: policy.Statistical, Cookies: []string{"_pk_*"}, RuleOptions: policy.RuleOptions{Consent: []string{"matomo"}}},
+			{Category: policy.Statistical, Cookies: []string{"_pk_*"},
+				RuleOptions: policy.RuleOptions{Consent: []string{"matomo"}}},
 			{Category: policy.ThirdParty, Cookies: []string{"_ga"}},
 		},
 		Key: []policy.Key{{Keys: []string{"matomo"}, Title: []policy.Text{{Text: "Counting"}}}},
@@ -31,7 +32,9 @@ func TestChanges(t *testing.T) {
 			[]string{"Rule changed: third_party _ga: secure: true, before: not set"}},
 		{"two options", func(p *policy.Policy) {
 			p.Allow[0].Consent, p.Allow[0].Lifetime = []string{"matomo", "statistics"}, policy.Session
-		}, []string{"Rule changed: statistical _pk_*: consent: matomo statistics, before: matomo; lifetime: session, before: not set"}},
+		},
+			[]string{"Rule changed: statistical _pk_*: consent: matomo statistics, before: matomo; " +
+				"lifetime: session, before: not set"}},
 		{"a text", func(p *policy.Policy) { p.Allow[1].Purpose = []policy.Text{{Text: "Advertising"}} },
 			[]string{"Rule changed: third_party _ga: purpose: another text for visitors"}},
 		{"rules", func(p *policy.Policy) {
@@ -41,7 +44,8 @@ func TestChanges(t *testing.T) {
 			[]string{"mode: report, before: enforce", "unlisted: pass, before: block"}},
 		{"a preset", func(p *policy.Policy) { p.Presets = nil }, []string{
 			"Rule removed: necessary sessionid", "Rule removed: necessary csrftoken", "Rule removed: necessary django_language",
-			"Rule removed: necessary cookies_preferences", "preference, removed: cookies cookies_preferences, format json, max_age 183d, timestamp timestamp"}},
+			"Rule removed: necessary cookies_preferences",
+			"preference, removed: cookies cookies_preferences, format json, max_age 183d, timestamp timestamp"}},
 		{"an element of a list", func(p *policy.Policy) {
 			p.Signal = []policy.Signal{{Signal: policy.SignalGPC, Categories: []policy.Category{policy.Statistical}}}
 		}, []string{"signal, added: categories statistical, signal gpc"}},
@@ -59,9 +63,11 @@ func TestChanges(t *testing.T) {
 		}
 	}
 	unreadable := before
-	unreadable.Digest, unreadable.Policy, unreadable.Changes = "0", json.RawMessage(`{"allow": 1}`), []string{"changed: key"}
-	if got, want := changes(t, &before, &unreadable), []string{"This program cannot read one of the two policies. In short:",
-		"changed: key"}; !slices.Equal(got, want) {
+	unreadable.Digest, unreadable.Policy, unreadable.Changes = "0", json.RawMessage(`{"allow": 1}`),
+		[]string{"changed: key"}
+	if got, want := changes(t, &before, &unreadable),
+		[]string{"This program cannot read one of the two policies. In short:",
+			"changed: key"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -28,7 +28,8 @@ func newContent(r *Report, tag string) (*content, error) {
 	if len(r.Policies) > 0 {
 		since, until = printable(r.Policies[0].Since), printable(r.Policies[0].Until)
 	}
-	w.content.Title = w.say(w.DocumentTitle, "policies", strings.Join(slices.Compact(names), ", "), "since", since, "until", until)
+	w.content.Title = w.say(w.DocumentTitle, "policies", strings.Join(slices.Compact(names), ", "), "since", since,
+		"until", until)
 	w.paragraph(w.Intro)
 	if len(r.Unanswered) > 0 {
 		w.warning(w.Unanswered)
@@ -103,7 +104,8 @@ func (w *writer) summary(a *Answer) {
 		items = append(items, w.say(s.Enforce, of(policy.ModeEnforce, "refused", "expired", "let_through", "deletion")...))
 	}
 	if slices.Contains(modes, policy.ModeReport) {
-		items = append(items, w.say(s.Report, of(policy.ModeReport, "would_refuse", "would_expire", "let_through", "deletion")...))
+		items = append(items, w.say(s.Report, of(policy.ModeReport, "would_refuse", "would_expire", "let_through",
+			"deletion")...))
 	}
 	if len(a.Gaps) == 0 {
 		items = append(items, string(s.NoGaps))
@@ -346,7 +348,8 @@ func (w *writer) drift(a *Answer) {
 	}
 	w.paragraph(w.Drift.About)
 	hasDigests := slices.ContainsFunc(a.Findings, func(f report.Finding) bool { return f.Digest != "" })
-	t := &table{Caption: string(w.Drift.Caption), Columns: columns(w.Columns.Finding, w.Columns.Name, w.Columns.Detail), Grouped: true}
+	t := &table{Caption: string(w.Drift.Caption), Columns: columns(w.Columns.Finding, w.Columns.Name,
+		w.Columns.Detail), Grouped: true}
 	if hasDigests {
 		t.Columns = append(t.Columns, columns(w.Columns.Digest)...)
 	}

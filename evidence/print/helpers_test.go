@@ -78,10 +78,12 @@ func fixed(t testing.TB) *Report {
 		Since: since.Format(time.DateOnly), Until: noon.Format(time.DateOnly), At: noon, InForce: periods}
 	r.Scope = evidence.ScopeFleet
 	r.Instances = []evidence.Instance{
-		{Instance: "6c5f1c1e-0b5e-4b5c-9d6c-0d3c5a4f1b2a-0", Self: true, Live: true, Since: day(1).Add(8 * time.Hour), Written: noon,
-			Digest: digest, Mode: policy.ModeEnforce, Requests: 1234567},
-		{Instance: "9d6c0d3c-1111-4b5c-9d6c-5a4f1b2a0b5e-0", Since: day(2), Written: day(6).Add(30 * time.Minute), Digest: periods[0].Digest,
-			Mode: policy.ModeReport, Requests: 420},
+		{Instance: "6c5f1c1e-0b5e-4b5c-9d6c-0d3c5a4f1b2a-0", Self: true, Live: true, Since: day(1).Add(8 * time.Hour),
+			Written: noon,
+			Digest:  digest, Mode: policy.ModeEnforce, Requests: 1234567},
+		{Instance: "9d6c0d3c-1111-4b5c-9d6c-5a4f1b2a0b5e-0", Since: day(2), Written: day(6).Add(30 * time.Minute),
+			Digest: periods[0].Digest,
+			Mode:   policy.ModeReport, Requests: 420},
 	}
 	r.Aside = []string{"cookie_policy/city-0a1b2c3d/9d6c0d3c-1111-4b5c-9d6c-5a4f1b2a0b5e-0.json.gz.aside-20260110T101112Z"}
 	for n := 1; n < 10; n++ {
@@ -110,15 +112,19 @@ func fixed(t testing.TB) *Report {
 	r.Totals.Overflow = 3
 	r.Gaps = []evidence.Gap{{From: day(5).Add(22 * time.Hour), To: day(7).Add(3 * time.Hour)}}
 	item := report.Item{Name: "_ga", Channel: "set", Mode: "report", Category: "unlisted",
-		First: day(1).Add(9 * time.Hour), Last: noon, Count: 220, Verdicts: map[string]uint64{"would_refuse": 200, "let_through": 20},
-		Hosts: []string{"data.city.example"}, Domains: []string{"city.example"}, Paths: []string{"/"}, SameSite: []string{"lax", "none"},
+		First: day(1).Add(9 * time.Hour), Last: noon, Count: 220, Verdicts: map[string]uint64{"would_refuse": 200,
+			"let_through": 20},
+		Hosts: []string{"data.city.example"}, Domains: []string{"city.example"}, Paths: []string{"/"},
+		SameSite: []string{"lax", "none"},
 		Lifetime: 400 * 24 * 60 * 60, Insecure: true, MissingHTTPOnly: true}
 	enforced := item
 	enforced.Mode, enforced.Count, enforced.Verdicts = "enforce", 12345, map[string]uint64{"refused": 12345}
-	session := report.Item{Name: "sessionid", Channel: "set", Mode: "enforce", Category: policy.Necessary, Rule: "necessary sessionid",
+	session := report.Item{Name: "sessionid", Channel: "set", Mode: "enforce", Category: policy.Necessary,
+		Rule:  "necessary sessionid",
 		First: day(1), Last: noon, Count: 7, Verdicts: map[string]uint64{"let_through": 6, "deletion": 1},
 		Hosts: []string{"data.city.example", "map.city.example"}, Session: true}
-	read := report.Item{Name: "campaign", Channel: "read", Mode: "enforce", Category: "unlisted", First: day(2), Last: noon,
+	read := report.Item{Name: "campaign", Channel: "read", Mode: "enforce", Category: "unlisted", First: day(2),
+		Last:  noon,
 		Count: 40, Missed: 5, Verdicts: map[string]uint64{"refused": 40}, Hosts: []string{"(other)"}}
 	r.Cookies = []report.Item{enforced, item, read, session}
 	r.Findings = []report.Finding{

@@ -15,9 +15,12 @@ import (
 
 // hostile are texts that a client, a portal or a gateway could make of a name.
 var hostile = []string{
-	"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "'+alert(1)+'", "</style><b>", "<!--", "]]>", "{{.}}", "{name}",
-	"url(javascript:alert(1))", "https://evil.example/ www.evil.example x@evil.example", "a|b", `a\|b`, `a\`, "a\nb\r\n| c | d |", "\x1b[31mred",
-	"\u202egnp.exe", "\u2028x\u00ad\u200b", "\x00\xff\xfe", "`a` ``b`` |", "# heading", "1. list", "- item", "=====", "[a](http://evil.example)",
+	"<script>alert(1)</script>", `"><img src=x onerror=alert(1)>`, "'+alert(1)+'", "</style><b>", "<!--", "]]>",
+	"{{.}}", "{name}",
+	"url(javascript:alert(1))", "https://evil.example/ www.evil.example x@evil.example", "a|b", `a\|b`, `a\`,
+	"a\nb\r\n| c | d |", "\x1b[31mred",
+	"\u202egnp.exe", "\u2028x\u00ad\u200b", "\x00\xff\xfe", "`a` ``b`` |", "# heading", "1. list", "- item",
+	"=====", "[a](http://evil.example)",
 	"*a* _b_ ~~c~~", "&lt;b&gt;", " ", "", strings.Repeat("a", 5000), strings.Repeat("\U0001F36A", 300),
 }
 

@@ -41,14 +41,11 @@ func securityPolicy() string {
 		"'; base-uri 'none'; form-action 'none'"
 }
 
-// group is rows that have the same first cell.
+// group is rows that have the same first cell, which each of them shows: a page of paper can begin with any.
 type group struct {
 	Head cell
 	Rows [][]cell // without the first cell
 }
-
-// Span is how many rows the head spans.
-func (g group) Span() int { return len(g.Rows) }
 
 // groups returns the rows of a table in groups: of one row each, if it is not grouped.
 func groups(t *table) (all []group) {

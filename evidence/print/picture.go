@@ -99,7 +99,8 @@ func (w *writer) picture(a *Answer, mode string, verdicts []string) {
 		}
 		from, to := x(first), x(last.AddDate(0, 0, 1))
 		if s.day == nil {
-			p.Unrecorded = append(p.Unrecorded, rectangle{"", p.fill("unobserved"), unit(from), unit(top), unit(to - from), unit(bottom - top)})
+			p.Unrecorded = append(p.Unrecorded, rectangle{"", p.fill("unobserved"), unit(from), unit(top),
+				unit(to - from), unit(bottom - top)})
 			continue
 		}
 		y := float64(bottom)
@@ -110,7 +111,8 @@ func (w *writer) picture(a *Answer, mode string, verdicts []string) {
 			}
 			h := max(float64(n)/float64(scale)*(bottom-top), 1)
 			y -= h
-			p.Parts = append(p.Parts, rectangle{classes[mode][i], p.fill(classes[mode][i]), unit(from + gap/2), unit(y), unit(each - gap), unit(h)})
+			p.Parts = append(p.Parts, rectangle{classes[mode][i], p.fill(classes[mode][i]), unit(from + gap/2), unit(y),
+				unit(each - gap), unit(h)})
 		}
 	}
 	for _, g := range a.Gaps {

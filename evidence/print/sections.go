@@ -76,7 +76,8 @@ func (w *writer) cookies(a *Answer) {
 		slices.Sort(given)
 		verdicts := verdictsOf(mode, slices.Compact(given))
 		t := &table{Caption: w.say(c.Caption, "mode", word(w.Words.Modes, mode)), Grouped: true, Columns: slices.Concat(
-			columns(h.Name, h.Channel, h.Category, h.Rule), times(h.First, h.Last), numbers(h.Count), w.verdictColumns(verdicts))}
+			columns(h.Name, h.Channel, h.Category, h.Rule), times(h.First, h.Last), numbers(h.Count),
+			w.verdictColumns(verdicts))}
 		if hasMissed {
 			t.Columns = append(t.Columns, numbers(h.Missed)...)
 		}
