@@ -187,6 +187,33 @@ func TestQuestionReportDays(t *testing.T) {
 	}
 }
 
+// What was set aside is told for a fleet, whose storage is read, and a report says how much of the history is
+// missing.
+func TestQuestionAside(t *testing.T) {
+	storage, now := newDirectory(t), noon
+	g := start(t, storage, "own-0", &now, "sessionid")
+	aside := key("city", "torn-0") + asideSuffix + now.Format(asideTime)
+	for _, k := range []string{aside, key("town", "torn-0") + asideSuffix + now.Format(asideTime), prefix("city") + "/notes.txt"} {
+		if err := storage.Store(t.Context(), k, []byte("{")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		storage Storage
+		want    []string
+	}{{storage, []string{aside}}, {nil, nil}} {
+		q := g.ask()
+		q.Storage, q.Own.History.Dropped = c.storage, 3
+		r, err := q.Report(t.Context(), "2026-01-01", "2026-01-31")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(r.Aside, c.want) || r.Problems != nil || r.Dropped != 3 {
+			t.Errorf("aside are %q, want %q; problems %q; dropped %d", r.Aside, c.want, r.Problems, r.Dropped)
+		}
+	}
+}
+
 func TestGapsBetween(t *testing.T) {
 	span := func(text string) (spans []Gap) {
 		for word := range strings.FieldsSeq(text) {

@@ -20,7 +20,8 @@ var allowedElements = strings.Fields("html head meta title style body header nav
 
 // allowedAttributes are those of its elements.
 var allowedAttributes = strings.Fields("lang charset http-equiv content name id class href role tabindex " +
-	"aria-labelledby aria-label scope viewbox viewBox x y x1 y1 x2 y2 width height fill patternUnits patternTransform text-anchor")
+	"aria-labelledby aria-label scope viewbox viewBox x y x1 y1 x2 y2 width height fill patternUnits " +
+	"patternTransform text-anchor")
 
 // checkHTML checks what holds for every document.
 func checkHTML(t *testing.T, what, document string) *html.Node {
@@ -194,8 +195,7 @@ func TestPicture(t *testing.T) {
 	for _, days := range []int{1, 7, 30, 100, 400, 1000} {
 		document := printHTML(t, long(t, days), "en")
 		bars := map[string]bool{}
-		for _, m := range part.
-			FindAllStringSubmatch(document, -1) {
+		for _, m := range part.FindAllStringSubmatch(document, -1) {
 			var n [4]float64
 			for i := range n {
 				n[i], _ = strconv.ParseFloat(m[i+1], 64)
