@@ -168,6 +168,8 @@ func TestPageInsideOtherDirectives(t *testing.T) {
 	if !strings.Contains(reply.Text(t), `<meta name="referrer" content="same-origin">`) {
 		t.Error("no-referrer would make browsers send the form without an origin")
 	}
+	again := v.ask("GET", "/cookies", "", "Accept-Encoding: gzip", "If-None-Match: "+reply.Header.Get("ETag"))
+	want(t, "the tag of the compressed page", again.Status, http.StatusNotModified)
 	v.choose("/cookies", "choice=accept")
 }
 

@@ -177,9 +177,7 @@ func (a *answer) show(status int, notice, problem string) Outcome {
 			return a.fail(outcome.Err)
 		}
 	}
-	if status != http.StatusOK || notice != "" || len(d.Choices.Questions) > 0 {
-		// Even where there is no choice yet: whoever chooses and then goes back would see the page as it
-		// was before, from the browser's back/forward cache.
+	if status != http.StatusOK || notice != "" || a.stored.State != policy.PreferenceNone {
 		h.Set("Cache-Control", "no-store")
 	} else {
 		h.Set("Cache-Control", "private, no-cache")
