@@ -33,7 +33,8 @@ var categoryStems = []struct {
 		"prestatie", "reichweite", "messung ", "measurement", "mesure ", "medicion ", "misurazione ",
 		"bereik", "webanaly"}},
 	{topicFirstParty, []string{"preference", "preferenc", "preferenze ", "preferenza ", "voorkeur",
-		"praferenz", "prefe", "functional", "functionality ", "functionalities ", "fonctionn",
+		"praferenz", "prefe", "functional", "functionality ", "functionalities ", "fonctionnel",
+		"fonctionnalit",
 		"funktional", "funktionell", "funktionscookie", "funktions ",
 		"funktionier", "functiecookie", "functioneel", "functionele ", "functionaliteit", "funcional", "funzional",
 		"confort ", "comfort", "komfort", "internal ", "internes ", "interne ", "internas ", "interni ",
@@ -79,6 +80,9 @@ var (
 var doubtWords = wordSet(`other others misc miscellaneous unclassified uncategorized uncategorised
 	optional autres autre divers optionnels facultatifs sonstige andere weitere nicht ubrige overige
 	otras otros otra outros outras altri altre opzionali unknown inconnus unbekannt various
+	required requis obligatoire obligatoires mandatory indispensable indispensables imprescindible
+	imprescindibles indispensabile indispensabili indispensaveis obligatorias obligatorie obbligatori
+	obrigatorios unerlasslich unerlassliche zwingend verplichte vereiste
 	experimental security securite sicherheit technical techniques technische technisch tecnicas
 	tecnici tecnicos beveiliging seguridad sicurezza seguranca load`)
 
@@ -213,7 +217,7 @@ func asksConsent(words []string) bool {
 // saysExempt reports whether a folded text says that no consent is asked for.
 func saysExempt(words []string) bool {
 	for i, w := range words {
-		for _, stem := range []string{"exempt", "exent", "esent", "isent", "vrijgesteld", "befreit"} {
+		for _, stem := range []string{"exempt", "exent", "esent", "isent", "vrijgesteld", "befreit", "dispens"} {
 			if strings.HasPrefix(w, stem) && !isNegated(words, i) {
 				return true
 			}
@@ -247,6 +251,24 @@ func kindOfStorage(text string) (what string, other bool) {
 		}
 	}
 	return "", false
+}
+
+// requiredWords say in a column of consents that it is asked for.
+var requiredWords = wordSet(`required needed necessary asked opt requis requise necessaire demande oui erforderlich notwendig
+	vereist nodig noodzakelijk requerido requerida necesario necesaria richiesto necessario obrigatorio`)
+
+// asksForConsent reports whether a cell of a column of consents says that it is asked for.
+func asksForConsent(cell string) bool {
+	if yes, ok := yesOrNo(cell); ok {
+		return yes
+	}
+	words := strings.Fields(fold(cell))
+	for i, w := range words {
+		if requiredWords[w] && !isNegated(words, i) && !isNegated(words, min(i+2, len(words))) {
+			return true
+		}
+	}
+	return false
 }
 
 // yesOrNo reads a cell of a column that asks a question.

@@ -15,6 +15,7 @@ const (
 	roleKind     role = "kind"      // the category, the kind of storage, or first or third party
 	roleNeeded   role = "necessary" // yes or no
 	roleConsent  role = "consent"   // whether consent is asked for: yes or no
+	roleExact    role = "exact"     // the names to the letter, in a generated table
 	roleOther    role = "other"     // known and of no use to a policy: privacy policies, transfers
 )
 

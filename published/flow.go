@@ -1,6 +1,7 @@
 package published
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -98,10 +99,14 @@ func previous(items []item, i int) int {
 
 // headingLike reports whether a line of text can be a heading: it is short, and no sentence.
 func headingLike(text string) bool {
+	text = text[len(numbering.FindString(text)):]
 	return len(text) <= 160 && len(strings.Fields(text)) <= 22 && !strings.HasSuffix(text, ".") &&
 		!strings.HasSuffix(text, ",") && !strings.HasSuffix(text, ";") && !strings.Contains(text, ". ") &&
 		!strings.HasSuffix(text, "!")
 }
+
+// numbering is the number of a heading: "4.", "4.1", "b)", "IV.".
+var numbering = regexp.MustCompile(`^(?:\d{1,2}(?:\.\d{1,2})*[.)]?|[a-zA-Z][.)]|[IVX]{1,4}[.)])\s+`)
 
 // mayBeName reports whether a line that stands alone, or the beginning of an entry of a list, may be
 // names of cookies. Below headings about cookies, a hyphen is enough.
@@ -130,9 +135,16 @@ func (r *reader) mentions(it item) {
 			break
 		}
 	}
-	if m := entry.FindStringSubmatch(trimBullet(clean(it.text))); m != nil && it.listed && readsAsName(m[1]) {
+	if m := entry.FindStringSubmatch(trimBullet(clean(it.text))); m != nil && readsAsName(m[1]) {
 		if c, _, _ := r.current(); c.category != "" {
 			names = append(names, m[1])
+		}
+	}
+	if r.underCookies() {
+		for _, mark := range it.marks {
+			if readsAsName(mark) && !isDigest(mark) {
+				names = append(names, mark)
+			}
 		}
 	}
 	if text := clean(it.text); len(text) < 300 && r.mayBeName(text) {

@@ -49,7 +49,7 @@ func fold(text string) string {
 // invisible reports whether a character shows nothing and only says how to break or join lines.
 func invisible(r rune) bool {
 	switch r {
-	case 0x00ad, 0x200b, 0x200c, 0x200d, 0x2060, 0xfeff:
+	case 0x00ad, 0x200b, 0x200c, 0x200d, 0x2060, 0x2061, 0x2062, 0x2063, 0x2064, 0xfeff:
 		return true
 	}
 	return false
@@ -81,6 +81,28 @@ func clean(text string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// touching stands in the text of a cell between two elements of a kind, such as <span>, where nothing
+// says whether what they hold is one word or two. clean removes it.
+const touching = '\u2063'
+
+// cleanCell is clean, and keeps touching.
+func cleanCell(text string) string {
+	if !strings.ContainsRune(text, touching) {
+		return clean(text)
+	}
+	parts := strings.Split(text, string(touching))
+	for i, part := range parts {
+		parts[i] = clean(part)
+		if i > 0 && part != strings.TrimLeft(part, " ") {
+			parts[i] = " " + parts[i]
+		}
+		if part != strings.TrimRight(part, " ") {
+			parts[i] += " "
+		}
+	}
+	return strings.TrimSpace(strings.Join(parts, string(touching)))
 }
 
 // wordSet makes a set of the words in a text.

@@ -10,6 +10,10 @@ import (
 var (
 	hashes = regexp.MustCompile(`^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$`)
 	ruler  = regexp.MustCompile(`^[\s|+:=\-–—_┼─│]*$`)
+	// quoting are the marks of quoted mail and of quotations in Markdown.
+	quoting = regexp.MustCompile(`^(?:> ?)+`)
+	// marked is code in Markdown, and what stands in bold at the beginning of an entry.
+	marked = regexp.MustCompile("`([^`]{1,256})`" + `|^\s*[-*+]\s+\*\*([^*]{1,256})\*\*`)
 	bolded = regexp.MustCompile(`^\s*(?:\*\*|__)([^*]+)(?:\*\*|__):?\s*$`)
 )
 
@@ -20,7 +24,11 @@ func textItems(page string) []item {
 	lines := strings.Split(page, "\n")
 	items := make([]item, 0, len(lines))
 	for i, line := range lines {
+		line = quoting.ReplaceAllString(line, "")
 		it := item{line: i + 1, text: strings.ReplaceAll(line, "\u00a0", " ")}
+		for _, m := range marked.FindAllStringSubmatch(line, -1) {
+			it.marks = append(it.marks, m[1]+m[2])
+		}
 		if m := hashes.FindStringSubmatch(line); m != nil {
 			it.level, it.text = len(m[1]), m[2]
 		} else if m := bolded.FindStringSubmatch(line); m != nil && !readsAsName(m[1]) {
@@ -134,7 +142,8 @@ func (r *reader) readDelimited(items []item, i int) int {
 			head.cells = append(head.cells, cell{lines: []string{c}})
 		}
 		r.leftOut(head, roles)
-		d := &delimited{r: r, sep: sep, starts: starts, table: &table{line: items[i].line, roles: roles}}
+		d := &delimited{r: r, sep: sep, starts: starts, table: &table{line: items[i].line, roles: roles,
+			generated: generatedTexts().heads[headsOf(cells)]}}
 		return d.read(items, i+1)
 	}
 	return i
