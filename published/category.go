@@ -38,13 +38,13 @@ var categoryStems = []struct {
 		"funktional", "funktionell", "funktionscookie", "funktions ",
 		"funktionier", "functiecookie", "functioneel", "functionele ", "functionaliteit", "funcional", "funzional",
 		"confort ", "comfort", "komfort", "internal ", "internes ", "interne ", "internas ", "interni ",
-		"internos ", "internal", "first party ", "firstparty ", "erstanbieter", "eigene ", "eigen ",
+		"internos ", "internal", "first party", "firstparty ", "erstanbieter", "eigene ", "eigen ",
 		"proprie ", "propie", "propia ", "propias ", "proprio ", "proprios ", "propri ", "prima parte ",
 		"prime parti ", "primeira parte ", "primeros ", "premiere partie "}},
 	{topicThirdParty, []string{"marketing", "advert", "ads ", "targeting", "targeted ", "social ",
 		"sociaux ", "sociales ", "sociais ", "sociali ", "soziale ", "sociale ", "socials ", "publicit",
 		"publicid", "pubblicit", "werbung", "werbe", "werblich", "reclame", "advertentie", "ciblage",
-		"ciblee", "zielgruppe", "third party ", "thirdparty ", "third parties ", "tiers ", "tierce ",
+		"ciblee", "zielgruppe", "third party", "thirdparty ", "third parties ", "tiers ", "tierce ",
 		"tierces ", "drittanbieter", "dritter ", "dritten ", "drittpartei", "derden ", "derde ",
 		"terceros ", "tercero ", "tercera ", "terze parti ", "terza parte ", "terzi ", "terceiros ",
 		"profilazione ", "profiling ", "segmentacion ", "remarketing", "retargeting"}},
@@ -70,6 +70,8 @@ var partyWords = wordSet(`internal internes interne internas interni internos fi
 var (
 	negators = wordSet(`not non no nicht kein keine keiner niet geen pas sans ohne sin senza sem nao
 		without nor`)
+	optionalWords = wordSet(`optional optionally optionnel optionnels opcional opcionales opcionais opzionali optionale
+		optionele facultatif facultatifs facultativi facultativas`)
 	exceptions = wordSet(`optional optionnel optionnels opcional opcionales opcionais opzionali optionale
 		optionele facultatif facultatifs facultativi facultativas other autres beyond hormis excepte
 		except ausser anders distintas distintos otras otros outros outras altri altre diversi diverse
@@ -129,7 +131,8 @@ func claimOf(text string) claim {
 	}
 	c := claim{doubtful: doubt || negated}
 	switch {
-	case found[topicNecessary] && (negated || asksConsent(words)):
+	case found[topicNecessary] && (negated || asksConsent(words) || strings.HasSuffix(strings.TrimSpace(text), "?") ||
+		slices.ContainsFunc(words, func(w string) bool { return optionalWords[w] })):
 		c.doubtful = true
 	case found[topicNecessary] &&
 		(found[topicStatistical] || found[topicThirdParty] || byParty[topicThirdParty]):

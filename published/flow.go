@@ -141,9 +141,9 @@ func (r *reader) mentions(it item) {
 		}
 	}
 	if r.underCookies() {
-		for _, mark := range it.marks {
+		for _, mark := range slices.Concat(it.marks, calledSo(it.text)) {
 			if readsAsName(mark) && !isDigest(mark) {
-				names = append(names, mark)
+				names = append(names, clean(mark))
 			}
 		}
 	}
@@ -156,6 +156,22 @@ func (r *reader) mentions(it item) {
 		return
 	}
 	r.loose = append(r.loose, mention{it.line, names})
+}
+
+// called finds single words in quotes.
+var called = regexp.MustCompile(`["“«„‘]\s*([A-Za-z0-9_][\w.-]*)\s*["”“»’]`)
+
+// calledSo returns the words in quotes of a sentence about cookies, but for kinds of cookies.
+func calledSo(text string) (names []string) {
+	if !strings.Contains(fold(text), "cookie") {
+		return nil
+	}
+	for _, m := range called.FindAllStringSubmatch(text, -1) {
+		if c := claimOf(m[1]); c.category == "" && !c.doubtful {
+			names = append(names, m[1])
+		}
+	}
+	return names
 }
 
 // mention is names of cookies in a line from which no row is made.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/cookie-policy/caddy-cookie-policy/caddytext"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
@@ -240,8 +241,9 @@ func FuzzRoundTrip(f *testing.F) {
 		}
 		m := &maker{bytes: b}
 		for _, text := range []string{first, second, third} {
-			// A page cannot show a text that says that there is none, nor one that nobody can see.
-			if s := shown(text); s == "" || stated[s] {
+			// A page cannot show a text that says that there is none, nor one that nobody can see or that is no
+			// UTF-8.
+			if s := shown(text); s == "" || stated[s] || !utf8.ValidString(text) {
 				text = "A text"
 			}
 			m.texts = append(m.texts, text)

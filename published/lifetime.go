@@ -363,15 +363,16 @@ func oneEach(cells [][]string, n int) (each []Lifetime) {
 // duration returns the length of a quantity. Six, twelve and thirteen months are 183, 365 and 395
 // days, as authorities count them.
 func (q quantity) duration() policy.Duration {
-	n := min(q.n, 1_000_000)
+	const most = 50_000 // days, which is longer than any cookie lives and still a duration
+	n := q.n
 	var d int64
 	switch q.unit {
 	case unitSecond:
-		return policy.Duration(n) * policy.Duration(time.Second)
+		return policy.Duration(min(n, most*24*60*60)) * policy.Duration(time.Second)
 	case unitMinute:
-		return policy.Duration(n) * minute
+		return policy.Duration(min(n, most*24*60)) * minute
 	case unitHour:
-		return policy.Duration(min(n, 2_000_000)) * hour
+		return policy.Duration(min(n, most*24)) * hour
 	case unitDay:
 		d = n
 	case unitWeek:
@@ -381,7 +382,7 @@ func (q quantity) duration() policy.Duration {
 	case unitYear:
 		d = 365 * n
 	}
-	return policy.Duration(min(d, 50_000)) * day
+	return policy.Duration(min(d, most)) * day
 }
 
 // isRange reports whether another number stands before a quantity: 6-12 months, 1 to 2 years.

@@ -8,7 +8,7 @@ import (
 
 // entry is an entry of a list that begins with a name: "_ga: counts visitors (2 years)", or
 // "_ga (2 years): counts visitors".
-var entry = regexp.MustCompile(`^\*{0,2}([^\s:*]+[^\s:]*?)(?:\*\*)?(?:\s+\(([^()]*)\))?\s*(?::\s+|\s+[–—-]\s+|:$)(.*)$`)
+var entry = regexp.MustCompile(`^\*{0,2}([^\s:*]+(?:,\s[^\s:,]+)*[^\s:]*?)(?:\*\*)?(?:\s+\(([^()]*)\))?\s*(?::\s+|\s+[–—-]\s+|:$)(.*)$`)
 
 // inBrackets is what stands in brackets at the end of an entry.
 var inBrackets = regexp.MustCompile(`^(.*\S)\s*\(([^()]*)\)\.?$`)
@@ -36,13 +36,17 @@ func (r *reader) readList(items []item, i int) int {
 		if m == nil || !readsAsName(m[1]) {
 			break
 		}
-		named := looksLikeName(m[1]) && (isKnownName(m[1]) || strings.ContainsAny(m[1], "_-"))
+		if all := pieces([]string{m[1]}); len(all) > 1 && slices.ContainsFunc(all, func(s string) bool { return !looksLikeName(s) }) {
+			break
+		}
+		first := pieces([]string{m[1]})[0]
+		named := looksLikeName(first) && (isKnownName(first) || strings.ContainsAny(first, "_-"))
 		if named {
 			strong++
 		} else if !it.listed {
 			break
 		}
-		word := !named && !looksLikeName(m[1]) && !slices.ContainsFunc(it.marks, func(mark string) bool { return clean(mark) == m[1] })
+		word := !named && !looksLikeName(first) && !slices.ContainsFunc(it.marks, func(mark string) bool { return clean(mark) == m[1] })
 		entries = append(entries, found{it.line, m[1], m[2], m[3], word})
 		end = j + 1
 	}

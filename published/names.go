@@ -158,10 +158,11 @@ func startsWith(folded string) bool {
 
 var (
 	remark      = regexp.MustCompile(`\s+[(\[].*$`)
-	placeholder = regexp.MustCompile(`<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|#+|…|\.\.\.+`)
-	fillRun     = regexp.MustCompile(`[xX]{3,}|Y{3,}|N{3,}`)
-	singleFill  = regexp.MustCompile(`(^|[-_.*])[xXYN]{1,2}($|[-_.*])`)
-	expression  = regexp.MustCompile(`\\[dwsDWS.+*?()\[\]{}|^$/]|\{\d+(,\d*)?\}|^\^|\$$|\[\^|` +
+	placeholder = regexp.MustCompile(`<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|#+|…|\.\.\.+|` +
+		`%[A-Za-z_]+%|\$[A-Za-z_]+\$`)
+	fillRun    = regexp.MustCompile(`[xX]{3,}|Y{3,}|N{3,}`)
+	singleFill = regexp.MustCompile(`(^|[-_.*])[xXYN]{1,2}($|[-_.*])`)
+	expression = regexp.MustCompile(`\\[dwsDWS.+*?()\[\]{}|^$/]|\{\d+(,\d*)?\}|^\^|\$$|\[\^|` +
 		`\[\^?(?:[0-9a-zA-Z]-[0-9a-zA-Z]|[._*+-])+\]|\]\s*[+*?{]|\)\s*[+*?{]|\(\?|\.\+|\|`)
 	footnote   = regexp.MustCompile(`\[\d+\]$`)
 	realDomain = regexp.MustCompile(`(?i)^\.?([a-z0-9-]+\.)+` +

@@ -119,12 +119,29 @@ func Read(page []byte, kind Kind) *Page {
 	return r.page
 }
 
-// decode returns the page's text. A page that is not UTF-8 is read as Windows-1252, of which the
-// letters of the seven languages are those of ISO 8859-1.
+// decode returns the page's text. A page that is not UTF-8, except for some damage, is read as
+// Windows-1252, of which the letters of the seven languages are those of ISO 8859-1.
 func (r *reader) decode(page []byte) string {
 	page = bytes.TrimPrefix(page, []byte("\xef\xbb\xbf"))
 	if utf8.Valid(page) {
 		return string(page)
+	}
+	valid, invalid := 0, 0
+	for i := 0; i < len(page); {
+		switch c, size := utf8.DecodeRune(page[i:]); {
+		case c == utf8.RuneError && size <= 1:
+			invalid++
+			i++
+		case size > 1:
+			valid++
+			fallthrough
+		default:
+			i += size
+		}
+	}
+	if valid > invalid {
+		r.note(1, Assumed, "the page is UTF-8 but for %d bytes, which are left out", invalid)
+		return strings.ToValidUTF8(string(page), "\ufffd")
 	}
 	r.note(1, Assumed, "the page is not UTF-8: it is read as Windows-1252")
 	runes := make([]rune, len(page))

@@ -277,8 +277,16 @@ func (r *reader) categorise(row *Row, f fields) {
 		row.Category, row.Doubt = "", fmt.Sprintf(format, args...)
 	}
 	anonymous := c.anonymous
+	var kinds, parties []string // who sets a cookie says less of it than what it is for
 	for _, lines := range f[roleKind] {
 		cell := clean(strings.Join(lines, " "))
+		if claimOf(cell).party {
+			parties = append(parties, cell)
+		} else {
+			kinds = append(kinds, cell)
+		}
+	}
+	for _, cell := range append(kinds, parties...) {
 		k := claimOf(cell)
 		switch {
 		case row.Doubt != "":

@@ -63,8 +63,8 @@ func (f fields) takeLifetime() {
 	}
 }
 
-// dashes stand between the parts of an entry of a list.
-var dashes = regexp.MustCompile(`\s+[–—-]\s+|\s+\|\s+`)
+// dashes, and semicolons, stand between the parts of an entry of a list.
+var dashes = regexp.MustCompile(`\s+[–—-]\s+|\s+\|\s+|;\s+`)
 
 // takeParts takes the lifetime, the kind and the provider out of an entry of a list whose parts are
 // divided by dashes: "Google – 2 years – counts visitors".
