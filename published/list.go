@@ -59,6 +59,8 @@ func (r *reader) readList(items []item, i int) int {
 		f.add(roleName, e.name)
 		if saysLifetime(e.remark) {
 			f.add(roleLifetime, e.remark)
+		} else if p, ok := providerAt(e.remark); ok && p == e.remark {
+			f.add(roleProvider, e.remark)
 		} else if e.remark != "" {
 			r.note(e.line, Assumed, "the remark behind the name is left out: %s", quoted(e.remark))
 		}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Name is a cookie's name as a page spells it, and what the policy calls it.
@@ -181,9 +182,14 @@ var noNames = wordSet(`cookie cookies session sessions none various several mult
 // manyNames says why a wildcard is refused.
 const manyNames = "it would match nearly every name: fewer than three of its characters are fixed"
 
+// isPicture reports whether a character is a picture, or makes one of the character before it.
+func isPicture(r rune) bool {
+	return r > 0x2000 && unicode.Is(unicode.So, r) || r == 0xfe0f
+}
+
 // readName reads one piece. why says why it is no name.
 func readName(piece string) (n Name, assumed, why string) {
-	text := clean(piece)
+	text := strings.TrimSpace(strings.TrimFunc(clean(piece), isPicture))
 	n.Written = text
 	if folded := fold(text); startsWith(folded) {
 		stem, ok := afterPhrase(text)
@@ -196,6 +202,9 @@ func readName(piece string) (n Name, assumed, why string) {
 			text = strings.TrimSpace(remark.ReplaceAllString(text, ""))
 		}
 		if text != n.Written {
+			if isEitherName(text, n.Written[len(text):]) {
+				return n, "", "it may name the cookie in the brackets or before them"
+			}
 			assumed = "the remark behind the name is left out: " + quoted(n.Written)
 		}
 		text = unquote(text)
@@ -246,6 +255,24 @@ func readName(piece string) (n Name, assumed, why string) {
 	}
 	n.Pattern = pattern
 	return n, assumed, ""
+}
+
+// isEitherName reports whether what stands in brackets behind a word may be the name, and the word that
+// of a service: "SiteImprove (nmstat)".
+func isEitherName(word, brackets string) bool {
+	inner := strings.Trim(brackets, " ()[].")
+	if strings.ContainsAny(inner, " [](){}<>") || inner == "" {
+		return false
+	}
+	_, known := lookupKnown(inner)
+	if known || wellKnown[inner] || strings.Contains(inner, "_") {
+		return true
+	}
+	if isKnownName(word) || strings.ContainsAny(word, "_-.*<[{") {
+		return false
+	}
+	_, _, why := readName(inner)
+	return why == ""
 }
 
 // isPlain reports whether a name has nothing in it that could stand for other characters.

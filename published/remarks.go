@@ -92,7 +92,7 @@ func (f fields) takeParts(text string) {
 			f.add(roleLifetime, part)
 		case len(strings.Fields(part)) <= 4 && claimOf(part).party:
 			f.add(roleKind, part)
-		case i == 0 && (known && provider == part || hostName.MatchString(part)):
+		case i == 0 && len(f[roleProvider]) == 0 && (known && provider == part || hostName.MatchString(part)):
 			f.add(roleProvider, part)
 		default:
 			purpose = append(purpose, part)
@@ -104,7 +104,12 @@ func (f fields) takeParts(text string) {
 		f.add(roleProvider, purpose[0])
 		purpose = purpose[1:]
 	}
-	f.add(rolePurpose, strings.Join(purpose, " – "))
+	text = strings.Join(purpose, " – ")
+	if at := strings.LastIndex(text, ", "); at >= 0 && len(f[roleLifetime]) == 0 && saysLifetime(text[at+2:]) {
+		f.add(roleLifetime, text[at+2:])
+		text = text[:at]
+	}
+	f.add(rolePurpose, text)
 }
 
 // saysLifetime is isLifetime for a text that may as well be a purpose: "keeps the session" is none.
