@@ -71,27 +71,25 @@ func exactNames(names []string) (in namesIn) {
 // those that mean something for a rule.
 func (r *reader) withoutConditions(line int, purpose string) string {
 	g := generatedTexts()
+	if c, _, _ := r.current(); r.generated && c.category == policy.Necessary {
+		return purpose // they stand in the rows of the others only
+	}
 	for _, start := range g.origins {
-		if at := strings.Index(purpose, start); at >= 0 && strings.Contains(purpose[at:], "://") {
+		if at := strings.Index(purpose, start); at >= 0 && strings.Contains(purpose[at:], "://") && !r.generated {
 			r.note(line, Assumed, "%s is left out: origins have to be added", quoted(purpose[at:]))
 			purpose = strings.TrimSpace(purpose[:at])
 		}
 	}
-	c, _, _ := r.current()
-	for _, sentence := range g.conditions {
-		if r.generated && c.category == policy.Necessary {
-			break // they stand in the rows of the others only
+	for i, sentence := range slices.Concat(g.conditions, g.objections) {
+		before, found := strings.CutSuffix(purpose, sentence)
+		if !found {
+			continue
 		}
-		if before, found := strings.CutSuffix(purpose, sentence); found {
-			purpose = strings.TrimSpace(before)
-			break
-		}
-	}
-	for _, sentence := range g.objections {
-		if before, found := strings.CutSuffix(purpose, sentence); found {
+		if i >= len(g.conditions) {
 			r.note(line, Assumed, "%s: add anonymous if nobody can be traced by these statistics", quoted(sentence))
-			purpose = strings.TrimSpace(before)
 		}
+		purpose = strings.TrimSpace(before)
+		break
 	}
 	if r.generated && g.notStated[purpose] {
 		return ""

@@ -343,7 +343,7 @@ func negatesNecessary(cell string) bool {
 
 // candidate finds words in a sentence that look like names of cookies.
 var candidate = regexp.MustCompile(`[A-Za-z0-9_][A-Za-z0-9_.\-]*[A-Za-z0-9_*#]` +
-	`(?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\})?`)
+	`(?:(?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\})(?:[A-Za-z0-9_.\-]*[A-Za-z0-9_])?)*`)
 
 // mentioned tells of names in a purpose that are no names of the row.
 func (r *reader) mentioned(line int, row Row) {

@@ -91,6 +91,10 @@ func (r *reader) readTable(t *table) {
 	headed := t.roles != nil
 	for _, row := range t.rows {
 		texts := row.texts()
+		if r.generated { // below its headings, all rows are of cookies
+			r.tableRecord(row, roles)
+			continue
+		}
 		if head, ok := headRow(texts, row.marked()); ok {
 			if headed { // the headings take two rows
 				for i := range min(len(head), len(roles)) {
@@ -163,6 +167,13 @@ func (r *reader) tableRecord(row tableRow, roles []role) {
 	f := fields{}
 	for i, c := range row.cells {
 		spansColumns := c.repeated && i > 0 && row.cells[i-1].text() == c.text()
+		if i < len(roles) && (roles[i] == noRole || roles[i] == roleOther) && !c.repeated {
+			for _, line := range c.lines { // the column is left out
+				if len(candidates(line)) > 0 || readsAsName(line) && looksLikeName(line) {
+					r.mentions(item{line: row.line, text: line})
+				}
+			}
+		}
 		if i < len(roles) && !(spansColumns && roles[i] != roles[i-1]) {
 			f.add(roles[i], c.lines...)
 		} else if i >= len(roles) && !c.repeated && c.text() != "" {
