@@ -257,8 +257,8 @@ func kindOfStorage(text string) (what string, other bool) {
 }
 
 // requiredWords say in a column of consents that it is asked for.
-var requiredWords = wordSet(`required needed necessary asked opt requis requise necessaire demande oui erforderlich notwendig
-	vereist nodig noodzakelijk requerido requerida necesario necesaria richiesto necessario obrigatorio`)
+var requiredWords = wordSet(`required needed necessary asked opt requis requise necessaire demande oui
+	erforderlich notwendig vereist nodig noodzakelijk requerido requerida necesario necesaria richiesto necessario obrigatorio`)
 
 // asksForConsent reports whether a cell of a column of consents says that it is asked for.
 func asksForConsent(cell string) bool {

@@ -61,8 +61,8 @@ func changesDirection(r rune) bool {
 		r == 0x061c
 }
 
-// clean returns a text of a page on one line: runs of blanks become one space, and control
-// characters, invisible ones and those that change the direction of a text are removed.
+// clean returns a text of a page on one line: runs of blanks and control characters become one space, and
+// invisible characters and those that change the direction of a text are removed.
 func clean(text string) string {
 	var b strings.Builder
 	gap := false
@@ -71,8 +71,10 @@ func clean(text string) string {
 		case unicode.IsSpace(r), r < 0x20, r == 0x7f:
 			gap = true
 			continue
-		case invisible(r), changesDirection(r), unicode.IsControl(r), r == unicode.ReplacementChar:
+		case invisible(r), changesDirection(r):
 			continue
+		case unicode.IsControl(r): // a byte that could not be read: no name is made of what stands around it
+			r = unicode.ReplacementChar
 		}
 		if gap && b.Len() > 0 {
 			b.WriteByte(' ')

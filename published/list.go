@@ -36,17 +36,19 @@ func (r *reader) readList(items []item, i int) int {
 		if m == nil || !readsAsName(m[1]) {
 			break
 		}
-		if all := pieces([]string{m[1]}); len(all) > 1 && slices.ContainsFunc(all, func(s string) bool { return !looksLikeName(s) }) {
+		all := pieces([]string{m[1]})
+		if len(all) > 1 && slices.ContainsFunc(all, func(s string) bool { return !looksLikeName(s) }) {
 			break
 		}
-		first := pieces([]string{m[1]})[0]
+		first := all[0]
 		named := looksLikeName(first) && (isKnownName(first) || strings.ContainsAny(first, "_-"))
 		if named {
 			strong++
 		} else if !it.listed {
 			break
 		}
-		word := !named && !looksLikeName(first) && !slices.ContainsFunc(it.marks, func(mark string) bool { return clean(mark) == m[1] })
+		marked := slices.ContainsFunc(it.marks, func(mark string) bool { return clean(mark) == m[1] })
+		word := !named && !looksLikeName(first) && !marked
 		entries = append(entries, found{it.line, m[1], m[2], m[3], word})
 		end = j + 1
 	}

@@ -131,4 +131,5 @@ func saysLifetime(text string) bool {
 }
 
 // besideSession are words that stand beside those for a session.
-var besideSession = wordSet("cookie cookies de di do http only temporaneo temporaire temporary end fin fine fim ende einde")
+var besideSession = wordSet(`cookie cookies de di do http only temporaneo temporaire temporary end fin fine fim
+	ende einde`)

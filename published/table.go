@@ -288,7 +288,9 @@ func (r *reader) transposed(t *table) bool {
 
 // namesOnly reports whether the cells of a row behind the first one look like names of cookies.
 func (row tableRow) namesOnly() bool {
-	return !slices.ContainsFunc(row.cells[1:], func(c cell) bool { return !readsAsName(c.text()) || !looksLikeName(c.text()) })
+	return !slices.ContainsFunc(row.cells[1:], func(c cell) bool {
+		return !readsAsName(c.text()) || !looksLikeName(c.text())
+	})
 }
 
 // repeats reports whether a heading stands twice.
