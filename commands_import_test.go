@@ -14,6 +14,7 @@ import (
 
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest/caddytest"
+	"github.com/cookie-policy/caddy-cookie-policy/languages"
 )
 
 // runCommand runs a sub-command as the program does, and returns what it prints and its exit status.
@@ -21,7 +22,7 @@ func runCommand(t *testing.T, args ...string) (out, notes string, status int, er
 	t.Helper()
 	parent := &cobra.Command{Use: "cookie-policy", SilenceUsage: true, SilenceErrors: true}
 	q := newQuery(parent)
-	parent.AddCommand(importCommand(q), compareCommand(q))
+	parent.AddCommand(importCommand(q), compareCommand(q), pageCommand(q))
 	var o, n bytes.Buffer
 	parent.SetOut(&o)
 	parent.SetErr(&n)
@@ -143,6 +144,39 @@ func TestCompareCommand(t *testing.T) {
 	for _, args := range [][]string{{"compare", "--config", config}, {"compare", "--config", config, dir}, {"compare", "--config", dir, file}} {
 		if _, _, status, err := runCommand(t, args...); status != exitFailed {
 			t.Errorf("%q: status %d, %v", args, status, err)
+		}
+	}
+}
+
+// The page that is made of a policy says what the policy enforces, in every language, also with presets,
+// wildcards, and rules that say little.
+func TestCompareCommand_generatedPages(t *testing.T) {
+	dir := writeFiles(t, "Caddyfile", `http://a {
+	cookie_policy opendatasoft matomo google_analytics {
+		allow necessary name x#y {
+			lifetime session
+		}
+		allow first_party shop_*_a shop_b {
+			lifetime 36h
+			purpose fr "Durée : 2 ans"
+		}
+		allow third_party quiet
+	}
+}
+`)
+	config := filepath.Join(dir, "Caddyfile")
+	for _, l := range languages.All() {
+		html, _, status, err := runCommand(t, "page", "--config", config, "--language", l.Tag)
+		if status != exitDone {
+			t.Fatalf("%s: %d, %v", l.Tag, status, err)
+		}
+		page := filepath.Join(dir, "page.html")
+		if err := os.WriteFile(page, []byte(html), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, _, status, err := runCommand(t, "compare", "--config", config, "--json", page)
+		if status != exitDone || !strings.Contains(out, `"differences": []`) || !strings.Contains(out, `"notes": []`) {
+			t.Errorf("%s: %d, %v\n%s", l.Tag, status, err, out)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/html/charset"
 
@@ -63,7 +64,12 @@ func readDocument(ctx context.Context, place string, local bool) (d document, er
 	if len(raw) > maxPageBytes {
 		return d, fmt.Errorf("%s: the page has more than %d MiB", place, maxPageBytes>>20)
 	}
-	encoding, _, _ := charset.DetermineEncoding(raw, d.contentType)
+	// What is not declared is guessed from the first kilobyte, which can be all ASCII.
+	encoding, _, declared := charset.DetermineEncoding(raw, d.contentType)
+	if !declared && utf8.Valid(raw) {
+		d.text = raw
+		return d, nil
+	}
 	d.text, err = encoding.NewDecoder().Bytes(raw)
 	return d, err
 }

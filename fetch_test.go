@@ -47,6 +47,10 @@ func TestReadDocument(t *testing.T) {
 	if err := os.WriteFile(file, []byte("<meta charset=windows-1252><p>Dur\xe9e"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	late := filepath.Join(t.TempDir(), "late.txt")
+	if err := os.WriteFile(late, []byte(strings.Repeat("x", 2000)+"Durée"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		place string
 		local bool
@@ -54,6 +58,7 @@ func TestReadDocument(t *testing.T) {
 		err   string
 	}{
 		{file, false, "<meta charset=windows-1252><p>Durée", ""},
+		{late, false, strings.Repeat("x", 2000) + "Durée", ""},
 		{file + "x", false, "", "no such file"},
 		{server.URL + "/latin", true, "<p>Finalité", ""},
 		{server.URL + "/latin", false, "", "127.0.0.1 is not a public address; to ask it all the same, use --local"},

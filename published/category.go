@@ -33,17 +33,18 @@ var categoryStems = []struct {
 		"prestatie", "reichweite", "messung ", "measurement", "mesure ", "medicion ", "misurazione ",
 		"bereik", "webanaly"}},
 	{topicFirstParty, []string{"preference", "preferenc", "preferenze ", "preferenza ", "voorkeur",
-		"praferenz", "prefe", "functional", "functionality ", "functionalities ", "fonctionn",
+		"praferenz", "prefe", "functional", "functionality ", "functionalities ", "fonctionnel",
+		"fonctionnalit",
 		"funktional", "funktionell", "funktionscookie", "funktions ",
 		"funktionier", "functiecookie", "functioneel", "functionele ", "functionaliteit", "funcional", "funzional",
 		"confort ", "comfort", "komfort", "internal ", "internes ", "interne ", "internas ", "interni ",
-		"internos ", "internal", "first party ", "firstparty ", "erstanbieter", "eigene ", "eigen ",
+		"internos ", "internal", "first party", "firstparty ", "erstanbieter", "eigene ", "eigen ",
 		"proprie ", "propie", "propia ", "propias ", "proprio ", "proprios ", "propri ", "prima parte ",
 		"prime parti ", "primeira parte ", "primeros ", "premiere partie "}},
 	{topicThirdParty, []string{"marketing", "advert", "ads ", "targeting", "targeted ", "social ",
 		"sociaux ", "sociales ", "sociais ", "sociali ", "soziale ", "sociale ", "socials ", "publicit",
 		"publicid", "pubblicit", "werbung", "werbe", "werblich", "reclame", "advertentie", "ciblage",
-		"ciblee", "zielgruppe", "third party ", "thirdparty ", "third parties ", "tiers ", "tierce ",
+		"ciblee", "zielgruppe", "third party", "thirdparty ", "third parties ", "tiers ", "tierce ",
 		"tierces ", "drittanbieter", "dritter ", "dritten ", "drittpartei", "derden ", "derde ",
 		"terceros ", "tercero ", "tercera ", "terze parti ", "terza parte ", "terzi ", "terceiros ",
 		"profilazione ", "profiling ", "segmentacion ", "remarketing", "retargeting"}},
@@ -69,6 +70,8 @@ var partyWords = wordSet(`internal internes interne internas interni internos fi
 var (
 	negators = wordSet(`not non no nicht kein keine keiner niet geen pas sans ohne sin senza sem nao
 		without nor`)
+	optionalWords = wordSet(`optional optionally optionnel optionnels opcional opcionales opcionais opzionali optionale
+		optionele facultatif facultatifs facultativi facultativas`)
 	exceptions = wordSet(`optional optionnel optionnels opcional opcionales opcionais opzionali optionale
 		optionele facultatif facultatifs facultativi facultativas other autres beyond hormis excepte
 		except ausser anders distintas distintos otras otros outros outras altri altre diversi diverse
@@ -79,6 +82,9 @@ var (
 var doubtWords = wordSet(`other others misc miscellaneous unclassified uncategorized uncategorised
 	optional autres autre divers optionnels facultatifs sonstige andere weitere nicht ubrige overige
 	otras otros otra outros outras altri altre opzionali unknown inconnus unbekannt various
+	required requis obligatoire obligatoires mandatory indispensable indispensables imprescindible
+	imprescindibles indispensabile indispensabili indispensaveis obligatorias obligatorie obbligatori
+	obrigatorios unerlasslich unerlassliche zwingend verplichte vereiste
 	experimental security securite sicherheit technical techniques technische technisch tecnicas
 	tecnici tecnicos beveiliging seguridad sicurezza seguranca load`)
 
@@ -125,7 +131,8 @@ func claimOf(text string) claim {
 	}
 	c := claim{doubtful: doubt || negated}
 	switch {
-	case found[topicNecessary] && (negated || asksConsent(words)):
+	case found[topicNecessary] && (negated || asksConsent(words) || strings.HasSuffix(strings.TrimSpace(text), "?") ||
+		slices.ContainsFunc(words, func(w string) bool { return optionalWords[w] })):
 		c.doubtful = true
 	case found[topicNecessary] &&
 		(found[topicStatistical] || found[topicThirdParty] || byParty[topicThirdParty]):
@@ -213,7 +220,7 @@ func asksConsent(words []string) bool {
 // saysExempt reports whether a folded text says that no consent is asked for.
 func saysExempt(words []string) bool {
 	for i, w := range words {
-		for _, stem := range []string{"exempt", "exent", "esent", "isent", "vrijgesteld", "befreit"} {
+		for _, stem := range []string{"exempt", "exent", "esent", "isent", "vrijgesteld", "befreit", "dispens"} {
 			if strings.HasPrefix(w, stem) && !isNegated(words, i) {
 				return true
 			}
@@ -247,6 +254,24 @@ func kindOfStorage(text string) (what string, other bool) {
 		}
 	}
 	return "", false
+}
+
+// requiredWords say in a column of consents that it is asked for.
+var requiredWords = wordSet(`required needed necessary asked opt requis requise necessaire demande oui
+	erforderlich notwendig vereist nodig noodzakelijk requerido requerida necesario necesaria richiesto necessario obrigatorio`)
+
+// asksForConsent reports whether a cell of a column of consents says that it is asked for.
+func asksForConsent(cell string) bool {
+	if yes, ok := yesOrNo(cell); ok {
+		return yes
+	}
+	words := strings.Fields(fold(cell))
+	for i, w := range words {
+		if requiredWords[w] && !isNegated(words, i) && !isNegated(words, min(i+2, len(words))) {
+			return true
+		}
+	}
+	return false
 }
 
 // yesOrNo reads a cell of a column that asks a question.

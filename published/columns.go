@@ -15,6 +15,7 @@ const (
 	roleKind     role = "kind"      // the category, the kind of storage, or first or third party
 	roleNeeded   role = "necessary" // yes or no
 	roleConsent  role = "consent"   // whether consent is asked for: yes or no
+	roleExact    role = "exact"     // the names to the letter, in a generated table
 	roleOther    role = "other"     // known and of no use to a policy: privacy policies, transfers
 )
 
@@ -43,7 +44,7 @@ var headPhrases = []struct {
 	{"set by", roleProvider}, {"placed by", roleProvider}, {"depose par", roleProvider},
 	{"deposes par", roleProvider}, {"emis par", roleProvider}, {"gesetzt von", roleProvider},
 	{"geplaatst door", roleProvider}, {"who sets it", roleProvider}, {"impostato da", roleProvider},
-	{"what it does", rolePurpose}, {"what it is for", rolePurpose}, {"used for", rolePurpose},
+	{"what it does", rolePurpose}, {"what they do", rolePurpose}, {"what it is for", rolePurpose}, {"used for", rolePurpose},
 	{"what for", rolePurpose}, {"a quoi il sert", rolePurpose}, {"a quoi sert il", rolePurpose},
 	{"waarvoor", rolePurpose}, {"wofur", rolePurpose}, {"para que sirve", rolePurpose},
 	{"strictly necessary", roleNeeded}, {"strictement necessaire", roleNeeded},
@@ -109,7 +110,7 @@ var headWords = []struct {
 		funcao funcoes funcionalidade`)},
 	{roleName, wordSet(`name names nom noms naam namen nombre nombres nome nomi nomes cookie cookies
 		cookiename cookienamen cookienaam identifiant identifier bezeichnung cookiebezeichnung
-		intitule denominazione denominacion denominacao designation`)},
+		traceur traceurs tracker trackers intitule denominazione denominacion denominacao designation`)},
 }
 
 // headFillers are words that say nothing about a column.

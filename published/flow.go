@@ -1,6 +1,7 @@
 package published
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -98,10 +99,14 @@ func previous(items []item, i int) int {
 
 // headingLike reports whether a line of text can be a heading: it is short, and no sentence.
 func headingLike(text string) bool {
+	text = text[len(numbering.FindString(text)):]
 	return len(text) <= 160 && len(strings.Fields(text)) <= 22 && !strings.HasSuffix(text, ".") &&
 		!strings.HasSuffix(text, ",") && !strings.HasSuffix(text, ";") && !strings.Contains(text, ". ") &&
 		!strings.HasSuffix(text, "!")
 }
+
+// numbering is the number of a heading: "4.", "4.1", "b)", "IV.".
+var numbering = regexp.MustCompile(`^(?:\d{1,2}(?:\.\d{1,2})*[.)]?|[a-zA-Z][.)]|[IVX]{1,4}[.)])\s+`)
 
 // mayBeName reports whether a line that stands alone, or the beginning of an entry of a list, may be
 // names of cookies. Below headings about cookies, a hyphen is enough.
@@ -130,9 +135,16 @@ func (r *reader) mentions(it item) {
 			break
 		}
 	}
-	if m := entry.FindStringSubmatch(trimBullet(clean(it.text))); m != nil && it.listed && readsAsName(m[1]) {
+	if m := entry.FindStringSubmatch(trimBullet(clean(it.text))); m != nil && readsAsName(m[1]) {
 		if c, _, _ := r.current(); c.category != "" {
 			names = append(names, m[1])
+		}
+	}
+	if r.underCookies() {
+		for _, mark := range slices.Concat(it.marks, calledSo(it.text)) {
+			if readsAsName(mark) && !isDigest(mark) {
+				names = append(names, clean(mark))
+			}
 		}
 	}
 	if text := clean(it.text); len(text) < 300 && r.mayBeName(text) {
@@ -144,6 +156,22 @@ func (r *reader) mentions(it item) {
 		return
 	}
 	r.loose = append(r.loose, mention{it.line, names})
+}
+
+// called finds single words in quotes.
+var called = regexp.MustCompile(`["“«„‘]\s*([A-Za-z0-9_][\w.-]*)\s*["”“»’]`)
+
+// calledSo returns the words in quotes of a sentence about cookies, but for kinds of cookies.
+func calledSo(text string) (names []string) {
+	if !strings.Contains(fold(text), "cookie") {
+		return nil
+	}
+	for _, m := range called.FindAllStringSubmatch(text, -1) {
+		if c := claimOf(m[1]); c.category == "" && !c.doubtful {
+			names = append(names, m[1])
+		}
+	}
+	return names
 }
 
 // mention is names of cookies in a line from which no row is made.

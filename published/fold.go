@@ -49,7 +49,7 @@ func fold(text string) string {
 // invisible reports whether a character shows nothing and only says how to break or join lines.
 func invisible(r rune) bool {
 	switch r {
-	case 0x00ad, 0x200b, 0x200c, 0x200d, 0x2060, 0xfeff:
+	case 0x00ad, 0x200b, 0x200c, 0x200d, 0x2060, 0x2061, 0x2062, 0x2063, 0x2064, 0xfeff:
 		return true
 	}
 	return false
@@ -61,8 +61,8 @@ func changesDirection(r rune) bool {
 		r == 0x061c
 }
 
-// clean returns a text of a page on one line: runs of blanks become one space, and control
-// characters, invisible ones and those that change the direction of a text are removed.
+// clean returns a text of a page on one line: runs of blanks and control characters become one space, and
+// invisible characters and those that change the direction of a text are removed.
 func clean(text string) string {
 	var b strings.Builder
 	gap := false
@@ -71,8 +71,10 @@ func clean(text string) string {
 		case unicode.IsSpace(r), r < 0x20, r == 0x7f:
 			gap = true
 			continue
-		case invisible(r), changesDirection(r), unicode.IsControl(r), r == unicode.ReplacementChar:
+		case invisible(r), changesDirection(r):
 			continue
+		case unicode.IsControl(r): // a byte that could not be read: no name is made of what stands around it
+			r = unicode.ReplacementChar
 		}
 		if gap && b.Len() > 0 {
 			b.WriteByte(' ')
@@ -81,6 +83,28 @@ func clean(text string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// touching stands in the text of a cell between two elements of a kind, such as <span>, where nothing
+// says whether what they hold is one word or two. clean removes it.
+const touching = '\u2063'
+
+// cleanCell is clean, and keeps touching.
+func cleanCell(text string) string {
+	if !strings.ContainsRune(text, touching) {
+		return clean(text)
+	}
+	parts := strings.Split(text, string(touching))
+	for i, part := range parts {
+		parts[i] = clean(part)
+		if i > 0 && part != strings.TrimLeft(part, " ") {
+			parts[i] = " " + parts[i]
+		}
+		if part != strings.TrimRight(part, " ") {
+			parts[i] += " "
+		}
+	}
+	return strings.TrimSpace(strings.Join(parts, string(touching)))
 }
 
 // wordSet makes a set of the words in a text.

@@ -68,13 +68,21 @@ func tag(z *html.Tokenizer) (string, map[string]string) {
 // languageTag returns the language of a tag such as fr-FR, or "" if it is none.
 func languageTag(tag string) string {
 	language, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(strings.ReplaceAll(tag, "_", "-"))), "-")
-	probe := policy.Policy{Presets: []policy.Preset{{Name: portalPreset, RuleOptions: policy.RuleOptions{
-		Purpose: []policy.Text{{Language: language, Text: "?"}},
-	}}}}
-	if len(language) > 8 || len(probe.Faults()) > 0 {
+	if !isLanguage(language) {
 		return ""
 	}
 	return language
+}
+
+// isLanguage reports whether a policy takes a language tag.
+func isLanguage(tag string) bool {
+	if tag == "" || len(tag) > 35 { // RFC 5646 section 4.4.1
+		return false
+	}
+	probe := policy.Policy{Presets: []policy.Preset{{Name: portalPreset, RuleOptions: policy.RuleOptions{
+		Purpose: []policy.Text{{Language: tag, Text: "?"}},
+	}}}}
+	return len(probe.Faults()) == 0
 }
 
 // htmlReader collects the text of elements into items, and that of tables into cells.
@@ -93,6 +101,10 @@ type htmlReader struct {
 	pre        int
 
 	raw bool // it keeps its blanks
+
+	marks  []string // names in the line that stand in elements for code, or in bold at its beginning
+	markAt int      // where such an element begins in the buffer
+	ended  string   // the element that ended last, if nothing stands behind it yet
 
 	open   []element
 	at     map[string][]int // where elements stand in open, by name
@@ -117,7 +129,8 @@ var (
 		noembed object math datalist sup`)
 	inlineElements = wordSet(`a abbr b bdi bdo big cite code data dfn em font i ins kbd label mark q s samp
 		small span strong sub sup time tt u var wbr nobr acronym strike del button`)
-	voidElements = wordSet(`area base br col embed hr img input link meta source track wbr param`)
+	apartElements = wordSet("a code kbd samp tt label button") // two of them are two things
+	voidElements  = wordSet(`area base br col embed hr img input link meta source track wbr param`)
 )
 
 // start reads a start tag.
@@ -147,10 +160,24 @@ func (b *htmlReader) start(name string, attributes map[string]string, closed boo
 		return
 	}
 	t := b.current()
+	if b.ended == name && b.buffer.Len() > 0 {
+		switch {
+		case apartElements[name]:
+			b.buffer.WriteByte(' ')
+		case inlineElements[name] && t != nil:
+			b.buffer.WriteRune(touching)
+		}
+	}
+	b.ended = ""
+	if lang, ok := attributes["lang"]; ok && t != nil && t.cell != nil && t.cell.language == "" {
+		t.cell.language = lang
+	}
 	switch as {
 	case "br":
 		b.breakLine()
 	case "wbr", "img", "input":
+	case "code", "tt", "kbd", "samp":
+		b.markAt = b.buffer.Len()
 	case "table":
 		b.startTable()
 	case "caption":
@@ -185,6 +212,7 @@ func (b *htmlReader) start(name string, attributes map[string]string, closed boo
 		b.level = levelBold
 	case "strong", "b":
 		b.strong++
+		b.markAt = b.buffer.Len()
 		if b.buffer.Len() == 0 {
 			b.bold = true
 		}
@@ -228,6 +256,18 @@ func (b *htmlReader) end(name string) {
 	for len(b.open) > place {
 		b.pop()
 	}
+	b.ended = name
+}
+
+// maxMark is the number of bytes of the longest name that browsers store.
+const maxMark = 4096
+
+// mark notes what stands in the element that ends.
+func (b *htmlReader) mark() {
+	if b.markAt < b.buffer.Len() && b.buffer.Len()-b.markAt <= maxMark {
+		b.marks = append(b.marks, b.buffer.String()[b.markAt:])
+	}
+	b.markAt = b.buffer.Len()
 }
 
 func (b *htmlReader) push(e element) {
@@ -303,6 +343,11 @@ func (b *htmlReader) pop() {
 		b.level = 0
 	case "strong", "b":
 		b.strong--
+		if b.markAt == 0 {
+			b.mark()
+		}
+	case "code", "tt", "kbd", "samp":
+		b.mark()
 	case "dt":
 		b.breakLine()
 		b.term = false
@@ -336,6 +381,7 @@ func (b *htmlReader) text(text string) {
 	if b.skip > 0 {
 		return
 	}
+	b.ended = ""
 	if b.pre > 0 && b.current() == nil {
 		for i, line := range strings.Split(text, "\n") {
 			if i > 0 {
@@ -382,10 +428,11 @@ func (b *htmlReader) current() *htmlTable {
 func (b *htmlReader) breakLine() {
 	text := b.buffer.String()
 	if !b.raw {
-		text = clean(text)
+		text = cleanCell(text)
 	}
 	b.buffer.Reset()
-	bold := b.bold
+	bold, marks := b.bold, b.marks
+	b.marks, b.markAt = nil, 0
 	b.bold, b.raw = b.strong > 0, b.pre > 0
 	if strings.TrimSpace(text) == "" {
 		return
@@ -401,11 +448,12 @@ func (b *htmlReader) breakLine() {
 			level = levelBold
 		}
 		b.emit(item{line: b.bufferLine, text: text, level: level, term: b.term,
-			definition: !b.term && b.definition > 0, listed: b.list > 0})
+			definition: !b.term && b.definition > 0, listed: b.list > 0, marks: marks})
 	case t.caption:
 		t.table.caption = strings.TrimSpace(t.table.caption + " " + text)
 	case t.cell != nil:
 		t.cell.lines = append(t.cell.lines, text)
+		t.cell.marks = append(t.cell.marks, marks...)
 	default: // text between the cells of a table is shown before it
 		b.emit(item{line: b.bufferLine, text: text, level: b.level})
 	}

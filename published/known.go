@@ -51,7 +51,11 @@ var (
 		providers := strings.Split(`Google Analytics|Google Tag Manager|Google|YouTube|Facebook|Meta|Twitter|`+
 			`LinkedIn|Hotjar|Vimeo|Cloudflare|Microsoft|Stripe|HubSpot|Hubspot|Adobe|Dailymotion|Piwik|`+
 			`Matomo Analytics|TikTok|Pinterest|Instagram|Huwise|AddThis|ShareThis|Snapchat|Criteo|`+
-			`DoubleClick|Zendesk|Intercom|Crisp|Sentry|reCAPTCHA|Amazon|Yandex|Bing|Xiti|Didomi|Axeptio`, "|")
+			`DoubleClick|Zendesk|Intercom|Crisp|Sentry|reCAPTCHA|Amazon|Yandex|Bing|Xiti|Didomi|Axeptio|`+
+			`WordPress|WooCommerce|OpenStreetMap|PayPal|SoundCloud|ReadSpeaker|OneTrust|GitHub|OpenAI|MailChimp|`+
+			`SiteImprove|AddToAny|AppNexus|BingAds|ChatGPT|CookieFirst|CookieHub|DoubleVerify|FullStory|GetSiteControl|`+
+			`JotForm|LiveChat|NewRelic|PubMatic|QuantCast|SalesForce|SharePoint|SurveyMonkey|TripAdvisor|TrustPilot|`+
+			`WhatsApp|ZenDesk`, "|")
 		for _, k := range knownCookies() {
 			if k.rule.Provider != "" {
 				providers = append(providers, k.rule.Provider)

@@ -64,7 +64,7 @@ func (r *reader) readLabels(items []item, i int) int {
 	f := fields{}
 	var names []string
 	line, start := items[i].line, i
-	if _, ok := labelsIn(items[i].text); !ok {
+	if _, ok := labelsIn(items[i].text); !ok && !isTermLabel(items, i) {
 		// The name alone, with labels below it.
 		name := trimBullet(strings.TrimSpace(items[i].text))
 		next := i + 1
@@ -89,7 +89,7 @@ func (r *reader) readLabels(items []item, i int) int {
 		if len(f[roleName]) == 0 && count > 1 {
 			r.note(line, NotUnderstood, "what stands here is left out: it names no cookie (%s)", quoted(f.summary()))
 		} else if len(f[roleName]) > 0 {
-			r.record(line, f, false)
+			r.record(line, f, "")
 		}
 		f, count = fields{}, 0
 	}
@@ -105,13 +105,10 @@ func (r *reader) readLabels(items []item, i int) int {
 		if it.table != nil || it.ends != 0 || it.level > 0 {
 			break
 		}
-		if !ok && it.term && j+1 < len(items) {
-			// A list of definitions: the term is the label, what follows it the value.
-			found, strict := headCell(it.text)
-			if below := items[j+1]; found != noRole && strict && below.table == nil && !below.term {
-				labels, ok = []label{{found, clean(below.text)}}, true
-				j++
-			}
+		if !ok && isTermLabel(items, j) {
+			found, _ := headCell(it.text)
+			labels, ok = []label{{found, clean(items[j+1].text)}}, true
+			j++
 		}
 		if !ok {
 			if empty && last != noRole { // the value stands below its label
@@ -163,6 +160,16 @@ func (r *reader) readLabels(items []item, i int) int {
 	return end
 }
 
+// isTermLabel reports whether item i is a term of a list of definitions that is a label, with its value
+// behind it.
+func isTermLabel(items []item, i int) bool {
+	if !items[i].term || i+1 >= len(items) {
+		return false
+	}
+	found, strict := headCell(items[i].text)
+	return found != noRole && strict && items[i+1].table == nil && !items[i+1].term && items[i+1].ends == 0
+}
+
 // readTerm reads a term that is a name, and its definitions: labels, or the purpose.
 func (r *reader) readTerm(items []item, i int, name string) int {
 	if !looksLikeName(strings.Fields(name)[0]) {
@@ -190,6 +197,6 @@ func (r *reader) readTerm(items []item, i int, name string) int {
 			f.add(l.role, l.value)
 		}
 	}
-	r.record(items[i].line, f, false)
+	r.record(items[i].line, f, "")
 	return j
 }

@@ -22,9 +22,24 @@ var languageWords = map[string]map[string]bool{
 		utilizador finalidade duracao visitante validade fornecedor necessarios ao nome`),
 }
 
-// languageOf guesses the language of a page by its frequent words. It returns "" where none of the
-// seven is clearly ahead.
-func languageOf(items []item) string {
+// languageOf takes the language of a page from its frequent words if it declares none, or if they are
+// clearly those of another of the seven: templates declare the language they were made in.
+func (r *reader) languageOf(items []item) {
+	declared := r.page.Language
+	counts := wordsOf(items)
+	shown := ahead(counts)
+	switch {
+	case declared == "":
+		r.page.Language = shown
+	case shown != declared && languageWords[declared] != nil && counts[shown] >= 10 &&
+		counts[shown] >= 3*counts[declared]:
+		r.page.Language = shown
+		r.note(1, Assumed, "the page says that its language is %s, and its words are those of %s", quoted(declared), shown)
+	}
+}
+
+// wordsOf counts the frequent words of each language.
+func wordsOf(items []item) map[string]int {
 	counts := map[string]int{}
 	count := func(text string) {
 		for _, w := range strings.Fields(fold(text)) {
@@ -47,6 +62,11 @@ func languageOf(items []item) string {
 			}
 		}
 	}
+	return counts
+}
+
+// ahead returns the language that has the most words, or "" where none is clearly ahead.
+func ahead(counts map[string]int) string {
 	best, second := "", 0
 	for language, n := range counts {
 		switch {

@@ -19,7 +19,8 @@ type Lifetime struct {
 	// Problem says why the words are neither a duration nor a session.
 	Problem string `json:"problem,omitempty"`
 
-	rest bool // the words say more than the duration
+	rest   bool // the words say more than the duration
+	listed bool // the duration is the sum of some that nothing but commas joins
 }
 
 const (
@@ -185,6 +186,8 @@ func readLifetime(text string) Lifetime {
 		l.Problem = "this is no lifetime that a cookie can have"
 	case len(values) == 1:
 		l.Duration = values[0]
+		l.listed = len(quantities) > 1 && slices.Contains(tokens, ",") &&
+			!slices.ContainsFunc(tokens, func(t string) bool { return sumWords[t] || t == "+" || t == "&" })
 		for i := range tokens {
 			l.rest = l.rest || !used[i]
 		}
@@ -311,7 +314,7 @@ func sums(tokens []string, quantities []quantity) []policy.Duration {
 		values = append(values, sum)
 	}
 	for i, q := range quantities {
-		joined := i > 0 && q.unit < quantities[i-1].unit
+		joined := i > 0 && q.unit < quantities[i-1].unit && q.n < mostOf[q.unit]
 		for j := 0; joined && i > 0 && j < q.first-quantities[i-1].last-1; j++ {
 			t := tokens[quantities[i-1].last+1+j]
 			joined = sumWords[t] || t == "," || t == "+" || t == "&"
@@ -328,18 +331,48 @@ func sums(tokens []string, quantities []quantity) []policy.Duration {
 	return values
 }
 
+// mostOf are numbers from which on a unit is not the smaller part of a sum: 2 years, 24 hours.
+var mostOf = map[unit]int64{unitSecond: 60, unitMinute: 60, unitHour: 24, unitDay: 366, unitWeek: 53, unitMonth: 12}
+
+// oneEach reads a cell of lifetimes that has one for each of n cookies, in their order. It returns nil
+// if it has not.
+func oneEach(cells [][]string, n int) (each []Lifetime) {
+	if n < 2 {
+		return nil
+	}
+	for _, lines := range cells {
+		for _, line := range lines {
+			for _, part := range strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(",;/|", r) }) {
+				if strings.TrimSpace(part) == "" {
+					continue
+				}
+				l := readLifetime(part)
+				if l.Problem != "" || l.rest || l.Words == "" || len(each) == n {
+					return nil
+				}
+				each = append(each, l)
+			}
+		}
+	}
+	if len(each) != n {
+		return nil
+	}
+	return each
+}
+
 // duration returns the length of a quantity. Six, twelve and thirteen months are 183, 365 and 395
 // days, as authorities count them.
 func (q quantity) duration() policy.Duration {
-	n := min(q.n, 1_000_000)
+	const most = 50_000 // days, which is longer than any cookie lives and still a duration
+	n := q.n
 	var d int64
 	switch q.unit {
 	case unitSecond:
-		return policy.Duration(n) * policy.Duration(time.Second)
+		return policy.Duration(min(n, most*24*60*60)) * policy.Duration(time.Second)
 	case unitMinute:
-		return policy.Duration(n) * minute
+		return policy.Duration(min(n, most*24*60)) * minute
 	case unitHour:
-		return policy.Duration(min(n, 2_000_000)) * hour
+		return policy.Duration(min(n, most*24)) * hour
 	case unitDay:
 		d = n
 	case unitWeek:
@@ -349,7 +382,7 @@ func (q quantity) duration() policy.Duration {
 	case unitYear:
 		d = 365 * n
 	}
-	return policy.Duration(min(d, 50_000)) * day
+	return policy.Duration(min(d, most)) * day
 }
 
 // isRange reports whether another number stands before a quantity: 6-12 months, 1 to 2 years.

@@ -2,12 +2,13 @@ package published
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // entry is an entry of a list that begins with a name: "_ga: counts visitors (2 years)", or
 // "_ga (2 years): counts visitors".
-var entry = regexp.MustCompile(`^\*{0,2}([^\s:*]+[^\s:]*?)(?:\*\*)?(?:\s+\(([^()]*)\))?\s*(?::\s+|\s+[–—-]\s+|:$)(.*)$`)
+var entry = regexp.MustCompile(`^\*{0,2}([^\s:*]+(?:,\s[^\s:,]+)*[^\s:]*?)(?:\*\*)?(?:\s+\(([^()]*)\))?\s*(?::\s+|\s+[–—-]\s+|:$)(.*)$`)
 
 // inBrackets is what stands in brackets at the end of an entry.
 var inBrackets = regexp.MustCompile(`^(.*\S)\s*\(([^()]*)\)\.?$`)
@@ -18,6 +19,7 @@ func (r *reader) readList(items []item, i int) int {
 	type found struct {
 		line                  int
 		name, remark, purpose string
+		word                  bool // nothing but its place tells the name from a word
 	}
 	var entries []found
 	strong := 0
@@ -34,12 +36,20 @@ func (r *reader) readList(items []item, i int) int {
 		if m == nil || !readsAsName(m[1]) {
 			break
 		}
-		if looksLikeName(m[1]) && (isKnownName(m[1]) || strings.ContainsAny(m[1], "_-")) {
+		all := pieces([]string{m[1]})
+		if len(all) > 1 && slices.ContainsFunc(all, func(s string) bool { return !looksLikeName(s) }) {
+			break
+		}
+		first := all[0]
+		named := looksLikeName(first) && (isKnownName(first) || strings.ContainsAny(first, "_-"))
+		if named {
 			strong++
 		} else if !it.listed {
 			break
 		}
-		entries = append(entries, found{it.line, m[1], m[2], m[3]})
+		marked := slices.ContainsFunc(it.marks, func(mark string) bool { return clean(mark) == m[1] })
+		word := !named && !looksLikeName(first) && !marked
+		entries = append(entries, found{it.line, m[1], m[2], m[3], word})
 		end = j + 1
 	}
 	if strong == 0 {
@@ -49,19 +59,25 @@ func (r *reader) readList(items []item, i int) int {
 	for _, e := range entries {
 		f := fields{}
 		f.add(roleName, e.name)
-		if _, ok := isLifetime(e.remark); ok {
+		if saysLifetime(e.remark) {
 			f.add(roleLifetime, e.remark)
+		} else if p, ok := providerAt(e.remark); ok && p == e.remark {
+			f.add(roleProvider, e.remark)
 		} else if e.remark != "" {
 			r.note(e.line, Assumed, "the remark behind the name is left out: %s", quoted(e.remark))
 		}
 		if m := inBrackets.FindStringSubmatch(e.purpose); m != nil {
-			if _, ok := isLifetime(m[2]); ok {
+			if saysLifetime(m[2]) {
 				e.purpose = m[1]
 				f.add(roleLifetime, m[2])
 			}
 		}
-		f.add(rolePurpose, e.purpose)
-		r.record(e.line, f, false)
+		f.takeParts(e.purpose)
+		doubt := ""
+		if e.word && len(f[roleLifetime]) == 0 {
+			doubt = "it may be a word rather than the name of a cookie"
+		}
+		r.record(e.line, f, doubt)
 	}
 	return end
 }

@@ -104,7 +104,7 @@ func (r *reader) looseRow(cells []looseCell, roles []role) {
 	for i, c := range cells {
 		f.add(roles[i], c.text)
 	}
-	r.record(cells[column(roles, roleName)].line, f, false)
+	r.record(cells[column(roles, roleName)].line, f, "")
 }
 
 // isLooseRow reports whether cells can be a row: the name is one, and the others are none.
@@ -240,7 +240,7 @@ func (r *reader) readColumns(items []item, i int) int {
 				}
 			}
 		}
-		r.record(line, f, false)
+		r.record(line, f, "")
 	}
 	return end
 }
@@ -258,7 +258,7 @@ func partsOf(items []item, i int) (parts []part) {
 		}
 		found, strict := lineHead(it.text)
 		switch {
-		case found != noRole && strict && it.level == items[i].level:
+		case found != noRole && strict && it.level == items[i].level && !it.definition:
 			if seen[found] {
 				return parts
 			}

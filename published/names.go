@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Name is a cookie's name as a page spells it, and what the policy calls it.
@@ -26,7 +27,16 @@ type namesIn struct {
 // readNames reads the lines of a cell of names.
 func readNames(lines []string) (in namesIn) {
 	seen := map[string]bool{}
-	for _, piece := range pieces(lines) {
+	apart := make([]string, 0, len(lines))
+	for _, line := range lines {
+		if parts := strings.Split(line, string(touching)); isTorn(parts) {
+			in.refused = append(in.refused, refusal{clean(line), "it may be one name or several: nothing separates " +
+				quoted(parts[0]) + " and what follows"})
+			continue
+		}
+		apart = append(apart, line)
+	}
+	for _, piece := range pieces(apart) {
 		name, assumed, why := readName(piece)
 		switch {
 		case why != "":
@@ -46,6 +56,20 @@ func readNames(lines []string) (in namesIn) {
 		}
 	}
 	return in
+}
+
+// isTorn reports whether two neighbours of the parts of a line can each be a name.
+func isTorn(parts []string) bool {
+	for i := 1; i < len(parts); i++ {
+		before, after := strings.Fields(parts[i-1]), strings.Fields(parts[i])
+		if strings.HasSuffix(parts[i-1], " ") || strings.HasPrefix(parts[i], " ") || len(before) == 0 || len(after) == 0 {
+			continue
+		}
+		if looksLikeName(before[len(before)-1]) && looksLikeName(after[0]) {
+			return true
+		}
+	}
+	return false
 }
 
 // pieces splits the lines of a cell at what stands between names.
@@ -135,11 +159,12 @@ func startsWith(folded string) bool {
 
 var (
 	remark      = regexp.MustCompile(`\s+[(\[].*$`)
-	placeholder = regexp.MustCompile(`<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|#+|…|\.\.\.+`)
-	fillRun     = regexp.MustCompile(`[xX]{3,}|Y{3,}|N{3,}`)
-	singleFill  = regexp.MustCompile(`(^|[-_.*])[xXYN]{1,2}($|[-_.*])`)
-	expression  = regexp.MustCompile(`\\[dwsDWS.+*?()\[\]{}|^$/]|\{\d+(,\d*)?\}|^\^|\$$|\[\^|` +
-		`\[[^\[\]]*[0-9a-zA-Z]-[0-9a-zA-Z][^\[\]]*\]|\]\s*[+*?{]|\)\s*[+*?{]|\(\?|\.\+|\|`)
+	placeholder = regexp.MustCompile(`<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|#+|…|\.\.\.+|` +
+		`%[A-Za-z_]+%|\$[A-Za-z_]+\$`)
+	fillRun    = regexp.MustCompile(`[xX]{3,}|Y{3,}|N{3,}`)
+	singleFill = regexp.MustCompile(`(^|[-_.*])[xXYN]{1,2}($|[-_.*])`)
+	expression = regexp.MustCompile(`\\[dwsDWS.+*?()\[\]{}|^$/]|\{\d+(,\d*)?\}|^\^|\$$|\[\^|` +
+		`\[\^?(?:[0-9a-zA-Z]-[0-9a-zA-Z]|[._*+-])+\]|\]\s*[+*?{]|\)\s*[+*?{]|\(\?|\.\+|\|`)
 	footnote   = regexp.MustCompile(`\[\d+\]$`)
 	realDomain = regexp.MustCompile(`(?i)^\.?([a-z0-9-]+\.)+` +
 		`(com|net|org|fr|de|it|es|nl|pt|eu|be|ch|at|uk|co|info|gov|edu)$`)
@@ -151,11 +176,20 @@ var noNames = wordSet(`cookie cookies session sessions none various several mult
 	divers plusieurs keine diverse verschiedene geen ninguno ninguna varios varias nessuno vari varie
 	nenhum name nom naam nombre nome necessary statistics marketing preferences analytics functional
 	yes no oui non ja nein nee si sim unknown inconnu unbekannt persistent permanent provider purpose
-	pixel localstorage sessionstorage todos tous tutti alle tbd tba test`)
+	pixel localstorage sessionstorage todos tous tutti alle tbd tba test other others autre autres andere
+	overige otro otros otra otras altri altro outros note notes total more source example etc misc`)
+
+// manyNames says why a wildcard is refused.
+const manyNames = "it would match nearly every name: fewer than three of its characters are fixed"
+
+// isPicture reports whether a character is a picture, or makes one of the character before it.
+func isPicture(r rune) bool {
+	return r > 0x2000 && unicode.Is(unicode.So, r) || r == 0xfe0f
+}
 
 // readName reads one piece. why says why it is no name.
 func readName(piece string) (n Name, assumed, why string) {
-	text := clean(piece)
+	text := strings.TrimSpace(strings.TrimFunc(clean(piece), isPicture))
 	n.Written = text
 	if folded := fold(text); startsWith(folded) {
 		stem, ok := afterPhrase(text)
@@ -168,6 +202,9 @@ func readName(piece string) (n Name, assumed, why string) {
 			text = strings.TrimSpace(remark.ReplaceAllString(text, ""))
 		}
 		if text != n.Written {
+			if isEitherName(text, n.Written[len(text):]) {
+				return n, "", "it may name the cookie in the brackets or before them"
+			}
 			assumed = "the remark behind the name is left out: " + quoted(n.Written)
 		}
 		text = unquote(text)
@@ -196,7 +233,7 @@ func readName(piece string) (n Name, assumed, why string) {
 	case realDomain.MatchString(pattern):
 		return n, "", "it is the name of a host"
 	case strings.Contains(pattern, "*") && len(strings.ReplaceAll(pattern, "*", "")) < 3:
-		return n, "", "it would match nearly every name: fewer than three of its characters are fixed"
+		return n, "", manyNames
 	case strings.Trim(pattern, "0123456789.-_*#") == "":
 		return n, "", "it is a number, not a name"
 	case len(pattern) > 256:
@@ -218,6 +255,24 @@ func readName(piece string) (n Name, assumed, why string) {
 	}
 	n.Pattern = pattern
 	return n, assumed, ""
+}
+
+// isEitherName reports whether what stands in brackets behind a word may be the name, and the word that
+// of a service: "SiteImprove (nmstat)".
+func isEitherName(word, brackets string) bool {
+	inner := strings.Trim(brackets, " ()[].")
+	if strings.ContainsAny(inner, " [](){}<>") || inner == "" {
+		return false
+	}
+	_, known := lookupKnown(inner)
+	if known || wellKnown[inner] || strings.Contains(inner, "_") {
+		return true
+	}
+	if isKnownName(word) || strings.ContainsAny(word, "_-.*<[{") {
+		return false
+	}
+	_, _, why := readName(inner)
+	return why == ""
 }
 
 // isPlain reports whether a name has nothing in it that could stand for other characters.
@@ -327,8 +382,8 @@ func looksLikeName(word string) bool {
 	if strings.ContainsAny(p, "_*#") {
 		return true
 	}
-	if len(p) >= 8 && strings.Trim(p, "0123456789abcdef") == "" {
-		return false // a digest, or another number
+	if isDigest(p) {
+		return false
 	}
 	letters, upper, digits := 0, 0, 0
 	for i, c := range []byte(p) {
@@ -345,6 +400,11 @@ func looksLikeName(word string) bool {
 		}
 	}
 	return letters > 3 && (upper > 0 || digits > 0 || strings.ContainsAny(strings.Trim(p, ".-"), "."))
+}
+
+// isDigest reports whether a word is a digest, or another number.
+func isDigest(word string) bool {
+	return len(word) >= 8 && strings.Trim(word, "0123456789abcdef") == ""
 }
 
 // quoted shows words of a page in a message.

@@ -43,6 +43,10 @@ type Row struct {
 	Heading   string          `json:"heading,omitempty"`  // the words from which the category was taken
 	Anonymous bool            `json:"anonymous,omitempty"`
 
+	// The languages of texts that are not in the page's.
+	FunctionLanguage string `json:"function_language,omitempty"`
+	PurposeLanguage  string `json:"purpose_language,omitempty"`
+
 	// Doubt says why the row cannot become a rule as it stands. It is empty for a row that can.
 	Doubt string `json:"doubt,omitempty"`
 }
@@ -107,7 +111,7 @@ func Read(page []byte, kind Kind) *Page {
 		r.text = true
 		r.marked = slices.ContainsFunc(items, func(it item) bool { return it.level > 0 })
 	}
-	r.page.Language = cmp.Or(r.page.Language, languageOf(items))
+	r.languageOf(items)
 	r.read(items)
 	r.repeated()
 	r.tellMentions()
@@ -115,12 +119,29 @@ func Read(page []byte, kind Kind) *Page {
 	return r.page
 }
 
-// decode returns the page's text. A page that is not UTF-8 is read as Windows-1252, of which the
-// letters of the seven languages are those of ISO 8859-1.
+// decode returns the page's text. A page that is not UTF-8, except for some damage, is read as
+// Windows-1252, of which the letters of the seven languages are those of ISO 8859-1.
 func (r *reader) decode(page []byte) string {
 	page = bytes.TrimPrefix(page, []byte("\xef\xbb\xbf"))
 	if utf8.Valid(page) {
 		return string(page)
+	}
+	valid, invalid := 0, 0
+	for i := 0; i < len(page); {
+		switch c, size := utf8.DecodeRune(page[i:]); {
+		case c == utf8.RuneError && size <= 1:
+			invalid++
+			i++
+		case size > 1:
+			valid++
+			fallthrough
+		default:
+			i += size
+		}
+	}
+	if valid > invalid {
+		r.note(1, Assumed, "the page is UTF-8 but for %d bytes, which are left out", invalid)
+		return strings.ToValidUTF8(string(page), "\ufffd")
 	}
 	r.note(1, Assumed, "the page is not UTF-8: it is read as Windows-1252")
 	runes := make([]rune, len(page))
@@ -141,10 +162,11 @@ var windows1252 = map[byte]rune{0x80: '€', 0x85: '…', 0x8c: 'Œ', 0x91: '‘
 // item is a piece of a page, in reading order: a line of text, a table, or the end of a scope.
 type item struct {
 	line   int
-	text   string // with its blanks, where the page is text
-	level  int    // of a heading, 1 to 6; 7 for headings without a number
-	listed bool   // an entry of a list
-	term   bool   // a term of a list of definitions
+	text   string   // with its blanks, where the page is text
+	level  int      // of a heading, 1 to 6; 7 for headings without a number
+	listed bool     // an entry of a list
+	marks  []string // what stands in it as code, or in bold at its beginning
+	term   bool     // a term of a list of definitions
 
 	definition bool // in such a list, what stands behind a term
 

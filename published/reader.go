@@ -18,6 +18,9 @@ type reader struct {
 	headings []heading
 	loose    []mention
 
+	languages map[role]string // of the texts of the row that is read, if it is not the page's
+
+	generated bool // the table that is read is one that this module made
 	afterRows bool // rows were read since the last heading
 	listed    int  // the number of the item that was the last heading without a mark
 }
@@ -102,12 +105,15 @@ func (f fields) add(r role, lines ...string) {
 func (f fields) text(r role) string {
 	var cells []string
 	for _, lines := range f[r] {
-		if t := clean(strings.Join(lines, " ")); !isNothing(t) {
+		if t := clean(strings.Join(lines, " ")); f.exact() || !isNothing(t) {
 			cells = append(cells, t)
 		}
 	}
 	return strings.Join(cells, "; ")
 }
+
+// exact reports whether the fields are those of a row of a generated table.
+func (f fields) exact() bool { return len(f[roleExact]) > 0 }
 
 // first returns the first cell of a role.
 func (f fields) first(r role) string {
@@ -121,9 +127,9 @@ func (f fields) first(r role) string {
 // isNothing reports whether a cell stands for no text.
 func isNothing(text string) bool { return isBlankCell(text) }
 
-// record makes a row of what one row of a table, or the lines about one cookie, say. hidden is set
-// for a row that the page does not show.
-func (r *reader) record(line int, f fields, hidden bool) {
+// record makes a row of what one row of a table, or the lines about one cookie, say. doubt says why it
+// cannot become a rule, if something else than its category does.
+func (r *reader) record(line int, f fields, doubt string) {
 	r.afterRows = true
 	var nameLines []string
 	for _, lines := range f[roleName] {
@@ -136,7 +142,16 @@ func (r *reader) record(line int, f fields, hidden bool) {
 			return
 		}
 	}
-	in := readNames(nameLines)
+	var in namesIn
+	if f.exact() {
+		in = exactNames(f[roleExact][0])
+	} else {
+		in = readNames(nameLines)
+		f.partyIsKind()
+		f.neededIsKind()
+		f.takeLabels()
+		f.takeLifetime()
+	}
 	for _, ref := range in.refused {
 		r.note(line, NotUnderstood, "%s is left out: %s", quoted(ref.written), ref.why)
 	}
@@ -157,12 +172,25 @@ func (r *reader) record(line int, f fields, hidden bool) {
 	for _, a := range in.assumed {
 		r.note(line, Assumed, "%s", a)
 	}
-	f.partyIsKind()
-	f.neededIsKind()
 	row := Row{Line: line, Names: in.names, Provider: f.first(roleProvider), Function: f.text(roleFunction),
 		Purpose: r.withoutConditions(line, f.text(rolePurpose)), Lifetime: readLifetime(f.text(roleLifetime))}
+	row.FunctionLanguage, row.PurposeLanguage = r.languages[roleFunction], r.languages[rolePurpose]
 	if row.Lifetime.Words == "" {
 		row.Lifetime = lifetimeOfKind(f.text(roleKind))
+	}
+	each := oneEach(f[roleLifetime], len(in.names)+len(in.refused))
+	switch {
+	case each == nil || len(in.refused) > 0 || r.generated:
+		each = nil
+	case !slices.ContainsFunc(each, func(l Lifetime) bool { return l.Duration != each[0].Duration }):
+		row.Lifetime, each = each[0], nil
+	default:
+		row.Lifetime = Lifetime{}
+		r.note(line, Assumed, "of the lifetimes %s, each is taken for that of the cookie in its place",
+			quoted(f.text(roleLifetime)))
+	}
+	if row.Lifetime.listed && len(in.names) > 1 && !r.generated {
+		row.Lifetime = Lifetime{Words: row.Lifetime.Words, Problem: "these are several durations"}
 	}
 	if row.Lifetime.Problem != "" {
 		r.note(line, NotUnderstood, "the lifetime %s is left out: %s", quoted(row.Lifetime.Words), row.Lifetime.Problem)
@@ -170,15 +198,22 @@ func (r *reader) record(line int, f fields, hidden bool) {
 		r.note(line, Assumed, "the lifetime %s is taken for %s", quoted(row.Lifetime.Words), row.Lifetime.Duration)
 	}
 	r.categorise(&row, f)
-	if hidden && row.Doubt == "" {
-		row.Doubt = "the page does not show this row"
+	if doubt != "" && row.Doubt == "" {
+		row.Doubt = doubt
 		r.note(line, NotUnderstood, "%s: %s", row.spelled(), row.Doubt)
 	}
 	r.mentioned(line, row)
 	if row.Doubt == "" {
 		r.note(line, Understood, "%s: %s", row.spelled(), row.Category)
 	}
-	r.page.Rows = append(r.page.Rows, row)
+	if each == nil {
+		r.page.Rows = append(r.page.Rows, row)
+	}
+	for i, l := range each {
+		one := row
+		one.Names, one.Lifetime = row.Names[i:i+1:i+1], l
+		r.page.Rows = append(r.page.Rows, one)
+	}
 }
 
 // partyIsKind takes a function that only says who sets the cookie for its kind.
@@ -242,8 +277,16 @@ func (r *reader) categorise(row *Row, f fields) {
 		row.Category, row.Doubt = "", fmt.Sprintf(format, args...)
 	}
 	anonymous := c.anonymous
+	var kinds, parties []string // who sets a cookie says less of it than what it is for
 	for _, lines := range f[roleKind] {
 		cell := clean(strings.Join(lines, " "))
+		if claimOf(cell).party {
+			parties = append(parties, cell)
+		} else {
+			kinds = append(kinds, cell)
+		}
+	}
+	for _, cell := range append(kinds, parties...) {
 		k := claimOf(cell)
 		switch {
 		case row.Doubt != "":
@@ -272,7 +315,7 @@ func (r *reader) categorise(row *Row, f fields) {
 			doubt("the heading says necessary, and the row says that it is not")
 		}
 	}
-	if asked, ok := yesOrNo(f.text(roleConsent)); ok && asked && row.Category == policy.Necessary {
+	if asksForConsent(f.text(roleConsent)) && row.Category == policy.Necessary {
 		doubt("it is called necessary, and consent is asked for it")
 	}
 	row.Anonymous = row.Category == policy.Statistical && (anonymous || saysExemptFromConsent(row.Purpose))
@@ -300,7 +343,7 @@ func negatesNecessary(cell string) bool {
 
 // candidate finds words in a sentence that look like names of cookies.
 var candidate = regexp.MustCompile(`[A-Za-z0-9_][A-Za-z0-9_.\-]*[A-Za-z0-9_*#]` +
-	`(?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\})?`)
+	`(?:(?:<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\})(?:[A-Za-z0-9_.\-]*[A-Za-z0-9_])?)*`)
 
 // mentioned tells of names in a purpose that are no names of the row.
 func (r *reader) mentioned(line int, row Row) {

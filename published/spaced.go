@@ -160,7 +160,7 @@ func (r *reader) readSpaced(items []item, i int) int {
 
 func (s *spaced) flush() {
 	if s.pending != nil {
-		s.r.record(s.line, s.pending, false)
+		s.r.record(s.line, s.pending, "")
 	}
 	s.pending = nil
 }

@@ -13,6 +13,8 @@ type table struct {
 	hidden  bool   // the page does not show it at first
 	tooWide bool   // it has more columns than are read
 	roles   []role // of the columns, where the headings have been read already
+
+	generated bool // the headings that have been read already are those of a generated table
 }
 
 type tableRow struct {
@@ -23,8 +25,10 @@ type tableRow struct {
 
 type cell struct {
 	lines    []string
-	head     bool // the page marks it as a heading
-	repeated bool // it is a copy of one that spans several columns or rows
+	head     bool     // the page marks it as a heading
+	marks    []string // what stands in it as code
+	language string   // of the first element in it that declares one
+	repeated bool     // it is a copy of one that spans several columns or rows
 }
 
 func (c cell) text() string { return clean(strings.Join(c.lines, " ")) }
@@ -62,6 +66,8 @@ func (row tableRow) alone() (text string, at int, ok bool) {
 
 // readTable reads the rows of a table.
 func (r *reader) readTable(t *table) {
+	defer func() { r.generated = false }()
+	r.generated = t.generated
 	defer r.endHeadings(levelSection)
 	if t.caption != "" {
 		r.pushHeading(levelCaption, t.caption)
@@ -85,6 +91,10 @@ func (r *reader) readTable(t *table) {
 	headed := t.roles != nil
 	for _, row := range t.rows {
 		texts := row.texts()
+		if r.generated { // below its headings, all rows are of cookies
+			r.tableRecord(row, roles)
+			continue
+		}
 		if head, ok := headRow(texts, row.marked()); ok {
 			if headed { // the headings take two rows
 				for i := range min(len(head), len(roles)) {
@@ -94,6 +104,7 @@ func (r *reader) readTable(t *table) {
 				}
 			}
 			roles, headed = head, true
+			r.generated = generatedTexts().heads[headsOf(texts)]
 			r.leftOut(row, roles)
 			continue
 		}
@@ -129,6 +140,14 @@ func (r *reader) leftOut(row tableRow, roles []role) {
 	}
 }
 
+// unseen is the doubt about a row that the page does not show.
+func unseen(hidden bool) string {
+	if hidden {
+		return "the page does not show this row"
+	}
+	return ""
+}
+
 // isSection reports whether the only text of a row can be a heading for the rows below it.
 func isSection(text string) bool { return len(text) <= 140 && !strings.HasSuffix(text, ".") }
 
@@ -148,13 +167,35 @@ func (r *reader) tableRecord(row tableRow, roles []role) {
 	f := fields{}
 	for i, c := range row.cells {
 		spansColumns := c.repeated && i > 0 && row.cells[i-1].text() == c.text()
+		if i < len(roles) && (roles[i] == noRole || roles[i] == roleOther) && !c.repeated {
+			for _, line := range c.lines { // the column is left out
+				if len(candidates(line)) > 0 || readsAsName(line) && looksLikeName(line) {
+					r.mentions(item{line: row.line, text: line})
+				}
+			}
+		}
 		if i < len(roles) && !(spansColumns && roles[i] != roles[i-1]) {
 			f.add(roles[i], c.lines...)
 		} else if i >= len(roles) && !c.repeated && c.text() != "" {
 			r.note(row.line, NotUnderstood, "%s stands in a column without a heading and is left out", quoted(c.text()))
 		}
 	}
-	r.record(row.line, f, row.hidden)
+	if name := column(roles, roleName); r.generated && name < len(row.cells) && len(row.cells[name].marks) > 0 {
+		for r, cells := range f {
+			if r != roleName && generatedTexts().notStated[clean(strings.Join(cells[0], " "))] {
+				delete(f, r)
+			}
+		}
+		f[roleExact] = [][]string{row.cells[name].marks}
+		r.languages = map[role]string{}
+		for i, c := range row.cells {
+			if i < len(roles) && isLanguage(c.language) {
+				r.languages[roles[i]] = c.language
+			}
+		}
+		defer func() { r.languages = nil }()
+	}
+	r.record(row.line, f, unseen(row.hidden))
 }
 
 // speaksOfCookies reports whether a cell of the table is the name of a cookie.
@@ -206,6 +247,9 @@ func (r *reader) transposed(t *table) bool {
 		}
 		head := row.cells[0].text()
 		found, strict := headCell(head)
+		if head == "" && len(roles) == 0 && row.namesOnly() {
+			found, strict = roleName, true // the corner above the headings
+		}
 		switch {
 		case found == roleName && strict:
 			names++
@@ -236,10 +280,17 @@ func (r *reader) transposed(t *table) bool {
 			}
 		}
 		if len(f) > 0 {
-			r.record(line, f, hidden)
+			r.record(line, f, unseen(hidden))
 		}
 	}
 	return true
+}
+
+// namesOnly reports whether the cells of a row behind the first one look like names of cookies.
+func (row tableRow) namesOnly() bool {
+	return !slices.ContainsFunc(row.cells[1:], func(c cell) bool {
+		return !readsAsName(c.text()) || !looksLikeName(c.text())
+	})
 }
 
 // repeats reports whether a heading stands twice.
@@ -272,7 +323,7 @@ func (r *reader) stacked(t *table, heads []string) {
 	line, hidden := 0, false
 	flush := func() {
 		if len(f) > 0 {
-			r.record(line, f, hidden)
+			r.record(line, f, unseen(hidden))
 		}
 		f, taken, line, hidden = fields{}, map[int]bool{}, 0, false
 	}

@@ -1,7 +1,9 @@
 package published
 
 import (
+	"encoding/csv"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,6 +12,10 @@ import (
 var (
 	hashes = regexp.MustCompile(`^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$`)
 	ruler  = regexp.MustCompile(`^[\s|+:=\-–—_┼─│]*$`)
+	// quoting are the marks of quoted mail and of quotations in Markdown.
+	quoting = regexp.MustCompile(`^(?:> ?)+`)
+	// marked is code in Markdown, and what stands in bold at the beginning of an entry.
+	marked = regexp.MustCompile("`([^`]{1,256})`" + `|^\s*[-*+]\s+\*\*([^*]{1,256})\*\*`)
 	bolded = regexp.MustCompile(`^\s*(?:\*\*|__)([^*]+)(?:\*\*|__):?\s*$`)
 )
 
@@ -20,7 +26,11 @@ func textItems(page string) []item {
 	lines := strings.Split(page, "\n")
 	items := make([]item, 0, len(lines))
 	for i, line := range lines {
+		line = quoting.ReplaceAllString(line, "")
 		it := item{line: i + 1, text: strings.ReplaceAll(line, "\u00a0", " ")}
+		for _, m := range marked.FindAllStringSubmatch(line, -1) {
+			it.marks = append(it.marks, m[1]+m[2])
+		}
 		if m := hashes.FindStringSubmatch(line); m != nil {
 			it.level, it.text = len(m[1]), m[2]
 		} else if m := bolded.FindStringSubmatch(line); m != nil && !readsAsName(m[1]) {
@@ -52,7 +62,11 @@ const (
 	byPipe
 	bySpaces // two or more
 	bySemicolon
+	byComma
 )
+
+// separators are those of tables whose headings are known, in the order in which they are tried.
+var separators = []separator{byTab, byPipe, bySpaces, bySemicolon, byComma}
 
 // split cuts a line into cells and tells where each begins, in characters. ok is false if the
 // separator does not stand in the line.
@@ -64,10 +78,9 @@ func (s separator) split(line string) (cells []string, starts []int, ok bool) {
 		}
 		cells = strings.Split(line, "\t")
 	case bySemicolon:
-		if strings.Count(line, ";") < 1 {
-			return nil, nil, false
-		}
-		cells = strings.Split(line, ";")
+		cells, ok = splitQuoted(line, ';')
+	case byComma:
+		cells, ok = splitQuoted(line, ',')
 	case byPipe:
 		line = strings.TrimSpace(line)
 		if !strings.ContainsAny(line, "|│") {
@@ -84,7 +97,21 @@ func (s separator) split(line string) (cells []string, starts []int, ok bool) {
 	for i := range cells {
 		cells[i] = trimCell(cells[i])
 	}
-	return cells, nil, true
+	return cells, nil, s < bySemicolon || ok
+}
+
+// splitQuoted cuts a line of comma-separated values (RFC 4180), or what else separates them.
+func splitQuoted(line string, comma rune) (cells []string, ok bool) {
+	if !strings.ContainsRune(line, comma) {
+		return nil, false
+	}
+	if !strings.Contains(line, `"`) {
+		return strings.Split(line, string(comma)), true
+	}
+	r := csv.NewReader(strings.NewReader(line))
+	r.Comma, r.LazyQuotes, r.TrimLeadingSpace = comma, true, true
+	cells, err := r.Read()
+	return cells, err == nil && len(cells) > 1
 }
 
 // trimCell takes blanks and marks of emphasis off a cell.
@@ -120,13 +147,13 @@ func splitSpaces(line string) (cells []string, starts []int, ok bool) {
 // readDelimited reads a table of text that begins at item i, and returns the first item behind it.
 // It returns i if none begins there.
 func (r *reader) readDelimited(items []item, i int) int {
-	for _, sep := range []separator{byTab, byPipe, bySpaces, bySemicolon} {
+	for _, sep := range separators {
 		cells, starts, ok := sep.split(items[i].text)
 		if !ok {
 			continue
 		}
 		roles, ok := headRow(cells, false)
-		if !ok {
+		if !ok || sep == byComma && !allHeads(cells) {
 			continue
 		}
 		head := tableRow{line: items[i].line}
@@ -134,10 +161,20 @@ func (r *reader) readDelimited(items []item, i int) int {
 			head.cells = append(head.cells, cell{lines: []string{c}})
 		}
 		r.leftOut(head, roles)
-		d := &delimited{r: r, sep: sep, starts: starts, table: &table{line: items[i].line, roles: roles}}
+		d := &delimited{r: r, sep: sep, starts: starts, table: &table{line: items[i].line, roles: roles,
+			generated: generatedTexts().heads[headsOf(cells)]}}
 		return d.read(items, i+1)
 	}
 	return i
+}
+
+// allHeads reports whether all of three or more cells are headings and nothing else: a sentence has commas
+// too.
+func allHeads(cells []string) bool {
+	return len(cells) > 2 && !slices.ContainsFunc(cells, func(c string) bool {
+		r, strict := headCell(c)
+		return r == noRole || !strict
+	})
 }
 
 // delimited is a table of text whose headings were found.
@@ -235,6 +272,14 @@ func (d *delimited) row(it item, afterBlank bool) bool {
 	}
 	for len(cells) > width && cells[len(cells)-1] == "" {
 		cells = cells[:len(cells)-1]
+	}
+	if d.sep == byComma && len(cells) != width {
+		if len(candidates(it.text)) == 0 && (len(cells) == 0 || !readsAsName(cells[0])) {
+			return false
+		}
+		d.r.note(it.line, NotUnderstood, "this line is left out: it has %d values, and the headings are %d (%s)",
+			len(cells), width, quoted(it.text))
+		return true
 	}
 	row := tableRow{line: it.line}
 	for _, c := range cells {

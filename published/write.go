@@ -1,6 +1,7 @@
 package published
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -83,11 +84,11 @@ func (w *writer) rule(row *Row) caddytext.Line {
 	category := row.Category
 	var comments []string
 	if row.Doubt != "" {
-		comments = append(comments,
-			fmt.Sprintf("Line %d: %s. Choose a category to let this through.", row.Line, row.Doubt))
+		remedy := "Take the # away"
 		if category == "" {
-			category = "?"
+			category, remedy = "?", "Choose a category"
 		}
+		comments = append(comments, fmt.Sprintf("Line %d: %s. %s to let this through.", row.Line, row.Doubt, remedy))
 	}
 	line := caddytext.Line{Words: []string{"allow", string(category)}, Disabled: row.Doubt != ""}
 	for _, n := range row.Names {
@@ -119,8 +120,8 @@ func (w *writer) rule(row *Row) caddytext.Line {
 	if row.Provider != "" {
 		option("provider", w.word(row, row.Provider))
 	}
-	w.text(row, "function", row.Function, option)
-	w.text(row, "purpose", row.Purpose, option)
+	w.text(row, "function", row.FunctionLanguage, row.Function, option)
+	w.text(row, "purpose", row.PurposeLanguage, row.Purpose, option)
 	line.Comment = strings.Join(comments, "\n")
 	return line
 }
@@ -137,14 +138,14 @@ func short(d policy.Duration) string {
 	return text
 }
 
-// text writes a text with the language of the page.
-func (w *writer) text(row *Row, word, text string, option func(...string)) {
-	switch {
+// text writes a text with its language, or that of the page.
+func (w *writer) text(row *Row, word, language, text string, option func(...string)) {
+	switch language = cmp.Or(language, w.page.Language); {
 	case text == "":
-	case w.page.Language == "":
+	case language == "":
 		option(word, w.word(row, text))
 	default:
-		option(word, w.page.Language, w.word(row, text))
+		option(word, language, w.word(row, text))
 	}
 }
 
@@ -154,7 +155,10 @@ func (w *writer) word(row *Row, text string) string {
 	if _, err := caddytext.Quote(text); err == nil {
 		return text
 	}
-	written := strings.NewReplacer("{", "(", "}", ")", `\`, "/").Replace(text)
+	written := strings.NewReplacer("{", "(", "}", ")").Replace(text)
+	if _, err := caddytext.Quote(written); err != nil {
+		written = strings.ReplaceAll(written, `\`, "/")
+	}
 	if _, err := caddytext.Quote(written); err != nil {
 		written = strings.Map(func(r rune) rune {
 			if _, err := caddytext.Quote(string(r)); err != nil {
