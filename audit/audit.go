@@ -206,9 +206,14 @@ func (c *collector) add(f Finding) {
 func (a *audit) add(f Finding, run int) bool {
 	f.ID = fmt.Sprintf("%s:%s@%s:%s", f.Finding, f.Name, f.Domain, f.State)
 	f.Runs = []int{run}
-	if i, known := a.findings[f.ID]; known {
-		if runs := &a.report.Findings[i].Runs; !slices.Contains(*runs, run) {
-			*runs = append(*runs, run)
+	if i, again := a.findings[f.ID]; again {
+		known := &a.report.Findings[i]
+		if !slices.Contains(known.Runs, run) {
+			known.Runs = append(known.Runs, run)
+		}
+		// Who set a cookie says more than where it was sent.
+		if known.Setter == nil && f.Setter != nil {
+			known.Setter, known.Page, known.At, known.Detail = f.Setter, f.Page, f.At, f.Detail
 		}
 		return true
 	}

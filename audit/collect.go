@@ -267,11 +267,16 @@ func (s *Seen) describe(now *stored, at time.Time) {
 
 // shownLife returns a lifetime that was measured, without the seconds that measuring takes.
 func shownLife(life time.Duration) string {
+	const day = 24 * time.Hour
 	unit := time.Second
 	if life > 2*time.Hour {
 		unit = 10 * time.Minute
 	}
-	return policy.Duration(life.Round(unit)).String()
+	life = life.Round(unit)
+	if life > day && life%day != 0 {
+		return policy.Duration(life.Truncate(day)).String() + strings.TrimSuffix((life%day).String(), "0s")
+	}
+	return policy.Duration(life).String()
 }
 
 // renewed adds a finding for a cookie that needs no consent because nobody can be traced by it, and whose

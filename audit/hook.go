@@ -46,10 +46,12 @@ func (h *hook) setup(t cdp.Target) (setup []cdp.Setup) {
 		add("Inspector.enable", nil)
 		add("Page.enable", nil)
 		add("DOMStorage.enable", nil)
+		add("Runtime.enable", nil) // a binding does not last in the next process without it
 		add("Runtime.addBinding", map[string]any{"name": h.binding})
 		add("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": h.script(), "runImmediately": true})
 	case "worker", "shared_worker", "service_worker":
 		network()
+		add("Runtime.enable", nil)
 		add("Runtime.addBinding", map[string]any{"name": h.binding})
 		add("Runtime.evaluate", map[string]any{"expression": h.script()})
 	}

@@ -20,23 +20,45 @@ type judge struct {
 	engine   *enforcer.Enforcer
 	resolved *policy.Resolved
 
-	met     *observe.Observer // all that was met in any state
-	granted *observe.Observer // what was set while consent was granted
-	both    *enforcer.Enforcer
+	met     keeper // of all that was met in any state
+	granted keeper // of what was set while consent was granted
+}
+
+// keeper is the policy with an observer, for its inventory and drift.
+type keeper struct {
+	engine   *enforcer.Enforcer
+	observer *observe.Observer
+}
+
+func newKeeper(p policy.Policy) (k keeper, err error) {
+	k.observer = observe.New(time.Now())
+	if k.engine, err = enforcer.Compile(p, nil); err == nil {
+		k.engine.Observe(k.observer)
+	}
+	return k, err
+}
+
+// keep records a line that was set, or a name that was sent.
+func (k *keeper) keep(r enforcer.Request, line string) {
+	v := k.engine.Visit(r)
+	v.FilterRequest()
+	if line != "" {
+		v.FilterResponse(map[string][]string{"Set-Cookie": {line}})
+	}
+	v.End()
 }
 
 func newJudge(p policy.Policy) (*judge, error) {
-	j := &judge{policy: p}
-	var err error
-	if j.engine, err = enforcer.Compile(p, nil); err != nil {
+	engine, err := enforcer.Compile(p, nil)
+	if err != nil {
 		return nil, err
 	}
-	if j.both, err = enforcer.Compile(p, nil); err != nil {
+	j := &judge{policy: p, engine: engine, resolved: engine.Policy()}
+	if j.met, err = newKeeper(p); err != nil {
 		return nil, err
 	}
-	j.resolved = j.engine.Policy()
-	j.met, j.granted = observe.New(time.Now()), observe.New(time.Now())
-	return j, nil
+	j.granted, err = newKeeper(p)
+	return j, err
 }
 
 // choice is what the gateway knows of a visitor.
@@ -80,31 +102,43 @@ type opinion struct {
 // line judges a Set-Cookie line, or what a script wrote as one. A state whose consent is granted keeps
 // it for the comparison with what the policy declares.
 func (j *judge) line(c *choice, from *url.URL, line string, granted bool) opinion {
-	one := observe.New(time.Now())
-	j.engine.Observe(one)
 	request := enforcer.Request{Header: c.header(""), Host: from.Host, HTTPS: isSecure(from)}
 	x := explain(j.engine, request, map[string][]string{"Set-Cookie": {line}})
 	o := opinion{}
 	for _, v := range x.Verdicts {
 		if v.Channel == observe.Set.String() {
 			o.take(&v)
-			o.deletion = v.Verdict == observe.Deletion.Word(observe.Enforce)
+			o.raw, o.deletion = v.Cookie, v.Verdict == observe.Deletion.Word(observe.Enforce)
 		}
 	}
-	for _, s := range one.Sightings() {
-		if s.Channel != observe.Set {
-			continue
-		}
+	if s := readLine(from, line); s != nil {
 		o.raw, o.life, o.session = s.Name, s.Longest, s.Session
 		o.domain, o.path = strings.Join(s.Domains, ""), strings.Join(s.Paths, "")
 		o.deletion = o.deletion || !s.Session && s.Longest == 0
 	}
 	o.rule = j.ruleOf(o.raw)
-	j.record(j.met, request, line)
+	bare := enforcer.Request{Header: map[string][]string{}, Host: from.Host, HTTPS: isSecure(from)}
+	j.met.keep(bare, line)
 	if granted {
-		j.record(j.granted, request, line)
+		j.granted.keep(bare, line)
 	}
 	return o
+}
+
+// readLine returns what the engine reads in a line, or nil if that is nothing. It asks an observer, which
+// is the only part of the engine that tells of attributes, under a policy that names every cookie.
+func readLine(from *url.URL, line string) *observe.Sighting {
+	k, err := newKeeper(policy.Policy{Allow: []policy.Rule{{Category: policy.Necessary, Cookies: []string{"*"}}}})
+	if err != nil {
+		return nil
+	}
+	k.keep(enforcer.Request{Header: map[string][]string{}, Host: from.Host, HTTPS: isSecure(from)}, line)
+	for _, s := range k.observer.Sightings() {
+		if s.Channel == observe.Set && s.Name != observe.Nameless {
+			return &s
+		}
+	}
+	return nil
 }
 
 // name judges a cookie that the browser sent or has, by its name.
@@ -125,7 +159,7 @@ func (o *opinion) take(v *enforcer.ExplainedVerdict) {
 	o.refused = v.Reason > enforcer.UnlistedPasses
 }
 
-// explain is [enforcer.Enforcer.Explain] with the observer.
+// explain is [enforcer.Enforcer.Explain] without what belongs to pages.
 func explain(e *enforcer.Enforcer, r enforcer.Request, response map[string][]string) *enforcer.Explanation {
 	v := e.Visit(r)
 	v.Trace()
@@ -137,19 +171,9 @@ func explain(e *enforcer.Enforcer, r enforcer.Request, response map[string][]str
 	return v.Explanation()
 }
 
-func (j *judge) record(o *observe.Observer, r enforcer.Request, line string) {
-	j.both.Observe(o)
-	v := j.both.Visit(r)
-	v.FilterResponse(map[string][]string{"Set-Cookie": {line}})
-	v.End()
-}
-
 // sent records that a name was sent, for what was never met.
 func (j *judge) sent(host, name string) {
-	j.both.Observe(j.met)
-	v := j.both.Visit(enforcer.Request{Header: map[string][]string{"Cookie": {name + "=x"}}, Host: host})
-	v.FilterRequest()
-	v.End()
+	j.met.keep(enforcer.Request{Header: map[string][]string{"Cookie": {name + "=x"}}, Host: host}, "")
 }
 
 func (j *judge) ruleOf(name string) *policy.Rule {
@@ -158,8 +182,8 @@ func (j *judge) ruleOf(name string) *policy.Rule {
 }
 
 // drift returns the findings of one kind.
-func (j *judge) drift(o *observe.Observer, kinds ...string) (found []report.Finding) {
-	for _, f := range report.NewDrift(j.resolved, o, time.Now()).Findings {
+func (k *keeper) drift(kinds ...string) (found []report.Finding) {
+	for _, f := range report.NewDrift(k.engine.Policy(), k.observer, time.Now()).Findings {
 		if slices.Contains(kinds, f.Kind) {
 			found = append(found, f)
 		}

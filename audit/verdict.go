@@ -20,7 +20,7 @@ func (a *audit) conclude() {
 		a.verdict(s)
 		a.report.Complete = a.report.Complete && s.Verdict != Incomplete
 	}
-	for _, f := range a.judge.drift(a.judge.met, report.NeverSeen) {
+	for _, f := range a.judge.met.drift(report.NeverSeen) {
 		a.report.Never = append(a.report.Never, Finding{
 			ID: NeverSeen + ":" + f.Cookie, Finding: NeverSeen, Level: LevelWarning, Name: f.Cookie, Runs: []int{},
 			Detail: "in no state was it met on these pages"})
@@ -38,7 +38,7 @@ func (a *audit) conclude() {
 
 // declared adds where lifetimes and attributes with consent were not those that the policy declares.
 func (a *audit) declared() {
-	for _, f := range a.judge.drift(a.judge.granted, report.Longer, report.Weaker) {
+	for _, f := range a.judge.granted.drift(report.Longer, report.Weaker) {
 		finding := Finding{Finding: f.Kind, Level: LevelError, State: Grant, Name: f.Cookie, Detail: f.Detail}
 		i := slices.IndexFunc(a.report.Cookies, func(c Cookie) bool { return c.Name == f.Cookie })
 		if i >= 0 {

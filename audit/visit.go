@@ -102,10 +102,16 @@ func (v *visit) prepare(ctx context.Context) error {
 	v.recorder.mu.Lock()
 	v.recorder.mainPage = v.target
 	v.recorder.mu.Unlock()
-	return v.wait(ctx, func() bool {
+	err = v.wait(ctx, func() bool {
 		v.page = v.recorder.targets.SessionOf(v.target)
 		return v.page != ""
 	})
+	if err != nil {
+		return err
+	}
+	// The page answers in order: what it was sent before has been done then, and nothing of the first
+	// real page is missed.
+	return v.evaluate(ctx, "0", nil)
 }
 
 // wait returns when something holds.

@@ -1,0 +1,305 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/audit"
+)
+
+// audited is the result of the command.
+type audited struct {
+	report audit.Report
+	status int
+	output string
+	dir    string
+}
+
+// runAudit runs the command against a site at an address.
+func runAudit(t *testing.T, s *auditedSite, address string, flags ...string) audited {
+	t.Helper()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "Caddyfile")
+	text := "https://" + auditedHost + " {\n" + auditedPolicy + "\n\treverse_proxy localhost:1\n}\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := audited{dir: filepath.Join(dir, "out")}
+	args := []string{
+		"cookie-policy", "audit", "--config", config, "--output", a.dir, "--no-sandbox",
+		"--browser", need(t, "chromium", "chromium-browser", "google-chrome"),
+		"--resolve", auditedHost + ":443:" + address, "--resolve", trackerHost + ":443:" + s.address,
+		"--resolve", widgetHost + ":443:" + s.address, "--accept-certificate", s.spki, "--settle", "2s",
+	}
+	temp := filepath.Join(dir, "tmp")
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), caddy, slices.Concat(args, flags)...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	out, err := cmd.CombinedOutput()
+	if exit := (*exec.ExitError)(nil); err != nil && !asExit(err, &exit) {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	a.status, a.output = cmd.ProcessState.ExitCode(), string(out)
+	if text, err := os.ReadFile(filepath.Join(a.dir, "audit.json")); err == nil {
+		if err := json.Unmarshal(text, &a.report); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("a profile is left behind: %v, %v", left, err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("status %d\n%s", a.status, a.output)
+		}
+	})
+	return a
+}
+
+func asExit(err error, exit **exec.ExitError) bool {
+	e, is := err.(*exec.ExitError)
+	*exit = e
+	return is
+}
+
+// finding returns the finding of a kind, in a state, about a name, or nil.
+func (a *audited) finding(kind, state, name string) *audit.Finding {
+	for i := range a.report.Findings {
+		if f := &a.report.Findings[i]; f.Finding == kind && f.State == state && f.Name == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// wrong is what a misbehaving portal does wrong, as the audit has to name it. What a gateway in front
+// mends is gone with it.
+var wrong = []struct {
+	kind, state, name string
+	setter, url       string // of who did it, where that can be known
+	mended            bool
+}{
+	{"set_refused", "refused", "stat_header", "header", "/", true},
+	{"set_refused", "none", "stat_header", "header", "/", true},
+	{"set_refused", "refused", "stat_refuser", "header", "/", true},
+	{"set_refused", "refused", "stat_redirect", "header", "/hop", true},
+	{"set_refused", "refused", "stat_favicon", "header", "/favicon.ico", true},
+	{"set_refused", "refused", "stat_worker", "header", "/from-worker", true},
+	{"set_refused", "refused", "stat_beacon", "unattributed", "", true},
+	{"unattributed", "refused", "stat_beacon", "unattributed", "", true},
+	{"unlisted", "granted", "mystery", "header", "/", true},
+	{"unlisted", "none", "mystery", "header", "/", true},
+	{"longer", "granted", "stat_400", "header", "/", true},
+	{"weaker", "granted", "sessionid", "header", "/", true},
+	{"kept_after_withdrawal", "withdrawn", "stat_header", "header", "/", true},
+	{"kept_after_withdrawal", "withdrawn", "stat_audit", "canary", "", true},
+	{"kept_after_withdrawal", "withdrawn", "ad_audit", "canary", "", true},
+	{"sent_refused", "withdrawn", "stat_header", "", "", true},
+
+	{"renewed", "none", "exempt", "header", "/", false},
+	{"set_refused", "refused", "stat_late", "script", "/", false},
+	{"set_refused", "refused", "stat_store", "script", "/", false},
+	{"set_refused", "refused", "stat_own", "script", "/own.js", false},
+	{"set_refused", "refused", "stat_sw", "unattributed", "", false},
+	{"set_refused", "refused", "ad_header", "header", "/frame?uid", false},
+	{"set_refused", "refused", "ad_chips", "header", "/frame?uid", false},
+	{"set_refused", "refused", "ad_script", "script", "/frame?uid", false},
+	{"kept_after_withdrawal", "withdrawn", "ad_chips", "header", "/frame?uid", false},
+	{"storage", "refused", "visitor_id", "", "", false},
+	{"third_party", "refused", trackerHost, "", "", false},
+}
+
+// Each thing that the portal does wrong is found under its own name, and with the gateway in front what
+// a gateway can mend is found no more.
+func TestAuditOfMisbehavingPortal(t *testing.T) {
+	site := &auditedSite{behave: misbehave, trackers: track}
+	site.start(t)
+	enforced := strings.Replace(auditedPolicy, "name audited", "name audited\n\tlifetimes enforce", 1)
+	for _, c := range []struct {
+		what, address string
+		mends         bool
+	}{{"alone", site.address, false}, {"with the gateway", site.gateway(t, enforced), true}} {
+		t.Run(c.what, func(t *testing.T) {
+			a := runAudit(t, site, c.address, "https://"+auditedHost+"/", "--canaries")
+			if a.status != 1 {
+				t.Errorf("the status is %d", a.status)
+			}
+			for _, w := range wrong {
+				f := a.finding(w.kind, w.state, w.name)
+				if c.mends && w.mended {
+					if f != nil {
+						t.Errorf("%s of %s in state %s is still there: %+v", w.kind, w.name, w.state, f.Setter)
+					}
+					continue
+				}
+				if f == nil {
+					t.Errorf("%s of %s in state %s is not found", w.kind, w.name, w.state)
+				} else if w.setter != "" && (f.Setter == nil || f.Setter.Kind != w.setter ||
+					!strings.HasSuffix(f.Setter.URL, w.url)) {
+					t.Errorf("%s of %s in state %s: set by %+v, want %s %s", w.kind, w.name, w.state, f.Setter, w.setter, w.url)
+				}
+			}
+			for _, s := range a.report.States {
+				if s.Integrity != (audit.Integrity{}) || len(s.Reasons) > 0 {
+					t.Errorf("state %s: %+v, %q", s.State, s.Integrity, s.Reasons)
+				}
+			}
+			a.holdsNoValue(t)
+		})
+	}
+}
+
+// holdsNoValue checks every file of an audit for what the portal stored, and for its escapes.
+func (a *audited) holdsNoValue(t *testing.T) {
+	t.Helper()
+	values := regexp.MustCompile(`=v\d+|"v\d+"|12345678|\x1b|<script>x`)
+	files := 0
+	err := filepath.WalkDir(a.dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files++
+		text, err := os.ReadFile(path)
+		if found := values.Find(text); found != nil {
+			t.Errorf("%s holds %q", filepath.Base(path), found)
+		}
+		return err
+	})
+	if err != nil || files < 8 {
+		t.Errorf("%d files, %v", files, err)
+	}
+	if found := values.FindString(a.output); found != "" {
+		t.Errorf("the output holds %q", found)
+	}
+	check := exec.Command("sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS")
+	check.Dir = a.dir
+	if out, err := check.CombinedOutput(); err != nil {
+		t.Errorf("SHA256SUMS: %v\n%s", err, out)
+	}
+}
+
+// A portal that does what it says passes, whether the choice is stored or clicked.
+func TestAuditOfGoodPortal(t *testing.T) {
+	site := &auditedSite{behave: behave, trackers: trackWithConsent}
+	site.start(t)
+	for _, c := range []struct {
+		how   string
+		flags []string
+	}{
+		{"stored", []string{"--state", "none,refused,granted,withdrawn,granted:stats"}},
+		{"clicked", []string{"--by", "clicked", "--accept", "#accept", "--refuse", "#refuse", "--reopen", "#reopen"}},
+	} {
+		t.Run(c.how, func(t *testing.T) {
+			a := runAudit(t, site, site.address, append(c.flags, "--settle", "500ms", "https://"+auditedHost+"/",
+				"https://"+auditedHost+"/explore/")...)
+			if a.status != 0 {
+				t.Errorf("the status is %d", a.status)
+			}
+			for _, s := range a.report.States {
+				if s.Verdict != audit.Holds || s.AtEnd == "changed" || len(s.Pages) < 3 {
+					t.Errorf("state %s %s: %+v", s.State, s.By, s)
+				}
+			}
+			// Without the positive control a refusal shows nothing.
+			if a := runAudit(t, site, site.address, "--state", "refused", "--settle", "500ms",
+				"https://"+auditedHost+"/"); c.how == "stored" &&
+				(a.status != 2 || a.report.States[0].Verdict != audit.NotDemonstrated) {
+				t.Errorf("a refusal without a control: status %d, %+v", a.status, a.report.States)
+			}
+		})
+	}
+}
+
+// A banner that lies and one that is only hidden are told apart.
+func TestAuditOfBanners(t *testing.T) {
+	for _, c := range []struct{ what, refuse, finding string }{
+		{"lies", allYes, "choice_contrary"}, {"hides", "", "choice_missing"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			site := &auditedSite{trackers: trackWithConsent, behave: func(w http.ResponseWriter, r *http.Request,
+				choice map[string]bool, chosen bool) {
+				body := ""
+				if !chosen {
+					body = banner(allYes, c.refuse)
+				}
+				writePage(w, body)
+			}}
+			site.start(t)
+			a := runAudit(t, site, site.address, "--by", "clicked", "--state", "refused", "--refuse", "#refuse",
+				"--settle", "200ms", "https://"+auditedHost+"/")
+			if a.status != 1 || a.finding(c.finding, "refused", "clicked") == nil {
+				t.Errorf("the status is %d, findings are %+v", a.status, a.report.Findings)
+			}
+		})
+	}
+}
+
+// What could not be observed is never green, and takes a bounded time.
+func TestAuditOfFailingPages(t *testing.T) {
+	loop := func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
+		http.Redirect(w, r, "/?"+r.URL.RawQuery+"x", http.StatusFound)
+	}
+	status := func(code int, fields ...string) func(http.ResponseWriter, *http.Request, map[string]bool, bool) {
+		return func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
+			for _, f := range fields {
+				w.Header().Set(f, "challenge")
+			}
+			w.WriteHeader(code)
+			fmt.Fprint(w, "<p>no")
+		}
+	}
+	page := func(body string) func(http.ResponseWriter, *http.Request, map[string]bool, bool) {
+		return func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) { writePage(w, body) }
+	}
+	for _, c := range []struct {
+		what   string
+		behave func(http.ResponseWriter, *http.Request, map[string]bool, bool)
+		reason string
+	}{
+		{"an error", status(500), "status 500"},
+		{"a firewall", status(403), "status 403"},
+		{"a firewall's question", status(200, "Cf-Mitigated"), "a firewall's question"},
+		{"endless redirects", loop, "ERR_TOO_MANY_REDIRECTS"},
+		{"an endless page", endless, "was not loaded within"},
+		{"a download", func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
+			w.Header().Set("Content-Disposition", "attachment")
+			fmt.Fprint(w, strings.Repeat("x", 1<<20))
+		}, "could not load it"},
+		{"a script without end", page("<script>for (;;);</script>"), "was not loaded within"},
+		{"dialogs", page(`<script>alert(1); confirm(2); prompt(3);
+			addEventListener("beforeunload", (e) => e.preventDefault());</script>`), ""},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			site := &auditedSite{behave: c.behave, trackers: track}
+			site.start(t)
+			began := time.Now()
+			a := runAudit(t, site, site.address, "--state", "none", "--settle", "200ms", "--timeout", "4s",
+				"https://"+auditedHost+"/")
+			if took := time.Since(began); took > 2*time.Minute {
+				t.Errorf("it takes %v", took)
+			}
+			want := 2
+			if c.reason == "" {
+				want = 0
+			}
+			if len(a.report.States) != 1 || a.status != want {
+				t.Fatalf("the status is %d, want %d", a.status, want)
+			}
+			s := a.report.States[0]
+			if c.reason != "" && (s.Verdict != audit.Incomplete || !strings.Contains(strings.Join(s.Reasons, "\n"), c.reason)) {
+				t.Errorf("%s, %q", s.Verdict, s.Reasons)
+			}
+		})
+	}
+}
