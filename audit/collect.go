@@ -57,7 +57,7 @@ func (a *audit) collect(out *outcome) {
 // choiceAt returns the visitor's choice at a time of a step.
 func (s *step) choiceAt(at time.Time) *choice {
 	if at.Before(s.chosen) {
-		return &choice{gpc: s.choice.gpc}
+		return &choice{preference: s.before.preference, gpc: s.choice.gpc}
 	}
 	return &s.choice
 }

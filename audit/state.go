@@ -152,7 +152,7 @@ func (v *visit) pages(ctx context.Context, pages []*url.URL, s step) error {
 func (v *visit) chosen(
 	ctx context.Context, by string, out *outcome, phase string, wished enforcer.Answers, selector string, refused bool,
 ) error {
-	s := step{phase: phase, judged: phase != "granted", first: phase == "refused"}
+	s := step{phase: phase, judged: phase != "granted", first: phase == "refused" || by == ByClicked}
 	pages := v.options.Pages
 	if refused {
 		selector = v.options.Refuse
@@ -180,7 +180,8 @@ func (v *visit) chosen(
 		if err != nil || !taken {
 			return err
 		}
-		s.choice, s.first = v.steps[len(v.steps)-1].choice, false
+		// What the next page is asked for with was stored before the choice.
+		s.choice, s.first = v.steps[len(v.steps)-1].choice, true
 	}
 	out.state.ReadAs = v.judge.read(&s.choice, v.origin)
 	if err := v.pages(ctx, pages, s); err != nil {

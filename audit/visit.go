@@ -45,7 +45,7 @@ type step struct {
 	final  *url.URL
 	phase  string
 	choice choice    // by which it is judged
-	chosen time.Time // if the choice was made on this page: there was none before
+	chosen time.Time // if the choice was made on this page: until then that before counts
 	judged bool
 	first  bool // the first navigation since the choice: what it sends was chosen before
 	before *jar

@@ -44,7 +44,7 @@ type Browser struct {
 // all its processes are killed.
 func Start(ctx context.Context, command Command) (_ *Browser, err error) {
 	b := &Browser{stderr: new(tail), exited: make(chan struct{})}
-	if b.profile, err = os.MkdirTemp("", "cookie-policy-audit-"); err != nil {
+	if b.profile, err = newProfile(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -71,6 +71,23 @@ func Start(ctx context.Context, command Command) (_ *Browser, err error) {
 	return b, nil
 }
 
+// newProfile makes a directory for a profile. The browser makes a socket in a directory of its own below,
+// and the path of a socket has to be short.
+func newProfile() (string, error) {
+	const (
+		prefix  = "audit-"
+		longest = 108 - len("/org.chromium.Chromium.XXXXXX/SingletonSocket\x00")
+	)
+	profile, err := os.MkdirTemp("", prefix)
+	if err != nil || len(profile) <= longest {
+		return profile, err
+	}
+	if err := os.Remove(profile); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp("/tmp", prefix)
+}
+
 // start runs the process, and makes pipes[0] and pipes[1] those that are read and written.
 func (b *Browser) start(command Command) error {
 	fromBrowser, itsOutput, err := os.Pipe()
@@ -87,8 +104,11 @@ func (b *Browser) start(command Command) error {
 	b.cmd.ExtraFiles = []*os.File{itsInput, itsOutput} // file descriptors 3 and 4
 	b.cmd.Stderr = b.stderr
 	b.cmd.WaitDelay = 5 * time.Second
-	// Some builds write to HOME whatever the profile is.
-	b.cmd.Env = append(os.Environ(), "HOME="+b.profile, "XDG_CONFIG_HOME="+b.profile, "XDG_CACHE_HOME="+b.profile)
+	// What it writes besides the profile goes with the profile, too.
+	b.cmd.Env = os.Environ()
+	for _, name := range []string{"HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"} {
+		b.cmd.Env = append(b.cmd.Env, name+"="+b.profile)
+	}
 	ownGroup(b.cmd)
 	err = b.cmd.Start()
 	_ = itsInput.Close()
