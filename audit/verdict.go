@@ -17,8 +17,7 @@ func (a *audit) conclude() {
 	a.report.Complete = true
 	for i := range a.report.States {
 		s := &a.report.States[i]
-		a.verdict(s)
-		a.report.Complete = a.report.Complete && s.Verdict != Incomplete
+		a.report.Complete = a.verdict(s) && a.report.Complete
 	}
 	for _, f := range a.judge.met.drift(report.NeverSeen) {
 		a.report.Never = append(a.report.Never, Finding{
@@ -60,8 +59,9 @@ func (a *audit) declared() {
 	}
 }
 
-// verdict gives the verdict on one state: what was found counts before what could not be shown.
-func (a *audit) verdict(s *State) {
+// verdict gives the verdict on one state: what was found counts before what could not be shown. It
+// reports whether the state was observed completely.
+func (a *audit) verdict(s *State) (complete bool) {
 	if n := s.Integrity; n != (Integrity{}) && s.Verdict == "" {
 		s.Verdict = Incomplete
 		s.Reasons = append(s.Reasons, "more was seen than the report has room for")
@@ -100,6 +100,7 @@ func (a *audit) verdict(s *State) {
 	default:
 		s.Verdict = Holds
 	}
+	return !incomplete
 }
 
 func intersect(a, b []string) bool {
