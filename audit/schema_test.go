@@ -210,7 +210,8 @@ func TestSchema(t *testing.T) {
 	if faults := v.check("$", schema, document); len(faults) > 0 {
 		t.Errorf("%s", strings.Join(faults, "\n"))
 	}
-	for member, value := range object{"complete": "yes", "schema": "audit-2", "more": true, "cookies": nil, "started": "today"} {
+	changes := object{"complete": "yes", "schema": "audit-2", "more": true, "cookies": nil, "started": "today"}
+	for member, value := range changes {
 		other := maps.Clone(document)
 		other[member] = value
 		if faults := v.check("$", schema, other); len(faults) != 1 {
