@@ -69,7 +69,7 @@ carried out, is incomplete, or did not demonstrate what it should.`,
 	flags.IntVar(&x.maxPages, "max-pages", 8, "how many pages are visited at most")
 	flags.DurationVar(&o.Settle, "settle", 8*time.Second, "how long to stay on a page at least: 0s to 30s")
 	flags.DurationVar(&o.Timeout, "timeout", 30*time.Second, "how long a page may take to load")
-	flags.IntVar(&o.Runs, "runs", 1, "how often each state is visited; the findings of all count")
+	flags.IntVar(&o.Runs, "runs", 2, "how often each state is visited; the findings of all count")
 	flags.StringArrayVar(&o.FirstParty, "first-party", nil, "a domain that belongs to the portal's site")
 	flags.BoolVar(&o.Canaries, "canaries", false,
 		"before a withdrawal, store a cookie for each rule that needs consent, to see that it is removed")

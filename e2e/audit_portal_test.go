@@ -56,6 +56,7 @@ type auditedSite struct {
 	cert     string // files
 	key      string
 	spki     string
+	policy   string // in place of auditedPolicy
 	behave   func(w http.ResponseWriter, r *http.Request, choice map[string]bool, chosen bool)
 	trackers http.HandlerFunc
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,9 +30,15 @@ type audited struct {
 // runAudit runs the command against a site at an address.
 func runAudit(t *testing.T, s *auditedSite, address string, flags ...string) audited {
 	t.Helper()
+	return runAuditUntil(t, nil, s, address, flags...)
+}
+
+// runAuditUntil does what runAudit does, and interrupts the command when something happens.
+func runAuditUntil(t *testing.T, happens <-chan struct{}, s *auditedSite, address string, flags ...string) audited {
+	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "Caddyfile")
-	text := "https://" + auditedHost + " {\n" + auditedPolicy + "\n\treverse_proxy localhost:1\n}\n"
+	text := "https://" + auditedHost + " {\n" + cmp.Or(s.policy, auditedPolicy) + "\n\treverse_proxy localhost:1\n}\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +47,7 @@ func runAudit(t *testing.T, s *auditedSite, address string, flags ...string) aud
 		"cookie-policy", "audit", "--config", config, "--output", a.dir, "--no-sandbox",
 		"--browser", need(t, "chromium", "chromium-browser", "google-chrome"),
 		"--resolve", auditedHost + ":443:" + address, "--resolve", trackerHost + ":443:" + s.address,
-		"--resolve", widgetHost + ":443:" + s.address, "--accept-certificate", s.spki, "--settle", "2s",
+		"--resolve", widgetHost + ":443:" + s.address, "--accept-certificate", s.spki, "--settle", "2s", "--runs", "1",
 	}
 	temp, err := os.MkdirTemp("", "a") // the browser wants a short path
 	if err != nil {
@@ -47,7 +56,18 @@ func runAudit(t *testing.T, s *auditedSite, address string, flags ...string) aud
 	t.Cleanup(func() { _ = os.RemoveAll(temp) })
 	cmd := exec.CommandContext(t.Context(), caddy, slices.Concat(args, flags)...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	done := make(chan struct{})
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	go func() {
+		select {
+		case <-happens:
+			// As Ctrl-C on a terminal does, which reaches all processes of the group.
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
+		case <-done:
+		}
+	}()
 	out, err := cmd.CombinedOutput()
+	close(done)
 	if exit := (*exec.ExitError)(nil); err != nil && !asExit(err, &exit) {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -333,5 +353,99 @@ func TestAuditOfFailingPages(t *testing.T) {
 				t.Errorf("%s, %q", s.Verdict, s.Reasons)
 			}
 		})
+	}
+}
+
+// Ctrl-C ends the browser, and leaves neither a process nor a profile nor a report.
+func TestAuditInterrupted(t *testing.T) {
+	asked := make(chan struct{})
+	var once sync.Once
+	site := &auditedSite{trackers: track, behave: func(w http.ResponseWriter, r *http.Request, choice map[string]bool,
+		chosen bool) {
+		once.Do(func() { close(asked) })
+		endless(w, r, choice, chosen)
+	}}
+	site.start(t)
+	began := time.Now()
+	a := runAuditUntil(t, asked, site, site.address, "https://"+auditedHost+"/")
+	if a.status != 2 || !strings.Contains(a.output, "interrupted") || time.Since(began) > 25*time.Second {
+		t.Errorf("status %d after %v", a.status, time.Since(began))
+	}
+	if entries, err := os.ReadDir(a.dir); err != nil || len(entries) > 0 {
+		t.Errorf("written: %v, %v", entries, err)
+	}
+	processes, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range processes {
+		if line, err := os.ReadFile(p); err == nil && strings.Contains(string(line), site.spki) {
+			t.Errorf("a process is left behind: %q", line)
+		}
+	}
+}
+
+// A portal that floods the browser is audited in a bounded time, and what is beyond the bounds is told.
+func TestAuditOfFlood(t *testing.T) {
+	site := &auditedSite{trackers: track, behave: func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
+		switch r.URL.Path {
+		case "/":
+			for i := range 300 {
+				setCookie(w, fmt.Sprintf("stat_%d=v%d; Path=/; Secure", i, i))
+			}
+			writePage(w, `<script>
+				for (let i = 0; i < 10000; i++) document.cookie = "w" + i + "=v1; Path=/; Secure";
+				for (let i = 0; i < 20; i++) open("/popup");
+				fetch("/large");
+			</script>`)
+		case "/large":
+			w.Header().Set("Content-Type", "text/plain")
+			for range 100 {
+				if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+					return
+				}
+			}
+		case "/popup":
+			setCookie(w, "popup=v1; Path=/; Secure")
+			writePage(w, "")
+		}
+	}}
+	site.start(t)
+	began := time.Now()
+	a := runAudit(t, site, site.address, "--state", "none", "--settle", "500ms", "https://"+auditedHost+"/")
+	if a.status != 1 || a.finding("unlisted", "none", "w9999") == nil || a.finding("set_refused", "none", "stat_299") == nil {
+		t.Errorf("status %d, %d findings", a.status, len(a.report.Findings))
+	}
+	if took := time.Since(began); took > 3*time.Minute {
+		t.Errorf("it takes %v", took)
+	}
+	t.Logf("%v, %d cookies, %d findings, %+v", time.Since(began), len(a.report.Cookies), len(a.report.Findings),
+		a.report.States[0].Integrity)
+}
+
+// In state gpc the browser says so to the portal and to its scripts, and the policy counts it as a refusal.
+func TestAuditOfGPC(t *testing.T) {
+	site := &auditedSite{trackers: track, behave: func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
+		if r.URL.Path != "/" {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		setCookie(w, "exempt=v1; Path=/; Secure; Max-Age=86400")
+		setCookie(w, "header_"+r.Header.Get("Sec-Gpc")+"=v2; Path=/; Secure")
+		writePage(w, `<script>document.cookie = "script_" + navigator.globalPrivacyControl + "=v3; Path=/; Secure";</script>`)
+	}}
+	site.start(t)
+	site.policy = strings.Replace(auditedPolicy, "preference", "signal gpc statistical\n\tpreference", 1)
+	a := runAudit(t, site, site.address, "--state", "none,gpc", "--runs", "2", "--settle", "200ms", "https://"+auditedHost+"/")
+	for _, name := range []string{"header_1", "script_true"} {
+		if f := a.finding("unlisted", "gpc", name); f == nil || !slices.Equal(f.Runs, []int{1, 2}) {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	if a.finding("set_refused", "gpc", "exempt") == nil || a.finding("set_refused", "none", "exempt") != nil {
+		t.Error("the signal does not refuse the anonymous cookie, or is there in state none")
+	}
+	if len(a.report.States) != 4 || a.status != 1 {
+		t.Errorf("status %d, states %+v", a.status, a.report.States)
 	}
 }

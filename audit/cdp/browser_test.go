@@ -68,15 +68,15 @@ func TestBrowser(t *testing.T) {
 			if line := strings.Join(b.CommandLine(), " "); !strings.Contains(line, "--remote-debugging-pipe") {
 				t.Errorf("the command line is %q", line)
 			}
-			if b.LastWords() != "some warning" {
-				t.Errorf("the last words are %q", b.LastWords())
-			}
 			if how == "context" {
 				cancel()
 				<-b.Done()
 			}
 			if err := b.Close(); err != nil {
 				t.Error(err)
+			}
+			if b.LastWords() != "some warning" {
+				t.Errorf("the last words are %q", b.LastWords())
 			}
 			if _, err := os.Stat(s.Profile); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("the profile is left behind: %v", err)
