@@ -32,7 +32,7 @@ type auditQuery struct {
 	states, by, pagesFile, thirdParty string
 	maxPages                          int
 	output, formats, report           string
-	overwrite                         bool
+	overwrite, screenshots            bool
 	failOn, baseline, acceptUntil     string
 }
 
@@ -84,6 +84,7 @@ carried out, is incomplete, or did not demonstrate what it should.`,
 	flags.StringVar(&x.output, "output", "", "the directory for the reports")
 	flags.BoolVar(&x.overwrite, "overwrite", false, "replace the audit in the directory")
 	flags.StringVar(&x.formats, "format", "html,json,csv,md,har,wec", "the formats of the reports")
+	flags.BoolVar(&x.screenshots, "screenshots", false, "keep a picture of each page, with what it shows")
 	flags.StringVar(&x.failOn, "fail-on", "", "the kinds of findings that count; default: all errors, and not_demonstrated")
 	flags.StringVar(&x.baseline, "baseline", "", "an earlier audit.json whose findings do not count")
 	flags.StringVar(&x.acceptUntil, "accept-until", "",
@@ -111,6 +112,9 @@ func (x *auditQuery) audit(cmd *cobra.Command, out io.Writer, args []string) (in
 			return exitFailed, err
 		}
 		recorded = directory.HAR
+		if x.screenshots {
+			x.options.Screenshot = directory.Screenshot
+		}
 	}
 	// The browser and its profile are gone when the command ends, also by Ctrl-C.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -142,6 +146,9 @@ func (x *auditQuery) complete(cmd *cobra.Command, args []string) error {
 			continue
 		}
 		o.Pages = append(o.Pages, u)
+	}
+	if x.screenshots && x.output == "" {
+		errs = append(errs, errors.New("--screenshots: say where to, with --output"))
 	}
 	if len(pages) == 0 {
 		errs = append(errs, errors.New("say which page to visit, such as https://data.example.org/"))
@@ -213,6 +220,16 @@ func (x *auditQuery) takePolicy() error {
 	x.options.Policy, x.options.Source = policies[0].Policy, "admin"
 	if x.config != "" {
 		x.options.Source = "config"
+		return nil
+	}
+	asked := *x.query
+	asked.policy = policies[0].Resolved.Name()
+	x.options.Inventory = func() (report.Inventory, error) {
+		a := askAll(&asked, "inventory", report.MergeInventories)
+		if a.err != nil {
+			return report.Inventory{}, a.err
+		}
+		return a.reports[0], nil
 	}
 	return nil
 }

@@ -75,6 +75,7 @@ func TestAuditCommandRefuses(t *testing.T) {
 		{"runs", []string{page, "--runs", "0"}, "--runs 0: want 1 or more"},
 		{"third parties", []string{page, "--third-party-cookies", "no"}, `--third-party-cookies "no": want allow or block`},
 		{"an address of a host", []string{page, "--resolve", "a:b"}, `resolve "a:b": want <host>:<port>:<address>`},
+		{"pictures for nobody", []string{page, "--screenshots"}, "--screenshots: say where to"},
 		{"a format", []string{page, "--output", filepath.Join(dir, "new"), "--format", "pdf"}, `format "pdf": want json, html`},
 		{"a full directory", []string{page, "--output", full}, "is not empty"},
 		{"no policy for the host", []string{"https://other.example/"}, "choose one with --policy"},

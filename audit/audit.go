@@ -65,6 +65,10 @@ func Run(ctx context.Context, o Options, recorded Recorded) (*Report, error) {
 	a := &audit{options: &o, judge: j, masker: newMasker(), index: map[jarKey]int{}, hosts: map[string]int{},
 		findings: map[string]int{}, controls: map[*policy.Rule]bool{}, exchange: recorded}
 	a.report = o.newReport(j)
+	before, err := a.askBefore()
+	if err != nil {
+		return nil, err
+	}
 	for run := 1; run <= o.Runs; run++ {
 		for _, state := range o.States {
 			for _, by := range o.ways(state) {
@@ -73,6 +77,9 @@ func Run(ctx context.Context, o Options, recorded Recorded) (*Report, error) {
 				}
 			}
 		}
+	}
+	if err := a.askAfter(before); err != nil {
+		return nil, err
 	}
 	a.conclude()
 	return a.report, nil

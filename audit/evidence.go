@@ -28,6 +28,9 @@ type Report struct {
 	Browser BrowserInfo `json:"browser"`
 	Method  Method      `json:"method"`
 
+	// What gateways did meanwhile; nil if none was asked.
+	Gateway *Gateway `json:"gateway,omitempty"`
+
 	States   []State   `json:"states"`
 	Cookies  []Cookie  `json:"cookies"`
 	Requests []Contact `json:"requests"`
@@ -57,6 +60,14 @@ type BrowserInfo struct {
 	ThirdPartyCookies string   `json:"third_party_cookies"` // allow or block
 	Language          string   `json:"language"`
 	TimeZone          string   `json:"time_zone"`
+}
+
+// Gateway is what the gateways in front of the portal counted during the audit, of all visitors: the side
+// that cannot be seen from outside.
+type Gateway struct {
+	Before time.Time                    `json:"before"`
+	After  time.Time                    `json:"after"`
+	Delta  map[string]map[string]uint64 `json:"delta"` // by channel and verdict
 }
 
 // Method is how was audited.
@@ -107,6 +118,8 @@ type Page struct {
 	Requests int        `json:"requests"`
 	Cookies  int        `json:"cookies"` // in the browser after it
 	Failure  string     `json:"failure,omitempty"`
+
+	Screenshot string `json:"screenshot,omitempty"` // a file
 }
 
 // Integrity counts what was lost. Anything but zero makes a state incomplete.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 )
 
 // Options are what is audited, and how.
@@ -35,6 +36,13 @@ type Options struct {
 	UserAgent         string
 	BlockThirdParty   bool
 	AcceptCertificate []string // SHA-256 of public keys, in base64
+
+	// Inventory asks the gateways what they met, at the beginning and at the end; or nil.
+	Inventory func() (report.Inventory, error)
+
+	// Screenshot keeps a picture of a page, and returns the name under which; or nil. Pictures hold what
+	// the page shows.
+	Screenshot func(s *State, page int, png []byte) (name string, err error)
 
 	Version  string       // of this program
 	Progress func(string) // or nil

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/cookie-policy/caddy-cookie-policy/audit/cdp"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 )
 
 func TestPartyOf(t *testing.T) {
@@ -195,4 +196,36 @@ func newPipe(t *testing.T) (io.Reader, io.Writer) {
 	in, out := io.Pipe()
 	t.Cleanup(func() { _ = out.Close() })
 	return in, io.Discard
+}
+
+// The report has what gateways counted between the two inventories.
+func TestGateway(t *testing.T) {
+	a := newAudit(t)
+	inventory := func(refused, expired uint64) report.Inventory {
+		return report.Inventory{At: begun, Cookies: []report.Item{
+			{Name: "a", Channel: "read", Verdicts: map[string]uint64{"refused": refused, "expired": expired}},
+			{Name: "b", Channel: "read", Verdicts: map[string]uint64{"refused": 1, "let_through": 4}},
+			{Name: "a", Channel: "set", Verdicts: map[string]uint64{"refused": 2 * refused}},
+		}}
+	}
+	answers := []report.Inventory{inventory(1, 0), inventory(4, 2)}
+	a.options.Inventory = func() (next report.Inventory, err error) {
+		next, answers = answers[0], answers[1:]
+		return next, nil
+	}
+	before, err := a.askBefore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.askAfter(before); err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(a.report.Gateway.Delta)
+	if want := "map[expire:map[expired:2] read:map[refused:3] set:map[refused:6]]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	a.options.Inventory = func() (report.Inventory, error) { return report.Inventory{}, io.ErrUnexpectedEOF }
+	if _, err := a.askBefore(); err == nil {
+		t.Error("a gateway that does not answer is no error")
+	}
 }

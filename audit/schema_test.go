@@ -48,7 +48,7 @@ func schemaOf(t reflect.Type, defs object) object {
 		return object{"type": "string"}
 	case t.Kind() == reflect.Bool:
 		return object{"type": "boolean"}
-	case t.Kind() == reflect.Int:
+	case t.Kind() == reflect.Int || t.Kind() == reflect.Uint64:
 		return object{"type": "integer"}
 	case t.Kind() != reflect.Struct:
 		panic(t.String())

@@ -56,6 +56,7 @@ func (a *audit) run(ctx context.Context, state, by string, run int) (_ *outcome,
 	defer func() { err = errors.Join(err, v.browser.Close()) }()
 	out := &outcome{canaries: map[jarKey]bool{}}
 	out.state = State{State: state, By: by, Run: run, Reasons: []string{}, ReadAs: map[string]string{}, Pages: []Page{}}
+	v.state = &out.state
 	out.browser, err = v.about(ctx)
 	if err != nil {
 		return nil, err

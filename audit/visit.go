@@ -28,6 +28,7 @@ type visit struct {
 	judge   *judge
 	masker  *masker
 	origin  *url.URL // the first page
+	state   *State
 
 	browser  *cdp.Browser
 	recorder *recorder
@@ -161,6 +162,11 @@ func (v *visit) stay(ctx context.Context, u *url.URL, s step, act func(ctx conte
 	if s.loaded, err = v.jar(ctx); err != nil {
 		return err
 	}
+	if v.options.Screenshot != nil && s.page.Failure == "" {
+		if err := v.screenshot(ctx, &s); err != nil {
+			return err
+		}
+	}
 	if err := v.leave(ctx, &s); err != nil {
 		return err
 	}
@@ -258,6 +264,19 @@ func (v *visit) evaluate(ctx context.Context, script string, result any) error {
 	answer.Result.Value = result
 	return v.browser.Call(ctx, v.page, "Runtime.evaluate",
 		map[string]any{"expression": script, "returnByValue": true}, &answer)
+}
+
+// screenshot keeps a picture of the page as a visitor sees it.
+func (v *visit) screenshot(ctx context.Context, s *step) (err error) {
+	limit, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	var answer struct{ Data []byte }
+	if err := v.browser.Call(limit, v.page, "Page.captureScreenshot", nil, &answer); err != nil {
+		v.timeouts++
+		return ctx.Err()
+	}
+	s.page.Screenshot, err = v.options.Screenshot(v.state, len(v.steps), answer.Data)
+	return err
 }
 
 // settle waits as long as was asked, and until no request is under way, but not without end.

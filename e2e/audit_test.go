@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -436,7 +437,7 @@ func TestAuditOfGPC(t *testing.T) {
 	}}
 	site.start(t)
 	site.policy = strings.Replace(auditedPolicy, "preference", "signal gpc statistical\n\tpreference", 1)
-	a := runAudit(t, site, site.address, "--state", "none,gpc", "--runs", "2", "--settle", "200ms", "https://"+auditedHost+"/")
+	a := runAudit(t, site, site.address, "--state", "none,gpc", "--runs", "2", "--screenshots", "--settle", "200ms", "https://"+auditedHost+"/")
 	for _, name := range []string{"header_1", "script_true"} {
 		if f := a.finding("unlisted", "gpc", name); f == nil || !slices.Equal(f.Runs, []int{1, 2}) {
 			t.Errorf("%s: %+v", name, f)
@@ -444,6 +445,10 @@ func TestAuditOfGPC(t *testing.T) {
 	}
 	if a.finding("set_refused", "gpc", "exempt") == nil || a.finding("set_refused", "none", "exempt") != nil {
 		t.Error("the signal does not refuse the anonymous cookie, or is there in state none")
+	}
+	if png, err := os.ReadFile(filepath.Join(a.dir, "screenshot-gpc-2-1.png")); err != nil || !bytes.HasPrefix(png,
+		[]byte("\x89PNG")) || a.report.States[3].Pages[0].Screenshot != "screenshot-gpc-2-1.png" {
+		t.Errorf("the picture: %d bytes, %v", len(png), err)
 	}
 	if len(a.report.States) != 4 || a.status != 1 {
 		t.Errorf("status %d, states %+v", a.status, a.report.States)

@@ -82,11 +82,22 @@ func (d *Directory) HAR(s *audit.State, exchanges []audit.Exchange) error {
 	if !d.has("har") {
 		return nil
 	}
-	name := "requests-" + safe(s.State)
+	return d.json("requests-"+nameOf(s)+".har", har(s, exchanges, d.version))
+}
+
+// Screenshot writes a picture of a page, and returns the file's name.
+func (d *Directory) Screenshot(s *audit.State, page int, png []byte) (name string, err error) {
+	name = fmt.Sprintf("screenshot-%s-%d.png", nameOf(s), page+1)
+	return name, d.file(name, png)
+}
+
+// nameOf returns what tells a state from others, as a part of a file's name.
+func nameOf(s *audit.State) string {
+	name := safe(s.State)
 	if s.By != "" {
 		name += "-" + safe(s.By)
 	}
-	return d.json(fmt.Sprintf("%s-%d.har", name, s.Run), har(s, exchanges, d.version))
+	return fmt.Sprintf("%s-%d", name, s.Run)
 }
 
 // safe returns a word as part of a file's name.

@@ -25,7 +25,8 @@ var texts = map[string]map[string]string{
 		"never": "Declared and not met", "hosts": "Other hosts", "requests": "Requests", "initiator": "Asked for by",
 		"storage": "Storage other than cookies", "origin": "Origin", "kind": "Kind", "key": "Key", "size": "Bytes",
 		"method": "Method", "policy": "Policy", "browser": "Browser", "third_cookies": "third-party cookies",
-		"allow": "allowed", "block": "blocked", "command": "Command line", "settle": "Stay, time limit", "status": "Status",
+		"gateway": "Counted by the gateway during the audit, of all visitors",
+		"allow":   "allowed", "block": "blocked", "command": "Command line", "settle": "Stay, time limit", "status": "Status",
 		"time": "Time", "granted": "accepted", "refused": "refused", "limits_title": "Limits",
 		"limits": "One browser visited these pages, at this time and from this place. Cookies of pages that were not " +
 			"visited, of pages behind a login, and of other browsers are not in this report. Purposes and providers are " +
@@ -81,7 +82,8 @@ var texts = map[string]map[string]string{
 		"never": "Déclarés et non rencontrés", "hosts": "Autres hôtes", "requests": "Requêtes", "initiator": "Demandé par",
 		"storage": "Stockage autre que les cookies", "origin": "Origine", "kind": "Type", "key": "Clé", "size": "Octets",
 		"method": "Méthode", "policy": "Politique", "browser": "Navigateur", "third_cookies": "cookies tiers",
-		"allow": "acceptés", "block": "bloqués", "command": "Ligne de commande", "settle": "Attente, délai maximal",
+		"gateway": "Compté par la passerelle pendant l’audit, tous visiteurs confondus",
+		"allow":   "acceptés", "block": "bloqués", "command": "Ligne de commande", "settle": "Attente, délai maximal",
 		"status": "Statut", "time": "Heure", "granted": "accepté", "refused": "refusé", "limits_title": "Limites",
 		"limits": "Un seul navigateur a visité ces pages, à ce moment et depuis ce lieu. Les cookies des pages non " +
 			"visitées, des pages derrière une connexion et d’autres navigateurs ne figurent pas dans ce rapport. Les " +
