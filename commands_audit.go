@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -242,6 +243,9 @@ func (x *auditQuery) again(out io.Writer, args []string, excused func(*audit.Fin
 	r, err := readAudit(x.report)
 	if err != nil {
 		return exitFailed, err
+	}
+	if x.output != "" && filepath.Clean(x.output) == filepath.Dir(x.report) {
+		return exitFailed, fmt.Errorf("--output %s: want another directory than that of the audit, whose files are evidence", x.output)
 	}
 	var directory *output.Directory
 	if x.output != "" {

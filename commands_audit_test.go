@@ -151,6 +151,10 @@ func TestAuditCommandReport(t *testing.T) {
 			}
 		})
 	}
+	if status, _, err := runAuditCommand(t, "--report", path, "--output", dir, "--overwrite"); status != 2 ||
+		!strings.Contains(err.Error(), "another directory") {
+		t.Errorf("the evidence is overwritten: %d, %v", status, err)
+	}
 	again := filepath.Join(dir, "again")
 	if status, out, err := runAuditCommand(t, "--report", path, "--output", again); status != 1 {
 		t.Errorf("status %d, %v\n%s", status, err, out)

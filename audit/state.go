@@ -96,6 +96,9 @@ func (a *audit) end(v *visit, out *outcome) {
 	if out.top = v.origin; len(v.steps) > 0 && v.steps[0].final != nil {
 		out.top = v.steps[0].final
 	}
+	if out.state.By == ByStored && out.top.Hostname() != v.origin.Hostname() {
+		out.incomplete("%s leads to %s, where the stored choice is not: audit that address", shownURL(v.origin), shownURL(out.top))
+	}
 	for _, q := range out.requests {
 		if q.step < len(out.steps) {
 			out.steps[q.step].page.Requests++

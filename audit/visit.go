@@ -43,6 +43,7 @@ type visit struct {
 // step is one page, from before it is asked for until after it was left.
 type step struct {
 	page   Page
+	frame  string
 	final  *url.URL
 	phase  string
 	choice choice    // by which it is judged
@@ -158,6 +159,7 @@ func (v *visit) stay(ctx context.Context, u *url.URL, s step, act func(ctx conte
 				return err
 			}
 		}
+		s.page.Failure = v.document(u, &s) // of a page to which the first one led
 	}
 	if s.loaded, err = v.jar(ctx); err != nil {
 		return err
@@ -195,11 +197,8 @@ func (v *visit) load(ctx context.Context, u *url.URL, s *step) (failure string, 
 			return v.recorder.loads > loads || v.recorder.crashed
 		})
 	}
-	final, status, firewall := v.document(answer.FrameID, len(v.steps))
-	if s.final = final; final == nil {
-		s.final = u
-	}
-	s.page.Final, s.page.Status = shownURL(s.final), status
+	s.frame = answer.FrameID
+	refusal := v.document(u, s)
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
@@ -216,28 +215,37 @@ func (v *visit) load(ctx context.Context, u *url.URL, s *step) (failure string, 
 		return "", err
 	case answer.ErrorText != "":
 		return "the browser could not load it: " + answer.ErrorText, nil
-	case firewall != "":
-		return "a firewall's question came in its place (field " + firewall + ")", nil
-	case status >= 400:
-		return fmt.Sprintf("the portal answered with status %d", status), nil
-	case status == 0:
-		return "the browser tells of no response", nil
+	case refusal != "":
+		return refusal, nil
 	}
 	now := time.Now().UTC()
 	s.page.Loaded = &now
 	return "", nil
 }
 
-// document returns the address of the document in a frame after redirects, and the status of its answer.
-func (v *visit) document(frame string, step int) (final *url.URL, status int, firewall string) {
+// document takes the address of the page after redirects, and the status of its answer, and returns why
+// that is not the page that was asked for, or "".
+func (v *visit) document(u *url.URL, s *step) (failure string) {
 	v.recorder.mu.Lock()
 	defer v.recorder.mu.Unlock()
+	firewall := ""
+	s.final, s.page.Status = u, 0
 	for _, q := range v.recorder.requests {
-		if q.step == step && q.kind == "Document" && q.frame == frame {
-			final, status, firewall = q.url, q.status, q.firewall
+		// One that is under way is not yet what the visitor sees.
+		if q.step == len(v.steps) && q.kind == "Document" && q.frame == s.frame && q.status != 0 {
+			s.final, s.page.Status, firewall = q.url, q.status, q.firewall
 		}
 	}
-	return final, status, firewall
+	s.page.Final = shownURL(s.final)
+	switch {
+	case firewall != "":
+		return "a firewall's question came in its place (field " + firewall + ")"
+	case s.page.Status >= 400:
+		return fmt.Sprintf("the portal answered with status %d", s.page.Status)
+	case s.page.Status == 0:
+		return "the browser tells of no response"
+	}
+	return ""
 }
 
 func (v *visit) isCrashed() bool {
@@ -303,6 +311,11 @@ func (v *visit) leave(ctx context.Context, s *step) error {
 	loads := v.recorder.loads
 	v.recorder.mu.Unlock()
 	began := time.Now()
+	for _, page := range v.recorder.targets.Pages() {
+		if page.ID != v.target { // what the page opened
+			_ = v.browser.Send("", "Target.closeTarget", map[string]any{"targetId": page.ID})
+		}
+	}
 	err := v.browser.Call(limit, v.page, "Page.navigate", map[string]any{"url": "about:blank"}, nil)
 	if err == nil {
 		err = v.wait(limit, func() bool {

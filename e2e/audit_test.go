@@ -329,6 +329,13 @@ func TestAuditOfFailingPages(t *testing.T) {
 			w.Header().Set("Content-Disposition", "attachment")
 			fmt.Fprint(w, strings.Repeat("x", 1<<20))
 		}, "could not load it"},
+		{"a page that leads to an error", func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
+			if r.URL.Path == "/blocked" {
+				w.WriteHeader(403)
+				return
+			}
+			writePage(w, `<script>location = "/blocked";</script>`)
+		}, "status 403"},
 		{"a script without end", page("<script>for (;;);</script>"), "was not loaded within"},
 		{"dialogs", page(`<script>alert(1); confirm(2); prompt(3);
 			addEventListener("beforeunload", (e) => e.preventDefault());</script>`), ""},
@@ -354,6 +361,20 @@ func TestAuditOfFailingPages(t *testing.T) {
 				t.Errorf("%s, %q", s.Verdict, s.Reasons)
 			}
 		})
+	}
+}
+
+// A choice that is stored where the portal does not look for it shows nothing.
+func TestAuditOfAnotherHost(t *testing.T) {
+	site := &auditedSite{trackers: func(w http.ResponseWriter, r *http.Request) { writePage(w, "") },
+		behave: func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
+			http.Redirect(w, r, "https://"+widgetHost+"/", http.StatusFound)
+		}}
+	site.start(t)
+	a := runAudit(t, site, site.address, "--state", "refused", "--settle", "200ms", "https://"+auditedHost+"/")
+	if s := a.report.States[0]; a.status != 2 || s.Verdict != audit.Incomplete ||
+		!strings.Contains(strings.Join(s.Reasons, "\n"), "leads to https://"+widgetHost+"/") {
+		t.Errorf("status %d, %s, %q", a.status, s.Verdict, s.Reasons)
 	}
 }
 

@@ -204,7 +204,15 @@ func TestTargets(t *testing.T) {
 	if got := targets.SessionOf("T2"); got != "S2" {
 		t.Errorf("events of T2 are taken in %q", got)
 	}
+	if pages := targets.Pages(); len(pages) != 1 || pages[0].ID != "T1" {
+		t.Errorf("the open pages are %+v", pages)
+	}
+	// The worker lives on in its other session, which takes over.
 	s.say(`{"method":"Target.detachedFromTarget","params":{"sessionId":"S2"}}`)
+	if got := s.read(); got.Method != "Setup.worker" || got.Session != "S3" || targets.SessionOf("T2") != "S3" {
+		t.Errorf("got %s in %s, and events of T2 are taken in %q", got.Method, got.Session, targets.SessionOf("T2"))
+	}
+	s.say(`{"method":"Target.detachedFromTarget","params":{"sessionId":"S3"}}`)
 	s.say(`{"method":"Inspector.targetCrashed","params":{},"sessionId":"S1"}`)
 	s.sync()
 	if crashed, closed := targets.Lost(); crashed != 1 || closed != 0 || targets.SessionOf("T2") != "" {

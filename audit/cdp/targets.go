@@ -28,15 +28,16 @@ type Targets struct {
 	setup func(Target) []Setup
 
 	mu       sync.Mutex
-	sessions map[string]*Target // by session
-	known    map[string]string  // sessions by target
+	sessions map[string]*Target // by session, also those that have ended
+	alive    map[string]bool    // sessions
+	known    map[string]string  // the session in which a target's events are taken, by target
 	closed   int                // beyond maxTargets
 	crashed  int
 }
 
 // NewTargets returns Targets that send to each new target what setup returns.
 func NewTargets(setup func(Target) []Setup) *Targets {
-	return &Targets{setup: setup, sessions: map[string]*Target{}, known: map[string]string{}}
+	return &Targets{setup: setup, sessions: map[string]*Target{}, alive: map[string]bool{}, known: map[string]string{}}
 }
 
 // autoAttach are the parameters that leave no target out. A tab is no target of its own here.
@@ -94,12 +95,7 @@ func (t *Targets) Handle(c *Conn, e *Event) (handled bool, err error) {
 		if err := e.Decode(&detached); err != nil {
 			return true, err
 		}
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		if p := t.sessions[detached.Session]; p != nil && t.known[p.ID] == p.Session {
-			delete(t.known, p.ID)
-		}
-		return true, nil
+		return true, t.detached(c, detached.Session)
 	case "Inspector.targetCrashed", "Target.targetCrashed":
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -107,6 +103,52 @@ func (t *Targets) Handle(c *Conn, e *Event) (handled bool, err error) {
 		return true, nil
 	}
 	return false, nil
+}
+
+// Pages returns the pages that are open.
+func (t *Targets) Pages() (pages []Target) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id, session := range t.known {
+		if p := t.sessions[session]; p.Type == "page" && id == p.ID {
+			pages = append(pages, *p)
+		}
+	}
+	return pages
+}
+
+// detached forgets a session. Where the target has another one, its events are taken there from now on.
+func (t *Targets) detached(c *Conn, session string) error {
+	t.mu.Lock()
+	delete(t.alive, session)
+	p := t.sessions[session]
+	if p == nil || t.known[p.ID] != session {
+		t.mu.Unlock()
+		return nil
+	}
+	delete(t.known, p.ID)
+	var next *Target
+	for other := range t.alive {
+		if o := t.sessions[other]; o.ID == p.ID {
+			next, t.known[p.ID] = o, other
+			break
+		}
+	}
+	t.mu.Unlock()
+	if next == nil {
+		return nil
+	}
+	return t.prepare(c, *next)
+}
+
+// prepare sends what a target gets before its events are taken.
+func (t *Targets) prepare(c *Conn, target Target) error {
+	for _, s := range t.setup(target) {
+		if err := c.Send(target.Session, s.Method, s.Params); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // attached prepares a target and lets it run. Nothing is awaited: a paused target does not answer. The
@@ -119,7 +161,7 @@ func (t *Targets) attached(c *Conn, target Target) error {
 	if tooMany {
 		t.closed++
 	} else {
-		t.sessions[target.Session] = &target
+		t.sessions[target.Session], t.alive[target.Session] = &target, true
 		if !again {
 			t.known[target.ID] = target.Session
 		}
@@ -129,10 +171,8 @@ func (t *Targets) attached(c *Conn, target Target) error {
 		return c.Send("", "Target.closeTarget", map[string]any{"targetId": target.ID})
 	}
 	if !again {
-		for _, s := range t.setup(target) {
-			if err := c.Send(target.Session, s.Method, s.Params); err != nil {
-				return err
-			}
+		if err := t.prepare(c, target); err != nil {
+			return err
 		}
 	}
 	if err := c.Send(target.Session, "Target.setAutoAttach", autoAttach); err != nil {
