@@ -276,6 +276,35 @@ func TestAuditOfGoodPortal(t *testing.T) {
 	}
 }
 
+// What a click opens in another window counts, and is closed with the page.
+func TestAuditOfPopup(t *testing.T) {
+	site := &auditedSite{trackers: trackWithConsent, behave: func(w http.ResponseWriter, r *http.Request,
+		choice map[string]bool, chosen bool) {
+		switch r.URL.Path {
+		case "/":
+			writePage(w, strings.Replace(banner(allYes, allNo), "id=refuse onclick=\"", "id=refuse onclick=\"window.open('/popup'); ", 1))
+		case "/popup":
+			setCookie(w, "popup_header=v1; Path=/; Secure")
+			writePage(w, `<script>document.cookie = "popup_script=v2; Path=/; Secure"; alert(1);
+				setInterval(() => fetch("/ping"), 100);</script>`)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}}
+	site.start(t)
+	a := runAudit(t, site, site.address, "--by", "clicked", "--state", "refused", "--refuse", "#refuse",
+		"--settle", "500ms", "https://"+auditedHost+"/")
+	for name, setter := range map[string]string{"popup_header": "header", "popup_script": "script"} {
+		if f := a.finding("unlisted", "refused", name); f == nil || f.Setter == nil || f.Setter.Kind != setter {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	s := a.report.States[0]
+	if s.Integrity != (audit.Integrity{}) || !s.Pages[len(s.Pages)-1].Quiet || a.status != 1 {
+		t.Errorf("status %d, %+v", a.status, s)
+	}
+}
+
 // A banner that lies and one that is only hidden are told apart.
 func TestAuditOfBanners(t *testing.T) {
 	for _, c := range []struct{ what, refuse, finding string }{

@@ -289,6 +289,15 @@ func (c *Conn) answer(id int64, result json.RawMessage, refusal *Error) {
 // nothing.
 func (e *Error) isGone() bool {
 	const sessionNotFound = -32001
-	return e.Code == sessionNotFound || strings.Contains(e.Message, "closed") ||
-		strings.Contains(e.Message, "Not attached to an active page")
+	if e.Code == sessionNotFound {
+		return true
+	}
+	for _, words := range []string{
+		"closed", "Not attached to an active page", "No target with given id", "No dialog is showing",
+	} {
+		if strings.Contains(e.Message, words) {
+			return true
+		}
+	}
+	return false
 }
