@@ -118,5 +118,6 @@ func defaultUserAgent(path string) string {
 	if runtime.GOOS == "darwin" {
 		system = "Macintosh; Intel Mac OS X 10_15_7"
 	}
-	return "Mozilla/5.0 (" + system + ") AppleWebKit/537.36 (KHTML, like Gecko) Chrome/" + major[1] + ".0.0.0 Safari/537.36"
+	return "Mozilla/5.0 (" + system + ") AppleWebKit/537.36 (KHTML, like Gecko) Chrome/" + major[1] +
+		".0.0.0 Safari/537.36"
 }

@@ -97,7 +97,8 @@ func (a *audit) end(v *visit, out *outcome) {
 		out.top = v.steps[0].final
 	}
 	if out.state.By == ByStored && out.top.Hostname() != v.origin.Hostname() {
-		out.incomplete("%s leads to %s, where the stored choice is not: audit that address", shownURL(v.origin), shownURL(out.top))
+		out.incomplete("%s leads to %s, where the stored choice is not: audit that address",
+			shownURL(v.origin), shownURL(out.top))
 	}
 	for _, q := range out.requests {
 		if q.step < len(out.steps) {

@@ -296,7 +296,8 @@ func (v *visit) settle(ctx context.Context, s *step) error {
 		defer v.recorder.mu.Unlock()
 		s.page.Quiet = len(v.recorder.inFlight) == 0 && time.Since(v.recorder.active) >= quiet
 		stayed := time.Since(began)
-		return v.recorder.crashed || stayed >= v.options.Settle && (s.page.Quiet || stayed >= max(maxSettle, v.options.Settle))
+		return v.recorder.crashed ||
+			stayed >= v.options.Settle && (s.page.Quiet || stayed >= max(maxSettle, v.options.Settle))
 	})
 }
 

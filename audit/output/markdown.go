@@ -16,13 +16,15 @@ func Markdown(r *audit.Report) ([]byte, error) {
 		r.Started.Format(time.RFC3339), r.Ended.Format(time.RFC3339), md(r.Browser.Product))
 	b.WriteString("| state | by | run | verdict | why |\n|---|---|---|---|---|\n")
 	for _, s := range r.States {
-		fmt.Fprintf(&b, "| %s | %s | %d | %s | %s |\n", md(s.State), s.By, s.Run, s.Verdict, md(strings.Join(s.Reasons, "; ")))
+		fmt.Fprintf(&b, "| %s | %s | %d | %s | %s |\n", md(s.State), md(s.By), s.Run, md(s.Verdict),
+			md(strings.Join(s.Reasons, "; ")))
 	}
 	b.WriteString("\n## Findings\n\n")
 	if len(r.Findings) == 0 {
 		b.WriteString("None.\n")
 	} else {
-		b.WriteString("| level | finding | state | name | domain | rule | set by | page | detail |\n|---|---|---|---|---|---|---|---|---|\n")
+		b.WriteString("| level | finding | state | name | domain | rule | set by | page | detail |\n" +
+			"|---|---|---|---|---|---|---|---|---|\n")
 	}
 	for _, f := range r.Findings {
 		setter := ""
