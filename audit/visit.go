@@ -73,8 +73,8 @@ func open(ctx context.Context, o *Options, j *judge, m *masker, gpc bool) (v *vi
 	v.recorder.conn = v.browser.Conn
 	close(started)
 	if err := v.prepare(ctx); err != nil {
-		words := v.browser.LastWords()
 		_ = v.browser.Close()
+		words := v.browser.LastWords() // complete now
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
