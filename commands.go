@@ -21,8 +21,8 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name: "cookie-policy",
-		Usage: "inventory|drift|report|explain|page|import|compare [--config <file> | --address <host:port>... | --fleet] " +
-			"[--policy <name>] [--json]",
+		Usage: "inventory|drift|report|explain|audit|page|import|compare " +
+			"[--config <file> | --address <host:port>... | --fleet] [--policy <name>] [--json]",
 		Short: "Shows what gateways met, where a portal and its policy differ, and why a cookie was refused",
 		Long: `The commands ask the admin endpoint of running gateways. Those with --config take the policies from a
 config file instead.
@@ -33,12 +33,13 @@ carried out.`,
 			q := newQuery(cmd)
 			cmd.Args = cobra.ArbitraryArgs
 			cmd.RunE = func(cmd *cobra.Command, args []string) error {
-				return failed(cmd, fmt.Errorf("%s; want inventory, drift, report, explain, page, import or compare", unknownCommand(args)))
+				return failed(cmd, fmt.Errorf("%s; want inventory, drift, report, explain, audit, page, import or compare",
+					unknownCommand(args)))
 			}
 			// Caddy's own status for a misspelt flag is 1, which means findings here.
 			cmd.SetFlagErrorFunc(failed)
-			cmd.AddCommand(inventoryCommand(q), driftCommand(q), reportCommand(q), explainCommand(q), pageCommand(q),
-				importCommand(q), compareCommand(q))
+			cmd.AddCommand(inventoryCommand(q), driftCommand(q), reportCommand(q), explainCommand(q), auditCommand(q),
+				pageCommand(q), importCommand(q), compareCommand(q))
 		},
 	})
 }

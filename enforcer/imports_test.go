@@ -21,15 +21,17 @@ const caddy = "Caddy"
 // others and of Caddy. A package that is not here may import none of them.
 var allowedImports = map[string][]string{
 	"cmd/caddy": {".", caddy},
-	".": {"caddytext", "evidence", "evidence/print", "explain", "enforcer", "enforcer/policy", "enforcer/observe",
-		"enforcer/report", "languages", "page", "published", caddy},
+	".": {"audit", "audit/output", "caddytext", "evidence", "evidence/print", "explain", "enforcer",
+		"enforcer/policy", "enforcer/observe", "enforcer/report", "languages", "page", "published", caddy},
 	"evidence": {"enforcer/observe", "enforcer/policy", "enforcer/report"},
 	"evidence/print": {
 		"evidence", "enforcer/observe", "enforcer/policy", "enforcer/report", "languages",
 	},
-	"explain":   {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "har"},
-	"page":      {"enforcer", "enforcer/policy", "languages"},
-	"published": {"caddytext", "enforcer/policy", "languages"},
+	"explain":      {"enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report", "har"},
+	"page":         {"enforcer", "enforcer/policy", "languages"},
+	"published":    {"caddytext", "enforcer/policy", "languages"},
+	"audit":        {"audit/cdp", "enforcer", "enforcer/policy", "enforcer/observe", "enforcer/report"},
+	"audit/output": {"audit"},
 	"enforcer": {
 		"enforcer/policy", "enforcer/observe", "enforcer/internal/consent", "enforcer/internal/wire",
 	},

@@ -1,0 +1,228 @@
+package output
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/cookie-policy/caddy-cookie-policy/audit"
+)
+
+// hostile is text from a stranger, which no format may let through as it is.
+const hostile = "=cmd|'<script>alert(1)</script>|[x](javascript:y)"
+
+// sample is an audit in which strangers named everything that they can.
+func sample() *audit.Report {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	zero := 0
+	setter := &audit.Setter{Kind: "script", URL: "https://cdn.test/" + hostile, Line: 3, Stack: []string{hostile}}
+	return &audit.Report{
+		Schema: audit.Schema, Tool: audit.Tool{Version: "v1"}, Started: at, Ended: at.Add(time.Minute),
+		Policy:  audit.PolicyInfo{Name: "city", Digest: "sha256:00", Source: "config", Mode: "enforce"},
+		Browser: audit.BrowserInfo{Product: "Chrome/1", CommandLine: []string{"chromium"}, ThirdPartyCookies: "allow"},
+		Method: audit.Method{Pages: []string{"https://data.city.test/"}, FirstParty: []string{}, Runs: 2,
+			Certificates: []string{}, Resolve: []string{}},
+		States: []audit.State{
+			{State: "refused", By: "stored", Run: 1, Verdict: audit.Broken, Reasons: []string{hostile},
+				Purposes: []audit.Purpose{{Keys: []string{"stats"}, Verdict: audit.Broken}}, ReadAs: map[string]string{"stats": "refused"},
+				AtEnd: "same", Pages: []audit.Page{{URL: "https://data.city.test/", Started: at, Loaded: &at, Left: at}}},
+			{State: "granted:stats", By: "stored", Run: 1, Verdict: audit.Holds, Reasons: []string{},
+				Purposes: []audit.Purpose{{Keys: []string{"stats"}, Verdict: audit.Holds}}, ReadAs: map[string]string{},
+				Pages: []audit.Page{}},
+		},
+		Cookies: []audit.Cookie{{
+			Name: hostile, Domain: ".city.test", Path: "/", Party: "third", Category: "unlisted", Consent: []string{},
+			Seen: []audit.Seen{{State: "refused", Run: 1, At: at, What: "set", Count: 1, Setter: setter, Declared: "395d",
+				Effective: "395d", Flags: &audit.Flags{Secure: true, SameSite: "lax"}, Length: 5, MAC: "0123456789abcdef"}},
+		}},
+		Requests: []audit.Contact{{Host: "cdn.test", Site: "cdn.test", Party: "third", States: []string{"refused"},
+			Pages: []string{hostile}, Types: []string{"Script"}, Initiators: []string{hostile}, QueryKeys: []string{}, Count: 1}},
+		Storage: []audit.Stored{{Origin: "https://data.city.test", Party: "host", Kind: "local", Key: hostile, Size: 3,
+			Setters: []string{}, States: []string{"refused"}}},
+		Never: []audit.Finding{{ID: "never_seen:x", Finding: "never_seen", Level: "warning", Runs: []int{}, Name: "x"}},
+		Findings: []audit.Finding{{ID: "unlisted:" + hostile, Finding: "unlisted", Level: "error", State: "refused",
+			Runs: []int{1}, Cookie: &zero, Name: hostile, Domain: ".city.test", Page: "https://data.city.test/", At: &at,
+			Setter: setter, Detail: hostile}},
+	}
+}
+
+// The page has no script, loads nothing, and shows what strangers wrote as text. Every text that it
+// looks up is there, in both languages.
+func TestHTML(t *testing.T) {
+	for language, want := range map[string][]string{
+		"en": {"All refused", "does not hold", "In no rule of the policy", "no legal assessment"},
+		"fr": {"Tout refusé", "non respecté", "Absent de la politique", "appréciation juridique"},
+	} {
+		b, err := HTML(sample(), language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(b)
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s: %q is missing", language, w)
+			}
+		}
+		doc, err := html.Parse(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range doc.Descendants() {
+			if n.Type == html.ElementNode && slices.Contains([]string{"script", "img", "link", "iframe", "a", "form"}, n.Data) {
+				t.Errorf("%s: the page has <%s>", language, n.Data)
+			}
+			for _, a := range n.Attr {
+				if a.Key == "src" || a.Key == "href" || strings.HasPrefix(a.Key, "on") {
+					t.Errorf("%s: the page has %s=%q", language, a.Key, a.Val)
+				}
+			}
+		}
+		if !strings.Contains(text, `<html lang="`+language+`">`) {
+			t.Errorf("%s: the page does not say its language", language)
+		}
+	}
+	if _, err := HTML(sample(), "xx"); err == nil {
+		t.Error("an unknown language is no error")
+	}
+}
+
+func TestTexts(t *testing.T) {
+	for _, m := range regexp.MustCompile(`\bt "([a-z_]+)"`).FindAllStringSubmatch(page, -1) {
+		for language, words := range texts {
+			if words[m[1]] == "" {
+				t.Errorf("%s has no text for %s", language, m[1])
+			}
+		}
+	}
+	for key := range texts["en"] {
+		if texts["fr"][key] == "" {
+			t.Errorf("fr has no text for %s", key)
+		}
+	}
+	if len(texts["en"]) != len(texts["fr"]) {
+		t.Error("fr has texts that en has not")
+	}
+}
+
+func TestCSV(t *testing.T) {
+	b, err := CSV(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(string(b))).ReadAll()
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	if rows[1][0] != "'"+hostile {
+		t.Errorf("the name is %q, and a spreadsheet takes it for a formula", rows[1][0])
+	}
+	for i, name := range rows[0] {
+		if name == "page" && rows[1][i] != "https://data.city.test/" || name == "length" && rows[1][i] != "5" {
+			t.Errorf("%s is %q", name, rows[1][i])
+		}
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	b, err := Markdown(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	if strings.Contains(text, "<script") || strings.Contains(text, "](") || strings.Contains(text, "cmd|") {
+		t.Errorf("strangers' text is not escaped:\n%s", text)
+	}
+	for line := range strings.Lines(text) {
+		if cells := len(regexp.MustCompile(`(^|[^\\])\|`).FindAllString(line, -1)); strings.HasPrefix(line, "| ") &&
+			cells != 6 && cells != 10 {
+			t.Errorf("%d bars in %q", cells, line)
+		}
+	}
+}
+
+// The members are those that the Website Auditing Tool reads.
+func TestWEC(t *testing.T) {
+	b, err := WEC(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var inspection map[string]any
+	if err := json.Unmarshal(b, &inspection); err != nil {
+		t.Fatal(err)
+	}
+	for _, member := range []string{"script", "browser", "browsing_history", "host", "start_time", "end_time", "hosts",
+		"cookies", "beacons", "localStorage", "secure_connection", "unsafeForms"} {
+		if inspection[member] == nil {
+			t.Errorf("%s is missing", member)
+		}
+	}
+	cookie := inspection["cookies"].([]any)[0].(map[string]any)
+	if cookie["value"] != "" || cookie["name"] != hostile || cookie["firstPartyStorage"] != false {
+		t.Errorf("the cookie is %v", cookie)
+	}
+}
+
+func TestDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	if _, err := Create(dir, []string{"pdf"}, false, "v1"); err == nil {
+		t.Error("an unknown format is no error")
+	}
+	write := func(overwrite bool, formats ...string) (string, error) {
+		d, err := Create(dir, formats, overwrite, "v1")
+		if err != nil {
+			return "", err
+		}
+		r := sample()
+		exchanges := []audit.Exchange{{URL: "https://data.city.test/?id", Method: "GET", Status: 200,
+			Sent: []string{"a"}, Set: []string{"b=[3 bytes]; Path=/"}}}
+		for i := range r.States {
+			if err := d.HAR(&r.States[i], exchanges); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return d.Write(r)
+	}
+	digest, err := write(false, Formats...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := os.ReadFile(filepath.Join(dir, sumsName))
+	if err != nil || sum(sums) != digest || strings.Count(string(sums), "\n") != 8 {
+		t.Errorf("the list is %q, %v", sums, err)
+	}
+	check := exec.Command("sha256sum", "--check", "--quiet", sumsName)
+	check.Dir = dir
+	if out, err := check.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "requests-granted-stats-stored-1.har")); err != nil {
+		t.Error(err)
+	}
+	if _, err := write(false); err == nil || !strings.Contains(err.Error(), "--overwrite") {
+		t.Errorf("a directory with an audit: %v", err)
+	}
+	other := filepath.Join(dir, "note.txt")
+	if err := os.WriteFile(other, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := write(true, "md"); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if want := []string{sumsName, "audit.json", "audit.md", "note.txt", "wec"}; !slices.Equal(left, want) {
+		t.Errorf("after --overwrite there are %q, want %q", left, want)
+	}
+}

@@ -1,0 +1,294 @@
+package audit
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/audit/cdp"
+)
+
+// Bounds of what is recorded of one state: requests, writes of scripts, bytes of names and lines, bytes of
+// one line. What is more is counted as dropped, and makes the state incomplete.
+const (
+	maxRequests = 20_000
+	maxWrites   = 20_000
+	maxBytes    = 64 << 20
+	maxLine     = 16 << 10
+)
+
+// request is one hop of a request that the browser sent. Its lines hold values of cookies until they have
+// been judged.
+type request struct {
+	id, session string
+	step        int
+	at          time.Time
+	url         *url.URL
+	method      string
+	kind        string // Document, Script, Ping, …
+	document    string // the page or frame that asked
+	initiator   setter
+	frame       string
+	hasExtra    *bool // whether the browser tells of its cookies; nil if that is not known
+	status      int
+	mime        string
+	failed      string
+	firewall    string
+
+	sent    []sentCookie
+	lines   []string // Set-Cookie lines
+	blocked []blockedLine
+}
+
+type sentCookie struct{ name, domain, path, partition string }
+
+type blockedLine struct {
+	line    string
+	reasons []string
+}
+
+// write is what a script stored, as the hook reports it.
+type write struct {
+	step    int
+	at      time.Time
+	kind    string // document.cookie, cookieStore, local, session, indexeddb, cache, worker
+	subject string // the line, or the key
+	size    int
+	where   *url.URL
+	setter  setter
+}
+
+// setter is who stored a cookie, or asked for a request.
+type setter struct {
+	Kind  string   // header, script, canary, unattributed; for requests the browser's word
+	URL   string   // without the values of its query
+	Line  int      // counted from 1
+	Stack []string // URL:line, the innermost first
+}
+
+// recorder takes the browser's events. Its fields are guarded by mu.
+type recorder struct {
+	conn    *cdp.Conn
+	targets *cdp.Targets
+	hook    hook
+
+	mu       sync.Mutex
+	step     int
+	mainPage string // its target
+	requests []*request
+	hops     map[string][]*request
+	reqExtra map[string][]sentExtra
+	resExtra map[string][]receivedExtra
+	writes   []write
+	inFlight map[string]string // sessions by request
+	active   time.Time         // when a request began or ended last
+	loads    int               // load events of the main page
+	bytes    int
+	dropped  int
+	dialogs  int
+	crashed  bool // the main page
+}
+
+// sentExtra is what the browser tells of a request's cookies, perhaps before it tells of the request.
+type sentExtra struct {
+	cookies []sentCookie
+	url     *url.URL // without a path, from the fields; for a request of which it tells nothing else
+	step    int
+	at      time.Time
+}
+
+type receivedExtra struct {
+	lines   []string
+	blocked []blockedLine
+}
+
+func newRecorder(h hook) *recorder {
+	r := &recorder{
+		hook: h, hops: map[string][]*request{}, reqExtra: map[string][]sentExtra{},
+		resExtra: map[string][]receivedExtra{}, inFlight: map[string]string{}, active: time.Now(),
+	}
+	r.targets = cdp.NewTargets(h.setup)
+	return r
+}
+
+// event takes an event of the browser.
+func (r *recorder) event(e *cdp.Event) error {
+	if handled, err := r.targets.Handle(r.conn, e); handled {
+		r.target(e)
+		return err
+	}
+	target, known := r.targets.Session(e.Session)
+	if !known || r.targets.SessionOf(target.ID) != e.Session && r.targets.SessionOf(target.ID) != "" {
+		return nil // of the browser itself, or of the second session of a worker
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch e.Method {
+	case "Network.requestWillBeSent":
+		return r.requestWillBeSent(e)
+	case "Network.requestWillBeSentExtraInfo":
+		return r.requestExtra(e)
+	case "Network.responseReceivedExtraInfo":
+		return r.responseExtra(e)
+	case "Network.responseReceived":
+		return r.response(e)
+	case "Network.loadingFinished", "Network.loadingFailed":
+		return r.finished(e)
+	case "Network.webSocketCreated":
+		return r.webSocket(e)
+	case "Runtime.bindingCalled":
+		return r.bindingCalled(e)
+	case "DOMStorage.domStorageItemAdded", "DOMStorage.domStorageItemUpdated":
+		return r.storageItem(e)
+	case "Page.loadEventFired":
+		if target.ID == r.mainPage {
+			r.loads++
+		}
+	case "Page.javascriptDialogOpening":
+		r.dialogs++
+		var p struct{ Type string }
+		if err := e.Decode(&p); err != nil {
+			return err
+		}
+		// A page that asks whether to stay is left all the same.
+		return r.conn.Send(e.Session, "Page.handleJavaScriptDialog", map[string]any{"accept": p.Type == "beforeunload"})
+	}
+	return nil
+}
+
+// target takes what became of a target.
+func (r *recorder) target(e *cdp.Event) {
+	var p struct {
+		Session string     `json:"sessionId"`
+		Info    cdp.Target `json:"targetInfo"`
+	}
+	if e.Decode(&p) != nil {
+		return // counted already
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch e.Method {
+	case "Target.detachedFromTarget":
+		for id, session := range r.inFlight {
+			if session == p.Session {
+				delete(r.inFlight, id)
+			}
+		}
+	case "Inspector.targetCrashed":
+		if t, known := r.targets.Session(e.Session); known && t.ID == r.mainPage {
+			r.crashed = true
+		}
+	case "Target.attachedToTarget":
+		if u := parseURL(p.Info.URL); p.Info.Type == "service_worker" && u != nil {
+			r.addWrite(write{step: r.step, at: time.Now(), kind: "worker", subject: shownURL(u), where: u})
+		}
+	}
+}
+
+func (r *recorder) bindingCalled(e *cdp.Event) error {
+	var p struct{ Name, Payload string }
+	if err := e.Decode(&p); err != nil {
+		return err
+	}
+	if p.Name != r.hook.binding {
+		return nil
+	}
+	var call struct {
+		Kind, Subject, Where, Stack string
+		Size                        int
+	}
+	if err := json.Unmarshal([]byte(p.Payload), &call); err != nil {
+		return err
+	}
+	w := write{kind: call.Kind, subject: call.Subject, size: call.Size, where: parseURL(call.Where)}
+	w.setter = r.hook.scriptOf(call.Stack, call.Where)
+	w.step, w.at = r.step, time.Now()
+	r.addWrite(w)
+	return nil
+}
+
+func (r *recorder) storageItem(e *cdp.Event) error {
+	var p struct {
+		ID struct {
+			SecurityOrigin, StorageKey string
+			IsLocalStorage             bool
+		} `json:"storageId"`
+		Key, NewValue string
+	}
+	if err := e.Decode(&p); err != nil {
+		return err
+	}
+	w := write{kind: "session", subject: p.Key, size: len(p.NewValue), step: r.step, at: time.Now()}
+	if p.ID.IsLocalStorage {
+		w.kind = "local"
+	}
+	if w.where = parseURL(p.ID.SecurityOrigin); w.where == nil {
+		w.where = parseURL(p.ID.StorageKey)
+	}
+	r.addWrite(w)
+	return nil
+}
+
+func (r *recorder) addWrite(w write) {
+	if r.hasRoom(len(r.writes), maxWrites, len(w.subject)+len(w.setter.URL)) {
+		r.writes = append(r.writes, w)
+	}
+}
+
+// hasRoom reports whether one more can be recorded, and counts it as dropped if not.
+func (r *recorder) hasRoom(n, most, size int) bool {
+	if n >= most || r.bytes+size > maxBytes {
+		r.dropped++
+		return false
+	}
+	r.bytes += size
+	return true
+}
+
+// all returns what was recorded, joined: the nth hop of a request with the nth event about its cookies,
+// where the browser says that there is one. The recording ends with it.
+func (r *recorder) all() (requests []*request, writes []write) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, hops := range r.hops {
+		sent, received := r.reqExtra[id], r.resExtra[id]
+		for _, q := range hops {
+			if q.hasExtra != nil && !*q.hasExtra {
+				continue
+			}
+			if len(sent) > 0 {
+				q.sent, sent = sent[0].cookies, sent[1:]
+			}
+			if len(received) > 0 {
+				q.lines, q.blocked, received = received[0].lines, received[0].blocked, received[1:]
+			}
+		}
+		// What is told of a hop that was not shown has been sent and received all the same.
+		last := hops[len(hops)-1]
+		for _, more := range sent {
+			last.sent = slices.Concat(last.sent, more.cookies)
+		}
+		for _, more := range received {
+			last.lines = slices.Concat(last.lines, more.lines)
+			last.blocked = slices.Concat(last.blocked, more.blocked)
+		}
+		delete(r.reqExtra, id)
+		delete(r.resExtra, id)
+	}
+	for id, sent := range r.reqExtra { // of requests that were not shown
+		for i, s := range sent {
+			if s.url == nil {
+				continue
+			}
+			q := &request{id: id, url: s.url, step: s.step, at: s.at, sent: s.cookies, kind: "Other"}
+			if received := r.resExtra[id]; i < len(received) {
+				q.lines, q.blocked = received[i].lines, received[i].blocked
+			}
+			r.requests = append(r.requests, q)
+		}
+	}
+	slices.SortStableFunc(r.requests, func(a, b *request) int { return a.at.Compare(b.at) })
+	return r.requests, r.writes
+}
