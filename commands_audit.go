@@ -199,7 +199,7 @@ func (x *auditQuery) findBrowser() error {
 		return errors.New("there is no Chromium in the search path; install it, or name it with --browser")
 	}
 	if os.Geteuid() == 0 && !o.NoSandbox {
-		return errors.New("Chromium has no sandbox for root: run the audit as another user, or say --no-sandbox " +
+		return errors.New("there is no sandbox of Chromium for root: run the audit as another user, or say --no-sandbox " +
 			"if the machine is one that can be thrown away")
 	}
 	return nil

@@ -75,7 +75,7 @@ func (c *collector) request(q *request) {
 	for _, sent := range q.sent {
 		o := c.judge.name(visitor, q.url.Host, isSecure(q.url), sent.name)
 		c.judge.sent(q.url.Host, sent.name)
-		key := jarKey{sent.name, sent.domain, sent.path, sent.partition}
+		key := jarKey(sent)
 		cookie := c.cookie(key, &o)
 		seen := c.seen(cookie, Seen{Page: q.step, At: q.at, What: "sent", URL: shownURL(q.url)})
 		c.meet(s, o.rule)

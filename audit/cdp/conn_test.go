@@ -219,7 +219,7 @@ func TestTargets(t *testing.T) {
 		t.Errorf("got %d crashed, %d closed, T2 in %q", crashed, closed, targets.SessionOf("T2"))
 	}
 	for i := range maxTargets {
-		go s.say(attach, "S1", fmt.Sprint("M", i), fmt.Sprint("MT", i), "iframe")
+		go fmt.Fprintf(s.out, attach+"\x00", "S1", fmt.Sprint("M", i), fmt.Sprint("MT", i), "iframe")
 		if got := s.read(); got.Method == "Target.closeTarget" {
 			break
 		}

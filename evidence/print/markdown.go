@@ -86,7 +86,7 @@ func plain(text string) string {
 }
 
 // simple matches text that is the same in a code span of a table.
-var simple = regexp.MustCompile("^[!-%'-;=?-\\[\\]-_a-{}~]([ !-%'-;=?-\\[\\]-_a-{}~]*[!-%'-;=?-\\[\\]-_a-{}~])?$")
+var simple = regexp.MustCompile(`^[!-%'-;=?-\[\]-_a-{}~]([ !-%'-;=?-\[\]-_a-{}~]*[!-%'-;=?-\[\]-_a-{}~])?$`)
 
 // codeSpan writes text as code, or as plain text where a code span could not hold it.
 func codeSpan(text string) string {
