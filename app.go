@@ -109,6 +109,9 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision sets up loggers and metrics.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
+	// Before any app starts: Caddy's TLS app asks for the id as well, and where there is none yet, each would
+	// make one, and only one of them would be known after a restart.
+	_, _ = caddy.InstanceID()
 	a.policies = map[string]*runningPolicy{}
 	a.inForce = make(chan struct{})
 	a.logger = ctx.Logger()

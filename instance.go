@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 )
@@ -28,7 +27,7 @@ const maxSlots = 100
 // and the error says why.
 func instanceID() (string, error) {
 	instance.once.Do(func() {
-		id, err := stableID()
+		id, err := caddy.InstanceID()
 		if err == nil {
 			var slot int
 			if slot, instance.lock, err = takeSlot(caddy.AppDataDir()); err == nil {
@@ -39,21 +38,6 @@ func instanceID() (string, error) {
 		instance.id, instance.err = "random-"+rand.Text(), err
 	})
 	return instance.id, instance.err
-}
-
-// settling is how long it may take until Caddy's instance id stays what it is.
-const settling = 200 * time.Millisecond
-
-// stableID returns Caddy's instance id. Caddy's own TLS app asks for it when it starts, at the same time, and
-// where there is none yet each makes one: the one that is written last stays.
-func stableID() (string, error) {
-	_, missing := os.Stat(filepath.Join(caddy.AppDataDir(), "instance.uuid"))
-	id, err := caddy.InstanceID()
-	if missing != nil && err == nil {
-		time.Sleep(settling)
-		id, err = caddy.InstanceID()
-	}
-	return id.String(), err
 }
 
 // takeSlot locks the first slot in a directory that no process has.
