@@ -132,19 +132,19 @@ func (p *player) entry(e *har.Entry) error {
 		return nil
 	}
 	host := cmp.Or(e.Request.Host, u.Host)
-	if len(p.hosts) == 0 {
-		p.hosts = []string{nameOf(firstHost(e, u))}
+	now := e.Start
+	if now.IsZero() {
+		now = time.Now()
 	}
-	if !slices.ContainsFunc(p.hosts, func(pattern string) bool { return matches(pattern, nameOf(host)) }) {
+	if p.observer == nil {
+		p.observe(firstHost(e, u), now)
+	}
+	if p.observer.Site(host) == observe.OtherHost {
 		p.thirdParty(nameOf(u.Host), len(e.Response.Header["Set-Cookie"]))
 		return nil
 	}
-	if p.now = e.Start; p.now.IsZero() {
-		p.now = time.Now()
-	}
-	if p.observer == nil {
-		p.observer, p.first = observe.New(p.now), p.now
-		p.enforcer.Observe(p.observer)
+	if p.now = now; p.requests == 0 {
+		p.first = now
 	}
 	p.requests++
 	request := map[string][]string(e.Request.Header)
@@ -163,6 +163,21 @@ func (p *player) entry(e *har.Entry) error {
 		Index: e.Index, Time: e.Start.UTC(), Method: report.Printable(e.Request.Method), URL: WithoutQuery(u),
 		Status: e.Response.Status, Explanation: x,
 	})
+}
+
+// observe begins to observe the hosts, as a gateway does with the names of its sites. If none was named, it
+// is the host of the first page.
+func (p *player) observe(first string, now time.Time) {
+	if len(p.hosts) == 0 {
+		p.hosts = []string{nameOf(first)}
+	}
+	var sites []string
+	for _, host := range p.hosts {
+		sites = append(sites, strings.ToLower(nameOf(host)))
+	}
+	p.observer = observe.New(now)
+	p.observer.SetSites(sites)
+	p.enforcer.Observe(p.observer)
 }
 
 // firstHost returns the host of the entry's page, or else the entry's own.
@@ -271,23 +286,12 @@ func (p *player) recording(summary *har.Summary) *Recording {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("the summary has room for %d cookies, and lacks %d verdicts "+
 			"on others", maxCookies, p.noRoom))
 	}
-	if p.observer == nil {
+	if p.requests == 0 {
 		r.Warnings = append(r.Warnings, "no request went to these hosts; name the portal's with --host")
 	} else {
 		r.Inventory = report.NewInventory(resolved, p.observer, p.now)
 	}
 	return r
-}
-
-// matches reports whether a host is that of a pattern: a name, or "*." and a name for one more label,
-// as in the addresses of Caddy's sites.
-func matches(pattern, host string) bool {
-	pattern = nameOf(pattern)
-	if parent, isWildcard := strings.CutPrefix(pattern, "*."); isWildcard {
-		_, rest, _ := strings.Cut(host, ".")
-		return rest != "" && strings.EqualFold(rest, parent)
-	}
-	return strings.EqualFold(pattern, host)
 }
 
 // nameOf returns a host without its port.
