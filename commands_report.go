@@ -176,7 +176,7 @@ func (q *reportQuery) write(out io.Writer, r *print.Report) error {
 	return print.Markdown(out, r, q.language)
 }
 
-// command returns the command as it was given, but for secrets.
+// command returns the command as it was given, without secrets.
 func (q *reportQuery) command() string {
 	words := []string{"caddy cookie-policy report"}
 	for _, flag := range []struct {

@@ -125,8 +125,8 @@ func (j *judge) line(c *choice, from *url.URL, line string, granted bool) opinio
 	return o
 }
 
-// readLine returns what the engine reads in a line, or nil if that is nothing. It asks an observer, which
-// is the only part of the engine that tells of attributes, under a policy that names every cookie.
+// readLine returns what the engine reads in a line, or nil if that is nothing. It asks an observer, the
+// only exported part of the engine that returns attributes, under a policy that names every cookie.
 func readLine(from *url.URL, line string) *observe.Sighting {
 	k, err := newKeeper(policy.Policy{Allow: []policy.Rule{{Category: policy.Necessary, Cookies: []string{"*"}}}})
 	if err != nil {

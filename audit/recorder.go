@@ -31,7 +31,7 @@ type request struct {
 	document    string // the page or frame that asked
 	initiator   setter
 	frame       string
-	hasExtra    *bool // whether the browser tells of its cookies; nil if that is not known
+	hasExtra    *bool // whether the browser reports its cookies; nil if that is not known
 	status      int
 	mime        string
 	failed      string
@@ -91,7 +91,7 @@ type recorder struct {
 	crashed  bool // the main page
 }
 
-// sentExtra is what the browser tells of a request's cookies, perhaps before it tells of the request.
+// sentExtra is what the browser reports about a request's cookies, perhaps before the request itself.
 type sentExtra struct {
 	cookies []sentCookie
 	url     *url.URL // without a path, from the fields; for a request of which it tells nothing else
@@ -265,7 +265,7 @@ func (r *recorder) all() (requests []*request, writes []write) {
 				q.lines, q.blocked, received = received[0].lines, received[0].blocked, received[1:]
 			}
 		}
-		// What is told of a hop that was not shown has been sent and received all the same.
+		// Cookies reported for a hop that was not shown were sent and received all the same.
 		last := hops[len(hops)-1]
 		for _, more := range sent {
 			last.sent = slices.Concat(last.sent, more.cookies)

@@ -243,7 +243,7 @@ func (v *visit) document(u *url.URL, s *step) (failure string) {
 	case s.page.Status >= 400:
 		return fmt.Sprintf("the portal answered with status %d", s.page.Status)
 	case s.page.Status == 0:
-		return "the browser tells of no response"
+		return "the browser reports no response"
 	}
 	return ""
 }

@@ -90,13 +90,13 @@ func TestBrowser(t *testing.T) {
 
 // waitGone returns when a process has ended, whether or not somebody has fetched its status.
 func waitGone(pid int) error {
-	deadline := time.Now().Add(10 * time.Second)
-	for time.Now().Before(deadline) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); <-tick.C {
 		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 		if err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ") {
 			return nil
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	return errors.New("it still runs")
 }
