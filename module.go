@@ -272,7 +272,7 @@ func (h *Handler) written(cookie, option string) zap.Field {
 	if rule == nil {
 		return zap.Skip()
 	}
-	where := writtenAt(&h.Policy, rule.Origin().Path+option)
+	where := writtenAt(&h.Policy, rule.Place().Path+option)
 	if where == "" {
 		return zap.Skip()
 	}

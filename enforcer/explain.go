@@ -291,10 +291,10 @@ func (t *trace) verdict(
 		return x
 	}
 	declared := c.rule.declared
-	origin := declared.Origin()
+	place := declared.Place()
 	x.Rule = &ExplainedRule{
 		Label: declared.Label(), Category: declared.Category, Pattern: c.name.Pattern,
-		Preset: origin.Preset, Path: origin.Path,
+		Preset: place.Preset, Path: place.Path,
 	}
 	if x.Rule.Pattern == "" {
 		x.Rule.Pattern = displayName(c.name.Text)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// portal is a policy with rules of each origin.
+// portal is a policy with rules from each place.
 func portal() Policy {
 	return Policy{
 		Presets: []Preset{{Name: "google_analytics"}, {Name: "opendatasoft"}},
@@ -22,26 +22,26 @@ func portal() Policy {
 
 func TestRuleOrigin(t *testing.T) {
 	r := resolved(t, portal())
-	type origin struct {
+	type place struct {
 		label string
-		Origin
+		Place
 	}
-	want := []origin{
-		{"statistical _ga _ga_*", Origin{Preset: "google_analytics", Path: "presets[0]"}},
-		{"statistical _gat*", Origin{Preset: "google_analytics", Path: "presets[0]"}},
-		{"necessary sessionid", Origin{Preset: "opendatasoft", Path: "presets[1]"}},
-		{"necessary django_language", Origin{Preset: "opendatasoft", Path: "presets[1]"}},
-		{"necessary cookies_preferences", Origin{Preset: "opendatasoft", Path: "presets[1]"}},
-		{"necessary _gid csrftoken", Origin{Path: "allow[0]"}},
-		{"third_party fb* cookies_*", Origin{Path: "allow[1]"}},
-		{"first_party inner", Origin{Path: "allow[2]"}},
-		{"necessary prefs", Origin{Path: "preference[0]", Implicit: true}},
-		{"necessary more", Origin{Path: "preference[0]", Implicit: true}},
-		{"necessary cookies_old", Origin{Path: "preference[1]", Implicit: true}},
+	want := []place{
+		{"statistical _ga _ga_*", Place{Preset: "google_analytics", Path: "presets[0]"}},
+		{"statistical _gat*", Place{Preset: "google_analytics", Path: "presets[0]"}},
+		{"necessary sessionid", Place{Preset: "opendatasoft", Path: "presets[1]"}},
+		{"necessary django_language", Place{Preset: "opendatasoft", Path: "presets[1]"}},
+		{"necessary cookies_preferences", Place{Preset: "opendatasoft", Path: "presets[1]"}},
+		{"necessary _gid csrftoken", Place{Path: "allow[0]"}},
+		{"third_party fb* cookies_*", Place{Path: "allow[1]"}},
+		{"first_party inner", Place{Path: "allow[2]"}},
+		{"necessary prefs", Place{Path: "preference[0]", Implicit: true}},
+		{"necessary more", Place{Path: "preference[0]", Implicit: true}},
+		{"necessary cookies_old", Place{Path: "preference[1]", Implicit: true}},
 	}
-	var got []origin
+	var got []place
 	for _, rule := range r.Rules() {
-		got = append(got, origin{rule.Label(), rule.Origin()})
+		got = append(got, place{rule.Label(), rule.Place()})
 		for _, name := range rule.Cookies {
 			if found, pattern := r.Lookup(name); found != rule || pattern != name {
 				t.Errorf("%s is found under %q in another rule", name, pattern)
@@ -62,8 +62,8 @@ func TestResolvePreferenceOfAnotherCategory(t *testing.T) {
 	r := resolved(t, p)
 	for _, name := range []string{"_gid", "_ga_x"} {
 		found, _ := r.Lookup(name)
-		want := Origin{Path: "preference[0]", Implicit: true}
-		if found == nil || found.Category != Necessary || found.Origin() != want {
+		want := Place{Path: "preference[0]", Implicit: true}
+		if found == nil || found.Category != Necessary || found.Place() != want {
 			t.Errorf("the rule of %s is %+v", name, found)
 		}
 	}
@@ -190,7 +190,7 @@ func TestResolveOrderOfPresets(t *testing.T) {
 	r := resolved(t, Policy{Presets: []Preset{{Name: "one"}, {Name: "two"}}})
 	var labels []string
 	for _, rule := range r.Rules() {
-		labels = append(labels, rule.Label()+" of "+rule.Origin().Path)
+		labels = append(labels, rule.Label()+" of "+rule.Place().Path)
 	}
 	want := []string{
 		"statistical x y of presets[0]", "first_party z of presets[1]",
@@ -216,7 +216,7 @@ func TestResolveOrderOfPreferences(t *testing.T) {
 	})
 	var got []string
 	for _, p := range r.Policy().Preference {
-		got = append(got, strings.Join(p.Cookies, " ")+" of "+p.origin)
+		got = append(got, strings.Join(p.Cookies, " ")+" of "+p.place)
 	}
 	want := []string{
 		"cmplz_functional of presets[1]", "cmplz_preferences of presets[1]", "cmplz_marketing of presets[1]",

@@ -83,7 +83,7 @@ type Rule struct {
 
 	RuleOptions
 
-	origin Origin
+	place Place
 }
 
 // RuleOptions are the conditions of a rule and what it declares. A preset takes the same options,
@@ -205,7 +205,7 @@ type Preference struct {
 	// sent again.
 	Persist string `json:"persist,omitempty"`
 
-	origin string // the path of the field where it was written, in a resolved policy
+	place string // the path of the field where it was written, in a resolved policy
 }
 
 // Rewrite replaces a Domain attribute by another.

@@ -21,8 +21,8 @@ type Resolved struct {
 	names    match.Names[*Rule]
 }
 
-// Origin is where a rule was written.
-type Origin struct {
+// Place is where a rule was written.
+type Place struct {
 	Preset string // the preset's name, or "" for a rule of the policy's own
 	Path   string // the field's path in the JSON config, such as allow[0] or presets[1]
 
@@ -62,7 +62,7 @@ func (p *Policy) Resolve() (*Resolved, error) {
 			// A wildcard has no say about a preference, and a preset no say about its category.
 			if rule, named := r.names.Exact(name); !named || rule.Category != Necessary {
 				r.implicit = append(r.implicit, Rule{Category: Necessary, Cookies: []string{name},
-					origin: Origin{Path: preferences[i].origin, Implicit: true}})
+					place: Place{Path: preferences[i].place, Implicit: true}})
 			}
 		}
 	}
@@ -129,8 +129,8 @@ func (r *Resolved) Counts() Counts {
 // Label returns the rule's category and names, for people.
 func (r *Rule) Label() string { return string(r.Category) + " " + strings.Join(r.Cookies, " ") }
 
-// Origin returns where the rule was written. It is known of a resolved policy's rules.
-func (r *Rule) Origin() Origin { return r.origin }
+// Place returns where the rule was written. It is known of a resolved policy's rules.
+func (r *Rule) Place() Place { return r.place }
 
 // ConsentKeys returns the rule's consent keys, by default the name of its category. A necessary rule
 // has none.
@@ -161,7 +161,7 @@ func (p *Policy) resolve() (rules []Rule, preferences []Preference) {
 		known, _ := presetNamed(p.Presets[i].Name)
 		for _, r := range known.rules {
 			r = r.with(p.Presets[i].RuleOptions).clone()
-			r.origin = Origin{Preset: known.name, Path: fmt.Sprintf("presets[%d]", i)}
+			r.place = Place{Preset: known.name, Path: fmt.Sprintf("presets[%d]", i)}
 			if r.Cookies = free(r.Cookies); len(r.Cookies) > 0 {
 				take(r.Cookies)
 				rules = append(rules, r)
@@ -169,7 +169,7 @@ func (p *Policy) resolve() (rules []Rule, preferences []Preference) {
 		}
 	}
 	for i, r := range p.Allow {
-		r.origin.Path = fmt.Sprintf("allow[%d]", i)
+		r.place.Path = fmt.Sprintf("allow[%d]", i)
 		rules = append(rules, r)
 	}
 
@@ -181,7 +181,7 @@ func (p *Policy) resolve() (rules []Rule, preferences []Preference) {
 		known, _ := presetNamed(p.Presets[i].Name)
 		for _, preference := range known.preference {
 			preference = preference.clone()
-			preference.origin = fmt.Sprintf("presets[%d]", i)
+			preference.place = fmt.Sprintf("presets[%d]", i)
 			if preference.Cookies = free(preference.Cookies); len(preference.Cookies) > 0 {
 				take(preference.Cookies)
 				preferences = append(preferences, preference)
@@ -189,7 +189,7 @@ func (p *Policy) resolve() (rules []Rule, preferences []Preference) {
 		}
 	}
 	for i, preference := range p.Preference {
-		preference.origin = fmt.Sprintf("preference[%d]", i)
+		preference.place = fmt.Sprintf("preference[%d]", i)
 		preferences = append(preferences, preference)
 	}
 	return rules, preferences

@@ -47,7 +47,7 @@ func TestResolveDefaults(t *testing.T) {
 		{Cookies: []string{"flag"}, Format: FormatFlag, Value: "yes"},
 	} {
 		preference := got.Preference[i]
-		preference.origin = ""
+		preference.place = ""
 		if !reflect.DeepEqual(preference, want) {
 			t.Errorf("preference %d is %+v, want %+v", i, preference, want)
 		}
@@ -177,8 +177,8 @@ func TestPolicyZero(t *testing.T) {
 	}
 	var zero Rule
 	keys := zero.ConsentKeys()
-	if zero.Label() != " " || zero.Origin() != (Origin{}) || !slices.Equal(keys, []string{""}) {
-		t.Errorf("the zero Rule is %q, of %v, with the keys %q", zero.Label(), zero.Origin(), keys)
+	if zero.Label() != " " || zero.Place() != (Place{}) || !slices.Equal(keys, []string{""}) {
+		t.Errorf("the zero Rule is %q, of %v, with the keys %q", zero.Label(), zero.Place(), keys)
 	}
 	for want, c := range map[string]Consent{"undecided": 0, "granted": Granted, "refused": Refused} {
 		if got := c.String(); got != want {

@@ -290,7 +290,7 @@ func (v *validator) resolved(p *Policy) {
 // csrftoken back with its API calls, and its banner reads and writes the preference.
 func (v *validator) scriptReadable(name string, r *Rule) {
 	if r.HTTPOnly {
-		v.fault(r.origin.Path+".http_only", name,
+		v.fault(r.place.Path+".http_only", name,
 			"scripts of the portal have to read this cookie, and HttpOnly would hide it from them",
 			"put the other cookies into a rule of their own, with http_only there")
 	}
@@ -299,12 +299,12 @@ func (v *validator) scriptReadable(name string, r *Rule) {
 // persistPath refuses a preference that is sent again at a path that its own rule does not accept.
 func (v *validator) persistPath(p *Preference, name string, r *Rule) {
 	if p.Persist != "" && r.Lifetime == Session {
-		v.fault(p.origin+".persist", p.Persist,
+		v.fault(p.place+".persist", p.Persist,
 			"the rule for "+name+" declares that it ends with the browser, and persist keeps it longer",
 			"remove persist, or declare another lifetime")
 	}
 	if p.Persist != "" && len(r.Path) > 0 && !slices.Contains(r.Path, p.Persist) {
-		v.fault(p.origin+".persist", p.Persist,
+		v.fault(p.place+".persist", p.Persist,
 			"the rule for "+name+" does not accept the path "+p.Persist+": the line would be refused",
 			"name one of the rule's paths: "+strings.Join(r.Path, ", "))
 	}
@@ -319,7 +319,7 @@ func (v *validator) keys(rules []Rule) {
 	for i := range rules {
 		for _, key := range rules[i].ConsentKeys() {
 			if known[key] = true; len(known) > MaxKeys {
-				v.fault(rules[i].origin.Path+".consent", key,
+				v.fault(rules[i].place.Path+".consent", key,
 					fmt.Sprintf("this is one consent key too many: a policy has %d at most", MaxKeys),
 					"let rules that are chosen together share a key")
 				return

@@ -80,7 +80,7 @@ func (w *warner) consent() {
 		keys := r.ConsentKeys()
 		if len(w.preferences) == 0 {
 			if len(keys) > 0 && !r.Anonymous {
-				w.warn(r.origin.Path, w.written(r), noPreferenceWarning,
+				w.warn(r.place.Path, w.written(r), noPreferenceWarning,
 					"name the preset of the tool that asks for consent, or write a preference")
 				return // the remedy is the same for all rules
 			}
@@ -88,7 +88,7 @@ func (w *warner) consent() {
 		}
 		held := slices.ContainsFunc(keys, w.canHold)
 		for j, key := range keys {
-			path := r.origin.Path
+			path := r.place.Path
 			if w.given[path] {
 				path = fmt.Sprintf("%s.consent[%d]", path, j)
 			}
@@ -108,8 +108,8 @@ func (w *warner) consent() {
 
 // written returns the word by which a rule was written: the name of its preset, or of a cookie.
 func (w *warner) written(r *Rule) string {
-	if r.origin.Preset != "" || len(r.Cookies) == 0 {
-		return r.origin.Preset
+	if r.place.Preset != "" || len(r.Cookies) == 0 {
+		return r.place.Preset
 	}
 	return r.Cookies[0]
 }
@@ -117,7 +117,7 @@ func (w *warner) written(r *Rule) string {
 // fixed returns the keys that a preference can hold, and who fixes them: a preset or the cookie's
 // name. It reports whether the site cannot choose others.
 func (w *warner) fixed(p *Preference) (owner string, keys toolKeys, ok bool) {
-	owner = w.owners[p.origin]
+	owner = w.owners[p.place]
 	if keys, ok = keysOfTools[owner]; ok {
 		return owner, keys, true
 	}
@@ -155,7 +155,7 @@ func (w *warner) holds(r *Rule, key string) string {
 	if near := Near(key, known); near != "" {
 		fmt.Fprintf(&right, "did you mean %s? ", near)
 	}
-	if !w.given[r.origin.Path] {
+	if !w.given[r.place.Path] {
 		right.WriteString("name another with consent: ")
 	}
 	for i, owner := range owners {
@@ -233,7 +233,7 @@ func (w *warner) lifetimes() {
 		}
 		isTracker := slices.ContainsFunc(r.Cookies, func(name string) bool { return !slices.Contains(answers, name) })
 		if r.Anonymous && isTracker && lifetime > thirteenMonths {
-			w.warn(r.origin.Path+".anonymous", lifetime.String(), longAnonymousWarning,
+			w.warn(r.place.Path+".anonymous", lifetime.String(), longAnonymousWarning,
 				"add max_age "+thirteenMonths.String()+", or remove anonymous")
 		}
 	}

@@ -102,7 +102,7 @@ func (r *Resolved) Unwritable() (reasons []Unwritable) {
 			}
 			holds := func(p Preference) bool { return p.Holds(key) }
 			holdsRefusal := func(p Preference) bool { return p.Holds(key) && !p.listsGranted() }
-			u := Unwritable{Key: key, Path: rule.origin.Path}
+			u := Unwritable{Key: key, Path: rule.place.Path}
 			switch {
 			case !slices.ContainsFunc(preferences, holds):
 				u.Reason = ReasonKey
@@ -122,12 +122,12 @@ func (r *Resolved) Unwritable() (reasons []Unwritable) {
 func (p *Preference) unwritable() Unwritable {
 	for _, state := range toolState {
 		if p.Format == state.format && slices.Contains(p.Cookies, state.cookie) {
-			return Unwritable{Reason: ReasonToolState, Cookie: state.cookie, Tool: state.tool, Path: p.origin}
+			return Unwritable{Reason: ReasonToolState, Cookie: state.cookie, Tool: state.tool, Path: p.place}
 		}
 	}
 	if p.Format == FormatJSON && p.Path != "" {
 		// What is around the choices is unknown, and whether they are an object or an array.
-		return Unwritable{Reason: ReasonExistingOnly, Cookie: p.Cookies[0], Path: p.origin}
+		return Unwritable{Reason: ReasonExistingOnly, Cookie: p.Cookies[0], Path: p.place}
 	}
 	return Unwritable{}
 }

@@ -121,7 +121,7 @@ func (d *Drift) neverSeen(p *policy.Resolved, seen map[*policy.Rule]map[string]b
 	for _, rule := range p.Rules() {
 		preset := tracker(rule)
 		switch {
-		case rule.Origin().Implicit:
+		case rule.Place().Implicit:
 		case preset == "":
 			for _, name := range rule.Cookies {
 				if !seen[rule][name] {
@@ -142,7 +142,7 @@ func tracker(rule *policy.Rule) string {
 	if rule.Category == policy.Necessary {
 		return ""
 	}
-	return rule.Origin().Preset
+	return rule.Place().Preset
 }
 
 func (d *Drift) add(kind, cookie, detail string) {
