@@ -42,7 +42,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		preset     <name...> {
 //			<any option of allow>
 //		}
-//		allow      <category> <cookie...> {
+//		allow      <category> [<cookie...>] {
 //			consent   <key...>
 //			anonymous
 //			domain    <domain...>
@@ -52,6 +52,7 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //			secure
 //			http_only
 //			same_site lax|strict|none
+//			origin    <origin...>
 //			provider  <text>
 //			function  [<language>] <text>
 //			purpose   [<language>] <text>
@@ -77,6 +78,11 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //		lifetimes  report|enforce
 //		rewrite_domain <from> [<to>]
 //		shared_cache   protect|keep
+//		load       off|report|enforce {
+//			open      <kind...>
+//			except    <path...>
+//			sample    <percent>
+//		}
 //		evidence   [off] {
 //			interval  <duration>
 //			keep      <duration>
@@ -189,6 +195,9 @@ func (p *parser) word(into *policy.Policy) {
 		return
 	case "key":
 		p.key(into, word, args)
+		return
+	case "load":
+		p.load(into, word, args)
 		return
 	case "evidence":
 		p.evidence(into, word, args)

@@ -63,6 +63,8 @@ func (p *parser) option(block caddyfile.Token, o *policy.RuleOptions) {
 		p.words(word, args, ".domain", &o.Domain)
 	case "path":
 		p.words(word, args, ".path", &o.Path)
+	case "origin":
+		p.words(word, args, ".origin", &o.Origin)
 	case "lifetime":
 		p.duration(word, args, ".lifetime", &o.Lifetime)
 	case "max_age":

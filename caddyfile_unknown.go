@@ -19,12 +19,14 @@ type vocabulary struct {
 var (
 	policyWords = vocabulary{"cookie_policy has no such word", []string{"name", "preset", "allow",
 		"preference", "key", "signal", "unlisted", "mode", "lifetimes", "rewrite_domain", "shared_cache",
-		"evidence"}}
+		"load", "evidence"}}
 	ruleWords = vocabulary{"a rule has no such option", []string{"consent", "anonymous", "domain", "path",
-		"lifetime", "max_age", "secure", "http_only", "same_site", "provider", "function", "purpose"}}
+		"lifetime", "max_age", "secure", "http_only", "same_site", "origin", "provider", "function",
+		"purpose"}}
 	preferenceWords = vocabulary{"a preference has no such option",
 		[]string{"format", "granted", "timestamp", "max_age", "persist"}}
 	keyWords      = vocabulary{"a key has no such option", []string{"title", "purpose", "refused"}}
+	loadWords     = vocabulary{"load has no such option", []string{"open", "except", "sample"}}
 	evidenceWords = vocabulary{"evidence has no such option", []string{"interval", "keep"}}
 )
 
@@ -62,6 +64,9 @@ func ownersOf(option string) (owners []string) {
 	}
 	if slices.Contains(keyWords.words, option) {
 		owners = append(owners, "key")
+	}
+	if slices.Contains(loadWords.words, option) {
+		owners = append(owners, "load")
 	}
 	if slices.Contains(evidenceWords.words, option) {
 		owners = append(owners, "evidence")

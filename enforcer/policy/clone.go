@@ -23,6 +23,7 @@ func (p *Policy) clone() Policy {
 		c.Signal[i].Categories = slices.Clone(c.Signal[i].Categories)
 	}
 	c.RewriteDomain = slices.Clone(p.RewriteDomain)
+	c.Load.Open, c.Load.Except = slices.Clone(p.Load.Open), slices.Clone(p.Load.Except)
 	return c
 }
 
@@ -33,6 +34,7 @@ func (r Rule) clone() Rule {
 
 func (o RuleOptions) clone() RuleOptions {
 	o.Consent, o.Domain, o.Path = slices.Clone(o.Consent), slices.Clone(o.Domain), slices.Clone(o.Path)
+	o.Origin = slices.Clone(o.Origin)
 	o.Function, o.Purpose = slices.Clone(o.Function), slices.Clone(o.Purpose)
 	return o
 }

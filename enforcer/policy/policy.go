@@ -64,6 +64,9 @@ type Policy struct {
 	// depended on; `keep` leaves the headers as they are. Default: `protect`.
 	SharedCache string `json:"shared_cache,omitempty"`
 
+	// What the gateway does about third parties that pages load from: by default, nothing.
+	Load Load `json:"load,omitzero"`
+
 	// What is kept in Caddy's storage. It changes no verdict, so it is not in the policy's digest.
 	Evidence Evidence `json:"evidence,omitzero"`
 
@@ -78,8 +81,8 @@ type Rule struct {
 	Category Category `json:"category"`
 
 	// Names of cookies: exact, or with `*` for any run of characters. Case counts, as it does in
-	// browsers.
-	Cookies []string `json:"cookies"`
+	// browsers. None are wanted where the rule has an origin.
+	Cookies []string `json:"cookies,omitempty"`
 
 	RuleOptions
 
@@ -127,6 +130,11 @@ type RuleOptions struct {
 	// over HTTPS only: refused at load where no server of the config has TLS and no proxy is
 	// trusted to tell of it). It is never lowered.
 	SameSite string `json:"same_site,omitempty"`
+
+	// Third parties that the rule lets pages load from, if the policy's `load` says so:
+	// `https://host`, perhaps with a port, or `https://*.host` for all hosts below a name. WebSockets
+	// of the same host count as it.
+	Origin []string `json:"origin,omitempty"`
 
 	// For people: who sets the cookie.
 	Provider string `json:"provider,omitempty"`

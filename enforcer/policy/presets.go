@@ -13,6 +13,11 @@ type preset struct {
 	rules      []Rule
 	preference []Preference
 	keys       []Key // what the switches of its consent keys are
+
+	// What pages load from the tool's maker, for each of the rules. Many sites host some tools
+	// themselves, and load them from elsewhere.
+	origins    []string
+	selfHosted bool
 }
 
 // presets are all the ready-made policies there are, as data: facts published by the portals and
@@ -53,6 +58,11 @@ var portalsAndTrackers = []preset{
 			statistical("matomo.objection_form", "Matomo", 0, "matomo", "matomo_sessid"),
 		},
 		keys: []Key{key("matomo", "matomo")},
+		// Those of Matomo Cloud: https://matomo.org/faq/general/faq_20904/ and the tracking code that
+		// it gives. Innocraft is its former name.
+		origins: []string{"https://cdn.matomo.cloud", "https://*.matomo.cloud",
+			"https://cdn.innocraft.cloud", "https://*.innocraft.cloud"},
+		selfHosted: true,
 	},
 	{
 		// https://support.google.com/analytics/answer/11397207 and
@@ -64,6 +74,10 @@ var portalsAndTrackers = []preset{
 			statistical("google_analytics.rate", "Google", oneMinute, "ga", "_gat*"),
 		},
 		keys: []Key{key("google_analytics", "ga")},
+		// "Google Analytics 4" in https://developers.google.com/tag-platform/security/guides/csp,
+		// without Google Signals and advertising. The first two are those of Universal Analytics too.
+		origins: []string{"https://*.googletagmanager.com", "https://*.google-analytics.com",
+			"https://*.analytics.google.com"},
 	},
 	{
 		// "AT Internet cookies" in the documentation of SmartTag, at
@@ -79,6 +93,8 @@ var portalsAndTrackers = []preset{
 			statistical("at_internet.visit", "AT Internet", halfHour, "at xiti", "atsession"),
 		},
 		keys: []Key{key("at_internet", "at", "xiti")},
+		// The library and the collectors, logs*.xiti.com, of SmartTag.
+		origins: []string{"https://tag.aticdn.net", "https://*.xiti.com", "https://*.at-o.net"},
 	},
 	{
 		// "Client Side Cookies (JS SDK)" in
@@ -91,6 +107,11 @@ var portalsAndTrackers = []preset{
 			statistical("piano.privacy", "Piano", thirteenMonths, "piano", "pa_privacy"),
 		},
 		keys: []Key{key("piano", "piano")},
+		// The library, and the collectors that are not under a name of the site's own: "Collect
+		// domains" in https://support.piano.io.
+		origins: []string{"https://tag.aticdn.net", "https://*.pa-cd.com", "https://*.piano.io",
+			"https://*.xiti.com"},
+		selfHosted: true,
 	},
 	{
 		// Thirteen months is Eulerian's default for all of its trackers:
@@ -100,6 +121,9 @@ var portalsAndTrackers = []preset{
 			statistical("eulerian.visitor", "Eulerian", thirteenMonths, "eulerian", "etuix"),
 		},
 		keys: []Key{key("eulerian", "eulerian")},
+		// The generic collectors; a site usually gives the tool a name of its own.
+		origins:    []string{"https://*.eulerian.net"},
+		selfHosted: true,
 	},
 	{
 		// Affinity and protection cookies of common load balancers. Operators name this preset
@@ -208,6 +232,9 @@ func (r Rule) with(o RuleOptions) Rule {
 	}
 	if o.MaxAge != 0 {
 		r.MaxAge = o.MaxAge
+	}
+	if len(o.Origin) > 0 {
+		r.Origin = o.Origin
 	}
 	r.Secure = r.Secure || o.Secure
 	r.HTTPOnly = r.HTTPOnly || o.HTTPOnly

@@ -49,6 +49,7 @@ func (p *Policy) Resolve() (*Resolved, error) {
 		Lifetimes:     cmp.Or(own.Lifetimes, LifetimesReport),
 		RewriteDomain: own.RewriteDomain,
 		SharedCache:   cmp.Or(own.SharedCache, SharedCacheProtect),
+		Load:          own.Load.withDefaults(),
 	}}
 	for i := range rules {
 		rules[i].Consent = rules[i].ConsentKeys()
@@ -126,8 +127,15 @@ func (r *Resolved) Counts() Counts {
 	return c
 }
 
-// Label returns the rule's category and names, for people.
-func (r *Rule) Label() string { return string(r.Category) + " " + strings.Join(r.Cookies, " ") }
+// Label returns the rule's category and names, for people; for a rule without names, its category and
+// origins.
+func (r *Rule) Label() string {
+	names := r.Cookies
+	if len(names) == 0 {
+		names = r.Origin
+	}
+	return string(r.Category) + " " + strings.Join(names, " ")
+}
 
 // Place returns where the rule was written. It is known of a resolved policy's rules.
 func (r *Rule) Place() Place { return r.place }
@@ -154,16 +162,25 @@ func (p *Policy) resolve() (rules []Rule, preferences []Preference) {
 			taken[name] = true
 		}
 	}
-	for _, r := range p.Allow {
-		take(r.Cookies)
+	origins := takenOrigins{}
+	for i := range p.Allow {
+		take(p.Allow[i].Cookies)
+		origins.take(&p.Allow[i])
 	}
 	for i := range p.Presets {
 		known, _ := presetNamed(p.Presets[i].Name)
 		for _, r := range known.rules {
+			if p.Load.withDefaults().Mode != "" { // else the policy is what it was without the word
+				r.Origin = known.origins
+			}
 			r = r.with(p.Presets[i].RuleOptions).clone()
 			r.place = Place{Preset: known.name, Path: fmt.Sprintf("presets[%d]", i)}
 			if r.Cookies = free(r.Cookies); len(r.Cookies) > 0 {
 				take(r.Cookies)
+				if len(p.Presets[i].Origin) == 0 {
+					r.Origin = slices.DeleteFunc(r.Origin, origins.isTakenFrom(&r))
+				}
+				origins.take(&r)
 				rules = append(rules, r)
 			}
 		}
@@ -193,6 +210,27 @@ func (p *Policy) resolve() (rules []Rule, preferences []Preference) {
 		preferences = append(preferences, preference)
 	}
 	return rules, preferences
+}
+
+// takenOrigins are the origins that rules name, and the condition of the first that does.
+type takenOrigins map[string]string
+
+func (t takenOrigins) take(r *Rule) {
+	for _, origin := range r.Origin {
+		if _, taken := t[origin]; !taken {
+			t[origin] = r.condition()
+		}
+	}
+}
+
+// isTakenFrom returns a function that reports whether a rule of the policy's own, or of an earlier
+// preset, names an origin on another condition than a preset's rule.
+func (t takenOrigins) isTakenFrom(r *Rule) func(origin string) bool {
+	condition := r.condition()
+	return func(origin string) bool {
+		other, taken := t[origin]
+		return taken && other != condition
+	}
 }
 
 // mergeSignals makes one entry of all lines of a signal.

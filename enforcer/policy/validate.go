@@ -65,6 +65,7 @@ func (v *validator) policy(p *Policy) {
 	v.oneOf("lifetimes", p.Lifetimes, LifetimesReport, LifetimesEnforce)
 	v.rewrites(p.RewriteDomain)
 	v.oneOf("shared_cache", p.SharedCache, SharedCacheProtect, SharedCacheKeep)
+	v.load(p)
 	v.evidence(p.Evidence)
 	v.resolved(p)
 }
@@ -115,9 +116,9 @@ func (v *validator) rule(path string, r *Rule) {
 	if !slices.Contains(Categories, r.Category) {
 		v.category(path+".category", r.Category, Categories)
 	}
-	if len(r.Cookies) == 0 {
+	if len(r.Cookies) == 0 && len(r.Origin) == 0 {
 		v.fault(path+".cookies", "", "this rule names no cookie",
-			"name at least one after the category")
+			"name at least one after the category, or an origin in the rule's block")
 	}
 	for i, name := range r.Cookies {
 		path := fmt.Sprintf("%s.cookies[%d]", path, i)
@@ -147,6 +148,7 @@ func (v *validator) rule(path string, r *Rule) {
 func (v *validator) options(path string, o *RuleOptions) {
 	v.distinct(path+".consent", o.Consent, v.key)
 	v.distinct(path+".domain", o.Domain, v.domain)
+	v.distinct(path+".origin", o.Origin, v.origin)
 	v.distinct(path+".path", o.Path, v.path)
 	if v.duration(path+".lifetime", o.Lifetime) && o.Lifetime != Session && o.Lifetime < Duration(time.Second) {
 		v.fault(path+".lifetime", o.Lifetime.String(), "a lifetime of less than a second is none",
@@ -284,6 +286,7 @@ func (v *validator) resolved(p *Policy) {
 	}
 	v.keys(rules)
 	v.keyBlocks(p, rules)
+	v.loadEnforced(p, rules)
 }
 
 // scriptReadable refuses HttpOnly on a cookie that scripts have to read: the portal's own script sends

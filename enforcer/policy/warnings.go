@@ -30,7 +30,10 @@ const (
 		"* stands for any run of characters, and everything else for itself"
 	longAnonymousWarning = "statistics without consent may follow a visitor for thirteen months, " +
 		"and this cookie lives longer"
-	idleSignalWarning   = "the policy has no rule of this category: the signal changes nothing"
+	idleSignalWarning  = "the policy has no rule of this category: the signal changes nothing"
+	selfHostedWarning  = "load knows the origins of this tool at its maker only, and many sites have it elsewhere"
+	takenOriginWarning = "another rule with another condition lets pages load from this origin: " +
+		"it does not count for this preset"
 	secondSignalWarning = "this signal has the category already: the second time changes nothing"
 )
 
@@ -54,6 +57,7 @@ func (p *Policy) Warnings() []Warning {
 	w.wildcards()
 	w.lifetimes()
 	w.signals()
+	w.origins()
 	return w.warnings
 }
 
@@ -257,6 +261,33 @@ func (w *warner) signals() {
 			if !slices.ContainsFunc(w.rules, func(r Rule) bool { return r.Category == category }) {
 				w.warn(fmt.Sprintf("signal[%d].categories[%d]", i, j), string(category), idleSignalWarning,
 					"remove it, or write the rule")
+			}
+		}
+	}
+}
+
+// origins warns of presets whose origins are likely to be others, or to be another rule's.
+func (w *warner) origins() {
+	if w.policy.Load.withDefaults().Mode == "" {
+		return
+	}
+	for i := range w.policy.Presets {
+		known, _ := presetNamed(w.policy.Presets[i].Name)
+		path := fmt.Sprintf("presets[%d]", i)
+		if len(w.policy.Presets[i].Origin) > 0 || len(known.origins) == 0 {
+			continue
+		}
+		if known.selfHosted {
+			w.warn(path, known.name, selfHostedWarning, fmt.Sprintf(
+				"add origin to the preset: https://%s.city.example if yours is at that host, or %s",
+				known.name, strings.Join(known.origins, " ")))
+		}
+		for _, origin := range known.origins {
+			if !slices.ContainsFunc(w.rules, func(r Rule) bool {
+				return r.place.Path == path && slices.Contains(r.Origin, origin)
+			}) {
+				w.warn(path, origin, takenOriginWarning,
+					"give both the same consent keys, if a choice about one is meant for both")
 			}
 		}
 	}

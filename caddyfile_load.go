@@ -1,0 +1,31 @@
+package cookiepolicy
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+)
+
+func (p *parser) load(into *policy.Policy, word caddyfile.Token, args []caddyfile.Token) {
+	if _, twice := p.written["load.mode"]; twice {
+		p.once(word, "load.mode")
+		p.skipBlock()
+		return
+	}
+	p.text(word, args, "load.mode", &into.Load.Mode)
+	for nesting := p.Nesting(); p.NextBlock(nesting); {
+		option, args := p.Token(), p.RemainingArgsAsTokens()
+		switch option.Text {
+		case "open":
+			p.words(option, args, "load.open", &into.Load.Open)
+		case "except":
+			p.words(option, args, "load.except", &into.Load.Except)
+		case "sample":
+			p.text(option, args, "load.sample", &into.Load.Sample)
+		default:
+			p.unknown(option, word, loadWords)
+			continue
+		}
+		p.noBlock(option)
+	}
+}
