@@ -30,6 +30,7 @@ type auditQuery struct {
 	*query
 	options audit.Options
 
+	policyFile                        string
 	states, by, pagesFile, thirdParty string
 	maxPages                          int
 	output, formats, report           string
@@ -40,7 +41,7 @@ type auditQuery struct {
 func auditCommand(q *query) *cobra.Command {
 	x := &auditQuery{query: q}
 	cmd := &cobra.Command{
-		Use: "audit [--config <file> | --address <host:port>] [--policy <name>] [--state <state,...>] " +
+		Use: "audit [--config <file> | --policy-file <file> | --address <host:port>] [--policy <name>] [--state <state,...>] " +
 			"[--output <dir>] [--json] <url>... | --report <audit.json>",
 		Short: "Visits a portal with a browser, and compares what it does with the policy",
 		Long: `Visits pages of a portal with Chromium, with a new profile for each state: nothing answered (none),
@@ -55,11 +56,20 @@ browser.
 The exit status is 0 if every state holds, 1 if there are findings, and 2 if the audit could not be
 carried out, is incomplete, or did not demonstrate what it should.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return q.run(func(out io.Writer) (int, error) { return x.audit(cmd, out, args) })(cmd, args)
+			// Whether an address was given: q.run fills in the default one.
+			gateway := len(q.addresses) > 0
+			return q.run(func(out io.Writer) (int, error) {
+				if x.policyFile != "" && (q.config != "" || gateway) {
+					return exitFailed, errors.New("--policy-file, --config and --address: want one of the three")
+				}
+				return x.audit(cmd, out, args)
+			})(cmd, args)
 		},
 	}
 	q.configFlags(cmd)
 	o, flags := &x.options, cmd.Flags()
+	flags.StringVar(&x.policyFile, "policy-file", "",
+		"a JSON file with one policy, as GET /cookie-policy/<name>/policy answers or as in a config")
 	flags.StringVar(&x.states, "state", "none,refused,granted,withdrawn",
 		"the states: none, refused, granted, granted:<key>, withdrawn, gpc")
 	flags.StringVar(&x.by, "by", audit.ByStored, "how a choice is made: stored, clicked or both")
@@ -207,6 +217,15 @@ func (x *auditQuery) findBrowser() error {
 
 // takePolicy takes the one policy, or of several that of the first page's host.
 func (x *auditQuery) takePolicy() error {
+	if x.policyFile != "" {
+		p, err := loadPolicy(x.policyFile)
+		if err == nil && x.policy != "" && x.policy != p.Resolved.Name() {
+			err = fmt.Errorf("--policy %q: the policy of %s is %s", x.policy, x.policyFile,
+				report.Printable(p.Resolved.Name()))
+		}
+		x.options.Policy, x.options.Source = p.Policy, "file"
+		return err
+	}
 	policies, err := x.policies()
 	if err != nil {
 		return err

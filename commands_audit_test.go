@@ -82,6 +82,7 @@ func TestAuditCommandRefuses(t *testing.T) {
 		{"an unknown policy", []string{page, "--policy", "x"}, `"x": there is no policy of this name`},
 		{"no browser", []string{page, "--browser", none}, "this is no Chromium that runs here"},
 		{"a browser that ends", []string{page}, "it printed: no display"},
+		{"two sources", []string{page, "--policy-file", config}, "--policy-file, --config and --address: want one"},
 		{"a page beside a report", []string{page, "--report", config}, "no page is visited"},
 		{"a report that is none", []string{"--report", config}, "invalid character"},
 		{"a date", []string{page, "--accept-until", write("dates", "_ga soon reason\n", 0o600)}, `"soon": want a date`},
@@ -93,6 +94,47 @@ func TestAuditCommandRefuses(t *testing.T) {
 				t.Errorf("status %d, %v; want %q\n%s", status, err, c.err, out)
 			}
 		})
+	}
+}
+
+// A policy is read from a file of its own, in each form in which this program writes one.
+func TestAuditPolicyFile(t *testing.T) {
+	const bad = `"allow": [{"category": "marketing", "cookies": ["a"]}, {"category": "necessary", "cookies": ["b;"]}]`
+	for _, c := range []struct{ what, text, name, err string }{
+		{"a policy", `{"name": "city", "presets": ["opendatasoft"]}`, "city", ""},
+		{"a handler", `{"handler": "cookie_policy", "name": "city", "presets": ["opendatasoft"]}`, "city", ""},
+		{"an answer", `{"name": "city", "hosts": ["a.test"], "policy": {"name": "city", "presets": ["opendatasoft"]}}`,
+			"city", ""},
+		{"another handler", `{"handler": "respond"}`, "", `handler: "respond": want "cookie_policy"`},
+		{"a config", `{"apps": {}}`, "", "this is a config, not one policy; use --config"},
+		{"no JSON", `cookie_policy`, "", "this is not a policy as JSON"},
+		{"an unknown member", `{"allows": []}`, "", `unknown field "allows"`},
+		{"an unknown member of an answer", `{"policy": {}, "polices": 1}`, "", `unknown field "polices"`},
+		{"another digest", `{"digest": "00", "policy": {"presets": ["opendatasoft"]}}`, "", "has another one"},
+		{"all faults", `{` + bad + `}`, "", "FILE: allow[0].category: \"marketing\""},
+		{"the last of all faults", `{` + bad + `}`, "", "\nFILE: allow[1].cookies[0]: \"b;\""},
+		{"faults of an answer", `{"policy": {` + bad + `}}`, "", "FILE: policy.allow[0].category: \"marketing\""},
+		{"no rule", `{"policy": {}}`, "", "FILE: policy: "},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			file := filepath.Join(writeFiles(t, "policy.json", c.text), "policy.json")
+			p, err := loadPolicy(file)
+			switch want := strings.ReplaceAll(c.err, "FILE", file); {
+			case want == "" && (err != nil || p.Resolved.Name() != c.name):
+				t.Errorf("got %+v, %v", p, err)
+			case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+				t.Errorf("got %v, want %s", err, want)
+			}
+		})
+	}
+	file := filepath.Join(writeFiles(t, "policy.json", `{"name": "city", "presets": ["opendatasoft"]}`), "policy.json")
+	x := auditQuery{query: &query{policy: "other"}, policyFile: file}
+	if err := x.takePolicy(); err == nil || !strings.Contains(err.Error(), `--policy "other": the policy of`) {
+		t.Errorf("another name: %v", err)
+	}
+	x.policy = "city"
+	if err := x.takePolicy(); err != nil || x.options.Source != "file" || x.options.Inventory != nil {
+		t.Errorf("the policy of the name: %v, %+v", err, x.options)
 	}
 }
 

@@ -48,7 +48,7 @@ type Tool struct {
 type PolicyInfo struct {
 	Name   string `json:"name"`
 	Digest string `json:"digest"`
-	Source string `json:"source"` // admin or config
+	Source string `json:"source"` // admin, config or file
 	Mode   string `json:"mode"`
 }
 

@@ -27,7 +27,7 @@ var words = map[string][]string{
 	"Contact.party": {partySite, partyThird}, "Stored.party": {partyHost, partySite, partyThird},
 	"Seen.what":   {"set", "sent", "kept", "deleted", "refused_by_browser"},
 	"Setter.kind": {"header", "script", "canary", "unattributed"}, "Finding.level": {LevelError, LevelWarning},
-	"BrowserInfo.third_party_cookies": {"allow", "block"}, "PolicyInfo.source": {"admin", "config"},
+	"BrowserInfo.third_party_cookies": {"allow", "block"}, "PolicyInfo.source": {"admin", "config", "file"},
 	"Stored.kind": {"local", "session", "indexeddb", "cache", "worker"},
 	"Finding.finding": {SetRefused, SentRefused, Kept, Unlisted, Longer, Weaker, Renewed, ChoiceMissing, ChoiceContrary,
 		ChoiceLost, Unattributed, ThirdParty, StorageUsed, NeverSeen, ControlNotShown},
