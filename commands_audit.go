@@ -32,6 +32,7 @@ type auditQuery struct {
 
 	policyFile                        string
 	states, by, pagesFile, thirdParty string
+	headers                           []string
 	maxPages                          int
 	output, formats, report           string
 	overwrite, screenshots            bool
@@ -82,6 +83,8 @@ carried out, is incomplete, or did not demonstrate what it should.`,
 	flags.DurationVar(&o.Timeout, "timeout", 30*time.Second, "how long a page may take to load")
 	flags.IntVar(&o.Runs, "runs", 2, "how often each state is visited; the findings of all count")
 	flags.StringArrayVar(&o.FirstParty, "first-party", nil, "a domain that belongs to the portal's site")
+	flags.StringArrayVar(&x.headers, "header", nil,
+		"a field for requests to the pages' own origins, such as 'Authorization: Basic …'; it is in no report")
 	flags.BoolVar(&o.Canaries, "canaries", false,
 		"before a withdrawal, store a cookie for each rule that needs consent, to see that it is removed")
 	flags.StringVar(&o.Browser, "browser", "", "the path of Chromium; default: the one of the search path")
@@ -163,6 +166,13 @@ func (x *auditQuery) complete(cmd *cobra.Command, args []string) error {
 	}
 	if len(pages) == 0 {
 		errs = append(errs, errors.New("say which page to visit, such as https://data.example.org/"))
+	}
+	for _, text := range x.headers {
+		h, err := audit.ParseHeader(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--header: %w", err))
+		}
+		o.Headers = append(o.Headers, h)
 	}
 	o.States = strings.Split(x.states, ",")
 	switch o.By = []string{x.by}; x.by {

@@ -82,6 +82,7 @@ func TestAuditCommandRefuses(t *testing.T) {
 		{"an unknown policy", []string{page, "--policy", "x"}, `"x": there is no policy of this name`},
 		{"no browser", []string{page, "--browser", none}, "this is no Chromium that runs here"},
 		{"a browser that ends", []string{page}, "it printed: no display"},
+		{"a field", []string{page, "--header", "secret"}, "--header: want '<name>: <value>'"},
 		{"two sources", []string{page, "--policy-file", config}, "--policy-file, --config and --address: want one"},
 		{"a page beside a report", []string{page, "--report", config}, "no page is visited"},
 		{"a report that is none", []string{"--report", config}, "invalid character"},

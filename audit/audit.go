@@ -164,10 +164,13 @@ func (o *Options) newReport(j *judge) *Report {
 		Method: Method{
 			Pages: []string{}, FirstParty: append([]string{}, o.FirstParty...), Runs: o.Runs, Settle: o.Settle.String(),
 			Timeout: o.Timeout.String(), Canaries: o.Canaries, Certificates: append([]string{}, o.AcceptCertificate...),
-			Resolve: append([]string{}, o.Resolve...),
+			Resolve: append([]string{}, o.Resolve...), Headers: []string{},
 		},
 		States: []State{}, Cookies: []Cookie{}, Requests: []Contact{}, Storage: []Stored{}, Never: []Finding{},
 		Findings: []Finding{},
+	}
+	for _, h := range o.Headers {
+		addTo(&r.Method.Headers, h.Name)
 	}
 	for _, u := range o.Pages {
 		r.Method.Pages = append(r.Method.Pages, shownURL(u))

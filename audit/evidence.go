@@ -80,6 +80,7 @@ type Method struct {
 	Canaries     bool     `json:"canaries"`
 	Certificates []string `json:"accepted_certificates"` // SHA-256 of public keys, in base64
 	Resolve      []string `json:"resolve"`
+	Headers      []string `json:"headers"` // names of fields that were sent to the audited origins
 }
 
 // State is one visitor: a new profile of the browser, a choice, and the pages.

@@ -24,6 +24,8 @@ type Options struct {
 
 	Accept, Refuse, Reopen string // CSS selectors, for clicked
 
+	Headers []Header // sent to the origins of Pages, and to no others
+
 	Settle, Timeout time.Duration
 	Runs            int
 	FirstParty      []string

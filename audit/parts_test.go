@@ -35,6 +35,35 @@ func TestPartyOf(t *testing.T) {
 	}
 }
 
+// What is wrong with a field is said without its value.
+func TestParseHeader(t *testing.T) {
+	for text, want := range map[string]string{
+		"Authorization: Basic secret": "", "X-Staging:secret": "", "secret": "want '<name>: <value>'",
+		": secret": "want '<name>: <value>'", "X-Staging:": "want '<name>: <value>'", "a b: secret": "want '<name>: <value>'",
+		"X-A: secret\r\nX-B: 1": "want '<name>: <value>'", "cookie: secret": "cookie: the browser writes this field itself",
+	} {
+		h, err := ParseHeader(text)
+		switch {
+		case want == "" && (err != nil || !strings.HasSuffix(h.Value, "secret") || strings.ContainsAny(h.Name+h.Value, ":")):
+			t.Errorf("%q: %+v, %v", text, h, err)
+		case want != "" && (err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "secret")):
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestOriginOf(t *testing.T) {
+	for link, want := range map[string]string{
+		"https://A.test:443/p": "https://a.test", "http://a.test:80": "http://a.test", "https://a.test:80/": "https://a.test:80",
+		"https://user:secret@a.test.evil.example/": "https://a.test.evil.example", "http://[::1]:8080/": "http://[::1]:8080",
+	} {
+		u, err := url.Parse(link)
+		if err != nil || originOf(u) != want {
+			t.Errorf("%s: got %s, %v, want %s", link, originOf(u), err, want)
+		}
+	}
+}
+
 func TestShownURL(t *testing.T) {
 	for link, want := range map[string]string{
 		"https://user:secret@a.test/p?id=12345&b=&flag#frag": "https://a.test/p?b&id",
@@ -100,7 +129,7 @@ func tell(t *testing.T, r *recorder, events ...string) {
 
 func newTestRecorder(t *testing.T) *recorder {
 	t.Helper()
-	r := newRecorder(hook{binding: "b", source: "s"})
+	r := newRecorder(hook{binding: "b", source: "s"}, credentials{})
 	in, out := newPipe(t)
 	r.conn = cdp.NewConn(in, out, r.event)
 	if err := r.event(&cdp.Event{Method: "Target.attachedToTarget", Params: json.RawMessage(

@@ -73,6 +73,7 @@ type recorder struct {
 	conn    *cdp.Conn
 	targets *cdp.Targets
 	hook    hook
+	secrets credentials
 
 	mu       sync.Mutex
 	step     int
@@ -104,12 +105,12 @@ type receivedExtra struct {
 	blocked []blockedLine
 }
 
-func newRecorder(h hook) *recorder {
+func newRecorder(h hook, secrets credentials) *recorder {
 	r := &recorder{
-		hook: h, hops: map[string][]*request{}, reqExtra: map[string][]sentExtra{},
+		hook: h, secrets: secrets, hops: map[string][]*request{}, reqExtra: map[string][]sentExtra{},
 		resExtra: map[string][]receivedExtra{}, inFlight: map[string]string{}, active: time.Now(),
 	}
-	r.targets = cdp.NewTargets(h.setup)
+	r.targets = cdp.NewTargets(func(t cdp.Target) []cdp.Setup { return append(secrets.setup(t), h.setup(t)...) })
 	return r
 }
 
@@ -118,6 +119,9 @@ func (r *recorder) event(e *cdp.Event) error {
 	if handled, err := r.targets.Handle(r.conn, e); handled {
 		r.target(e)
 		return err
+	}
+	if e.Method == "Fetch.requestPaused" {
+		return r.secrets.paused(r.conn, e)
 	}
 	target, known := r.targets.Session(e.Session)
 	if !known || r.targets.SessionOf(target.ID) != e.Session && r.targets.SessionOf(target.ID) != "" {

@@ -58,7 +58,7 @@ type step struct {
 // open starts a browser and opens an empty page in it. The recorder sees everything from then on.
 func open(ctx context.Context, o *Options, j *judge, m *masker, gpc bool) (v *visit, err error) {
 	v = &visit{options: o, judge: j, masker: m, origin: o.Pages[0]}
-	v.recorder = newRecorder(hook{binding: "_" + rand.Text(), source: "s" + rand.Text(), gpc: gpc})
+	v.recorder = newRecorder(hook{binding: "_" + rand.Text(), source: "s" + rand.Text(), gpc: gpc}, o.credentials())
 	started := make(chan struct{})
 	v.browser, err = cdp.Start(ctx, cdp.Command{
 		Path: o.Browser, Args: o.arguments(), Preferences: o.preferences(),
@@ -213,6 +213,8 @@ func (v *visit) load(ctx context.Context, u *url.URL, s *step) (failure string, 
 			return e.Error(), nil
 		}
 		return "", err
+	case strings.Contains(answer.ErrorText, "ERR_INVALID_AUTH_CREDENTIALS"):
+		return "the portal answered with status 401", nil
 	case answer.ErrorText != "":
 		return "the browser could not load it: " + answer.ErrorText, nil
 	case refusal != "":

@@ -30,7 +30,7 @@ func sample() *audit.Report {
 		Policy:  audit.PolicyInfo{Name: "city", Digest: "sha256:00", Source: "config", Mode: "enforce"},
 		Browser: audit.BrowserInfo{Product: "Chrome/1", CommandLine: []string{"chromium"}, ThirdPartyCookies: "allow"},
 		Method: audit.Method{Pages: []string{"https://data.city.test/"}, FirstParty: []string{}, Runs: 2,
-			Certificates: []string{}, Resolve: []string{}},
+			Certificates: []string{}, Resolve: []string{}, Headers: []string{}},
 		States: []audit.State{
 			{State: "refused", By: "stored", Run: 1, Verdict: audit.Broken, Reasons: []string{hostile},
 				Purposes: []audit.Purpose{{Keys: []string{"stats"}, Verdict: audit.Broken}}, ReadAs: map[string]string{"stats": "refused"},
