@@ -100,6 +100,9 @@ func (a *audit) state(ctx context.Context, state, by string, run int) error {
 		return fmt.Errorf("state %s: %w", state, err)
 	}
 	a.report.Browser = out.browser
+	if a.report.Origin == (Origin{}) {
+		a.report.Origin = out.from
+	}
 	a.collect(out)
 	a.report.States = append(a.report.States, out.state)
 	if a.exchange == nil {

@@ -27,6 +27,7 @@ type Report struct {
 	Policy  PolicyInfo  `json:"policy"`
 	Browser BrowserInfo `json:"browser"`
 	Method  Method      `json:"method"`
+	Origin  Origin      `json:"origin"`
 
 	// What gateways did meanwhile; nil if none was asked.
 	Gateway *Gateway `json:"gateway,omitempty"`
@@ -62,6 +63,15 @@ type BrowserInfo struct {
 	TimeZone          string   `json:"time_zone"`
 }
 
+// Origin is where the first page came from, as the browser tells it.
+type Origin struct {
+	Address     string `json:"address"`            // IP address and port
+	Certificate string `json:"certificate_sha256"` // of the DER form, in hexadecimal; "" without HTTPS
+
+	// The address from which the browser's requests came: null, since nobody is asked for it.
+	PublicIP *string `json:"public_ip"`
+}
+
 // Gateway is what the gateways in front of the portal counted during the audit, of all visitors: the side
 // that cannot be seen from outside.
 type Gateway struct {
@@ -93,11 +103,20 @@ type State struct {
 	Purposes []Purpose         `json:"purposes"`
 	ReadAs   map[string]string `json:"read_as"` // the choice by consent key, as the engine reads it
 	AtEnd    string            `json:"at_end"`  // same, changed, or "" where nothing was chosen
+	Made     []string          `json:"made"`    // names of cookies that the audit itself stored
+	Clicks   []Click           `json:"clicks"`
 	Pages    []Page            `json:"pages"`
 
 	Integrity Integrity `json:"integrity"`
 
 	broken [][]string // the consent keys of each finding of the level error
+}
+
+// Click is a click on an element of a page.
+type Click struct {
+	Selector string    `json:"selector"`
+	Frame    string    `json:"frame"` // address of the document that holds the element: the page or a frame in it
+	At       time.Time `json:"at"`
 }
 
 // Purpose is the verdict on the consent keys of one question.

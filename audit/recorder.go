@@ -34,6 +34,7 @@ type request struct {
 	hasExtra    *bool // whether the browser reports its cookies; nil if that is not known
 	status      int
 	mime        string
+	address     string // of who answered
 	failed      string
 	firewall    string
 

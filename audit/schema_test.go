@@ -66,6 +66,9 @@ func schemaOf(t reflect.Type, defs object) object {
 			continue // not exported
 		}
 		s := schemaOf(t.Field(i).Type, defs)
+		if t.Field(i).Type.Kind() == reflect.Pointer && !strings.Contains(options, "omitempty") {
+			s["type"] = []any{s["type"], "null"}
+		}
 		if list := words[t.Name()+"."+name]; list != nil {
 			s["enum"] = list
 		}
@@ -114,6 +117,13 @@ func (v *validator) check(path string, schema object, value any) (faults []strin
 	}
 	if list, is := schema["enum"].([]any); is && !slices.Contains(list, value) {
 		fault("%v is none of %v", value, list)
+	}
+	if types, is := schema["type"].([]any); is {
+		if value == nil && slices.Contains(types, "null") {
+			return nil
+		}
+		schema = maps.Clone(schema)
+		schema["type"] = types[0]
 	}
 	switch value := value.(type) {
 	case map[string]any:
@@ -189,12 +199,14 @@ func TestSchema(t *testing.T) {
 		out.writes = []write{{at: begun, kind: "local", subject: "key", where: out.top}}
 		out.keep(0, jarKey{name: "stat_1", domain: "data.city.example", path: "/"}, stored{mac: a.masker.mask("secretvalue"), length: 11})
 		out.state.ReadAs, out.state.Pages = map[string]string{"stats": "refused"}, []Page{{Started: begun, Left: begun}}
+		out.state.Made, out.state.Clicks = []string{"choice"}, []Click{{Selector: "#a", Frame: "https://a.test/", At: begun}}
 		out.problems = []problem{{ChoiceLost, "detail"}}
 		a.collect(out)
 		a.report.States = append(a.report.States, out.state)
 	}
 	a.report.Browser = BrowserInfo{ThirdPartyCookies: "allow", CommandLine: []string{}}
 	a.report.Policy.Source = "config"
+	a.report.Origin.Address = "192.0.2.7:443"
 	a.conclude()
 	b, err := json.Marshal(a.report)
 	if err != nil {

@@ -155,6 +155,9 @@ func TestAuditOfMisbehavingPortal(t *testing.T) {
 			if a.status != 1 {
 				t.Errorf("the status is %d", a.status)
 			}
+			if o := a.report.Origin; o.Address != c.address || o.Certificate != site.sum || o.PublicIP != nil {
+				t.Errorf("the portal is at %+v, want %s, %s", o, c.address, site.sum)
+			}
 			for _, w := range wrong {
 				f := a.finding(w.kind, w.state, w.name)
 				if c.mends && w.mended {
@@ -173,6 +176,9 @@ func TestAuditOfMisbehavingPortal(t *testing.T) {
 			for _, s := range a.report.States {
 				if s.Integrity != (audit.Integrity{}) || len(s.Reasons) > 0 {
 					t.Errorf("state %s: %+v, %q", s.State, s.Integrity, s.Reasons)
+				}
+				if has := slices.Contains(s.Made, "cookies_preferences"); has != (s.By == audit.ByStored) {
+					t.Errorf("state %s: the audit stored %q", s.State, s.Made)
 				}
 			}
 			a.holdsNoValue(t)

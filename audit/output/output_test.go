@@ -31,10 +31,11 @@ func sample() *audit.Report {
 		Browser: audit.BrowserInfo{Product: "Chrome/1", CommandLine: []string{"chromium"}, ThirdPartyCookies: "allow"},
 		Method: audit.Method{Pages: []string{"https://data.city.test/"}, FirstParty: []string{}, Runs: 2,
 			Certificates: []string{}, Resolve: []string{}, Headers: []string{}},
+		Origin: audit.Origin{Address: "192.0.2.7:443", Certificate: "c0ffee"},
 		States: []audit.State{
 			{State: "refused", By: "stored", Run: 1, Verdict: audit.Broken, Reasons: []string{hostile},
 				Purposes: []audit.Purpose{{Keys: []string{"stats"}, Verdict: audit.Broken}}, ReadAs: map[string]string{"stats": "refused"},
-				AtEnd: "same", Pages: []audit.Page{{URL: "https://data.city.test/", Started: at, Loaded: &at, Left: at}}},
+				AtEnd: "same", Made: []string{"choice"}, Clicks: []audit.Click{{Selector: hostile, Frame: hostile, At: at}}, Pages: []audit.Page{{URL: "https://data.city.test/", Started: at, Loaded: &at, Left: at}}},
 			{State: "granted:stats", By: "stored", Run: 1, Verdict: audit.Holds, Reasons: []string{},
 				Purposes: []audit.Purpose{{Keys: []string{"stats"}, Verdict: audit.Holds}}, ReadAs: map[string]string{},
 				Pages: []audit.Page{}},
@@ -59,8 +60,10 @@ func sample() *audit.Report {
 // looks up is there, in both languages.
 func TestHTML(t *testing.T) {
 	for language, want := range map[string][]string{
-		"en": {"All refused", "does not hold", "In no rule of the policy", "no legal assessment"},
-		"fr": {"Tout refusé", "non respecté", "Absent de la politique", "appréciation juridique"},
+		"en": {"All refused", "does not hold", "In no rule of the policy", "no legal assessment",
+			"192.0.2.7:443", "c0ffee", "Clicked"},
+		"fr": {"Tout refusé", "non respecté", "Absent de la politique", "appréciation juridique",
+			"192.0.2.7:443", "c0ffee", "Cliqué"},
 	} {
 		b, err := HTML(sample(), language)
 		if err != nil {

@@ -32,6 +32,12 @@ var texts = map[string]map[string]string{
 		"limits": "One browser visited these pages, at this time and from this place. Cookies of pages that were not " +
 			"visited, of pages behind a login, and of other browsers are not in this report. Purposes and providers are " +
 			"those that the policy declares. Values of cookies were not kept. This report is no legal assessment.",
+		"from": "Address of the portal", "certificate": "certificate (SHA-256)", "public_ip": "address of the browser",
+		"not_asked": "not asked for", "canaries": "with cookies stored before the withdrawal",
+		"headers": "Fields sent to the portal alone, without their values", "resolve": "Addresses given for hosts",
+		"accepted": "Accepted keys of certificates", "choices": "How the choices were made",
+		"read_as": "Stored choice, as the policy reads it", "made": "Cookies stored by the audit",
+		"clicks":              "Clicked: element, document, time",
 		"finding.set_refused": "Set without consent", "advice.set_refused": "Make the script or the portal wait for consent.",
 		"finding.sent_refused":          "Sent without consent",
 		"advice.sent_refused":           "Remove the cookie from browsers, and do not set it without consent.",
@@ -91,6 +97,12 @@ var texts = map[string]map[string]string{
 			"visitées, des pages derrière une connexion et d’autres navigateurs ne figurent pas dans ce rapport. Les " +
 			"finalités et les fournisseurs sont ceux que déclare la politique. Les valeurs des cookies n’ont pas été " +
 			"conservées. Ce rapport n’est pas une appréciation juridique.",
+		"from": "Adresse du portail", "certificate": "certificat (SHA-256)", "public_ip": "adresse du navigateur",
+		"not_asked": "non demandée", "canaries": "avec des cookies posés avant le retrait",
+		"headers": "Champs envoyés au portail seul, sans leurs valeurs", "resolve": "Adresses données pour des hôtes",
+		"accepted": "Clés de certificats acceptées", "choices": "Comment les choix ont été faits",
+		"read_as": "Choix enregistré, tel que la politique le lit", "made": "Cookies enregistrés par l’audit",
+		"clicks":              "Cliqué : élément, document, heure",
 		"finding.set_refused": "Déposé sans consentement", "advice.set_refused": "Le script ou le portail doit attendre le consentement.",
 		"finding.sent_refused":          "Lu sans consentement",
 		"advice.sent_refused":           "Supprimer le cookie des navigateurs, et ne pas le déposer sans consentement.",
