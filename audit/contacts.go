@@ -65,9 +65,11 @@ func (c *collector) stored(w *write, s *step) {
 		origin = report.Printable(w.where.Scheme + "://" + w.where.Host)
 		party = partyOf(w.where.Hostname(), c.out.top.Hostname(), c.options.FirstParty)
 	}
-	item := Stored{Origin: origin, Party: party, Kind: w.kind, Key: report.Printable(w.subject), Size: w.size}
+	item := Stored{Origin: origin, Partition: report.Printable(w.partition), Party: party, Kind: w.kind,
+		Key: report.Printable(w.subject), Size: w.size}
 	i := slices.IndexFunc(c.report.Storage, func(k Stored) bool {
-		return k.Origin == item.Origin && k.Kind == item.Kind && k.Key == item.Key
+		return k.Origin == item.Origin && k.Kind == item.Kind && k.Key == item.Key &&
+			(k.Partition == item.Partition || k.Partition == "" || item.Partition == "")
 	})
 	if i < 0 {
 		if len(c.report.Storage) >= maxStored {
@@ -80,6 +82,9 @@ func (c *collector) stored(w *write, s *step) {
 	}
 	k := &c.report.Storage[i]
 	k.Size = max(k.Size, w.size)
+	if k.Partition == "" { // a script does not know it
+		k.Partition = item.Partition
+	}
 	addTo(&k.Setters, w.setter.URL)
 	addTo(&k.States, c.out.state.State)
 	if s.judged && !c.isGranting(s) {

@@ -218,13 +218,14 @@ type Contact struct {
 
 // Stored is what was stored otherwise than as a cookie.
 type Stored struct {
-	Origin  string   `json:"origin"`
-	Party   string   `json:"party"`
-	Kind    string   `json:"kind"` // local, session, indexeddb, cache or worker
-	Key     string   `json:"key"`
-	Size    int      `json:"size"`
-	Setters []string `json:"setters"`
-	States  []string `json:"states"`
+	Origin    string   `json:"origin"`
+	Partition string   `json:"partition,omitempty"` // the site of the page within which it is kept apart
+	Party     string   `json:"party"`
+	Kind      string   `json:"kind"` // local, session, indexeddb, cache or worker
+	Key       string   `json:"key"`  // of an item; the name of a database or cache; the scope of a worker
+	Size      int      `json:"size"` // of an item's value, in bytes
+	Setters   []string `json:"setters"`
+	States    []string `json:"states"`
 }
 
 // Levels of findings.

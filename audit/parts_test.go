@@ -52,6 +52,23 @@ func TestParseHeader(t *testing.T) {
 	}
 }
 
+func TestStorageKey(t *testing.T) {
+	for key, want := range map[string]string{
+		"https://a.test/": "https://a.test/ ", "https://a.test/^0https://b.test": "https://a.test/ https://b.test",
+		"https://a.test/^31": "https://a.test/ ", "https://a.test/^0https://b.test^31": "https://a.test/ https://b.test",
+		"": " ", "null": " ", "^0": " ",
+	} {
+		u, partition := storageKey(key)
+		got := " " + partition
+		if u != nil {
+			got = u.String() + got
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", key, got, want)
+		}
+	}
+}
+
 func TestOriginOf(t *testing.T) {
 	for link, want := range map[string]string{
 		"https://A.test:443/p": "https://a.test", "http://a.test:80": "http://a.test", "https://a.test:80/": "https://a.test:80",

@@ -58,7 +58,10 @@ type write struct {
 	subject string // the line, or the key
 	size    int
 	where   *url.URL
-	setter  setter
+
+	partition string // of storage: the site of the page in which it is kept apart
+
+	setter setter
 }
 
 // setter is who stored a cookie, or asked for a request.
@@ -147,6 +150,8 @@ func (r *recorder) event(e *cdp.Event) error {
 		return r.bindingCalled(e)
 	case "DOMStorage.domStorageItemAdded", "DOMStorage.domStorageItemUpdated":
 		return r.storageItem(e)
+	case "ServiceWorker.workerRegistrationUpdated":
+		return r.registrations(e)
 	case "Page.loadEventFired":
 		if target.ID == r.mainPage {
 			r.loads++
@@ -166,8 +171,7 @@ func (r *recorder) event(e *cdp.Event) error {
 // target takes what became of a target.
 func (r *recorder) target(e *cdp.Event) {
 	var p struct {
-		Session string     `json:"sessionId"`
-		Info    cdp.Target `json:"targetInfo"`
+		Session string `json:"sessionId"`
 	}
 	if e.Decode(&p) != nil {
 		return // counted already
@@ -184,10 +188,6 @@ func (r *recorder) target(e *cdp.Event) {
 	case "Inspector.targetCrashed":
 		if t, known := r.targets.Session(e.Session); known && t.ID == r.mainPage {
 			r.crashed = true
-		}
-	case "Target.attachedToTarget":
-		if u := parseURL(p.Info.URL); p.Info.Type == "service_worker" && u != nil {
-			r.addWrite(write{step: r.step, at: time.Now(), kind: "worker", subject: shownURL(u), where: u})
 		}
 	}
 }
@@ -229,10 +229,29 @@ func (r *recorder) storageItem(e *cdp.Event) error {
 	if p.ID.IsLocalStorage {
 		w.kind = "local"
 	}
-	if w.where = parseURL(p.ID.SecurityOrigin); w.where == nil {
-		w.where = parseURL(p.ID.StorageKey)
+	if w.where, w.partition = storageKey(p.ID.StorageKey); w.where == nil {
+		w.where = parseURL(p.ID.SecurityOrigin)
 	}
 	r.addWrite(w)
+	return nil
+}
+
+// registrations records the scopes of service workers.
+func (r *recorder) registrations(e *cdp.Event) error {
+	var p struct {
+		Registrations []struct {
+			ScopeURL  string
+			IsDeleted bool
+		}
+	}
+	if err := e.Decode(&p); err != nil {
+		return err
+	}
+	for _, g := range p.Registrations {
+		if u := parseURL(g.ScopeURL); u != nil && !g.IsDeleted {
+			r.addWrite(write{step: r.step, at: time.Now(), kind: "worker", subject: shownURL(u), where: u})
+		}
+	}
 	return nil
 }
 

@@ -173,6 +173,11 @@ func (v *visit) stay(ctx context.Context, u *url.URL, s step, act func(ctx conte
 	if s.loaded, err = v.jar(ctx); err != nil {
 		return err
 	}
+	if s.page.Failure == "" {
+		if err := v.takeStorage(ctx); err != nil {
+			return err
+		}
+	}
 	if v.options.Screenshot != nil && s.page.Failure == "" {
 		if err := v.screenshot(ctx, &s); err != nil {
 			return err
