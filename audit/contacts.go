@@ -94,6 +94,32 @@ func (c *collector) stored(w *write, s *step) {
 	}
 }
 
+// reads records which scripts read cookies.
+func (c *collector) reads() {
+	for key, n := range c.out.reads {
+		if key.step >= len(c.out.steps) {
+			continue
+		}
+		i := slices.IndexFunc(c.report.Reads, func(r Read) bool { return r.Script == key.script && r.Host == key.host })
+		if i < 0 {
+			if len(c.report.Reads) >= maxContacts {
+				c.out.state.Integrity.Dropped++
+				continue
+			}
+			r := Read{Script: key.script, Host: report.Printable(key.host), Party: partyHost, States: []string{}, Pages: []string{}}
+			if u := parseURL(key.script); u != nil {
+				r.Site, r.Party = siteOf(u.Hostname()), partyOf(u.Hostname(), c.out.top.Hostname(), c.options.FirstParty)
+			}
+			i = len(c.report.Reads)
+			c.report.Reads = append(c.report.Reads, r)
+		}
+		r := &c.report.Reads[i]
+		r.Count += n
+		addTo(&r.States, c.out.state.State)
+		addTo(&r.Pages, c.out.steps[key.step].page.URL)
+	}
+}
+
 // addTo adds a word to a list, once.
 func addTo(list *[]string, word string) {
 	if word != "" && len(*list) < maxList && !slices.Contains(*list, word) {

@@ -36,6 +36,7 @@ type Report struct {
 	Cookies  []Cookie  `json:"cookies"`
 	Requests []Contact `json:"requests"`
 	Storage  []Stored  `json:"storage"`
+	Reads    []Read    `json:"reads"`
 	Never    []Finding `json:"never_seen"`
 	Findings []Finding `json:"findings"`
 }
@@ -226,6 +227,18 @@ type Stored struct {
 	Size      int      `json:"size"` // of an item's value, in bytes
 	Setters   []string `json:"setters"`
 	States    []string `json:"states"`
+}
+
+// Read is a script that read cookies: a fact, and no finding. Whether a script that is let into the page may
+// read what the page's own scripts can is decided where it is let in.
+type Read struct {
+	Script string   `json:"script"` // its address; that of the document for one without
+	Site   string   `json:"site"`   // of the script
+	Party  string   `json:"party"`  // of the script: host, site or third
+	Host   string   `json:"host"`   // whose cookies were read
+	Count  int      `json:"count"`
+	States []string `json:"states"`
+	Pages  []string `json:"pages"`
 }
 
 // Levels of findings.

@@ -10,11 +10,12 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/audit/cdp"
 )
 
-// Bounds of what is recorded of one state: requests, writes of scripts, bytes of names and lines, bytes of
+// Bounds of what is recorded of one state: requests, writes and readers among scripts, bytes of names and lines, bytes of
 // one line. What is more is counted as dropped, and makes the state incomplete.
 const (
 	maxRequests = 20_000
 	maxWrites   = 20_000
+	maxReads    = 5_000
 	maxBytes    = 64 << 20
 	maxLine     = 16 << 10
 )
@@ -87,6 +88,7 @@ type recorder struct {
 	reqExtra map[string][]sentExtra
 	resExtra map[string][]receivedExtra
 	writes   []write
+	reads    map[readKey]int
 	inFlight map[string]string // sessions by request
 	active   time.Time         // when a request began or ended last
 	loads    int               // load events of the main page
@@ -111,7 +113,7 @@ type receivedExtra struct {
 
 func newRecorder(h hook, secrets credentials) *recorder {
 	r := &recorder{
-		hook: h, secrets: secrets, hops: map[string][]*request{}, reqExtra: map[string][]sentExtra{},
+		hook: h, secrets: secrets, reads: map[readKey]int{}, hops: map[string][]*request{}, reqExtra: map[string][]sentExtra{},
 		resExtra: map[string][]receivedExtra{}, inFlight: map[string]string{}, active: time.Now(),
 	}
 	r.targets = cdp.NewTargets(func(t cdp.Target) []cdp.Setup { return append(secrets.setup(t), h.setup(t)...) })
@@ -207,6 +209,10 @@ func (r *recorder) bindingCalled(e *cdp.Event) error {
 	if err := json.Unmarshal([]byte(p.Payload), &call); err != nil {
 		return err
 	}
+	if call.Kind == "read" {
+		r.addRead(r.hook.scriptOf(call.Stack, call.Where).URL, parseURL(call.Where), call.Size)
+		return nil
+	}
 	w := write{kind: call.Kind, subject: call.Subject, size: call.Size, where: parseURL(call.Where)}
 	w.setter = r.hook.scriptOf(call.Stack, call.Where)
 	w.step, w.at = r.step, time.Now()
@@ -253,6 +259,22 @@ func (r *recorder) registrations(e *cdp.Event) error {
 		}
 	}
 	return nil
+}
+
+// readKey is a script that reads the cookies of a host, on a page.
+type readKey struct {
+	step         int
+	script, host string
+}
+
+func (r *recorder) addRead(script string, where *url.URL, n int) {
+	if where == nil || n < 1 {
+		return // a document without cookies
+	}
+	key := readKey{r.step, script, where.Hostname()}
+	if _, known := r.reads[key]; known || r.hasRoom(len(r.reads), maxReads, len(script)) {
+		r.reads[key] += min(n, 1_000_000)
+	}
 }
 
 func (r *recorder) addWrite(w write) {

@@ -28,6 +28,7 @@ var words = map[string][]string{
 	"Seen.what":   {"set", "sent", "kept", "deleted", "refused_by_browser"},
 	"Setter.kind": {"header", "script", "canary", "unattributed"}, "Finding.level": {LevelError, LevelWarning},
 	"BrowserInfo.third_party_cookies": {"allow", "block"}, "PolicyInfo.source": {"admin", "config", "file"},
+	"Read.party":  {partyHost, partySite, partyThird},
 	"Stored.kind": {"local", "session", "indexeddb", "cache", "worker"},
 	"Finding.finding": {SetRefused, SentRefused, Kept, Unlisted, Longer, Weaker, Renewed, ChoiceMissing, ChoiceContrary,
 		ChoiceLost, Unattributed, ThirdParty, StorageUsed, NeverSeen, ControlNotShown},
@@ -199,6 +200,7 @@ func TestSchema(t *testing.T) {
 		out.writes = []write{{at: begun, kind: "local", subject: "key", where: out.top}}
 		out.keep(0, jarKey{name: "stat_1", domain: "data.city.example", path: "/"}, stored{mac: a.masker.mask("secretvalue"), length: 11})
 		out.state.ReadAs, out.state.Pages = map[string]string{"stats": "refused"}, []Page{{Started: begun, Left: begun}}
+		out.reads = map[readKey]int{{0, "https://cdn.example/a.js?id", "data.city.example"}: 3}
 		out.state.Made, out.state.Clicks = []string{"choice"}, []Click{{Selector: "#a", Frame: "https://a.test/", At: begun}}
 		out.problems = []problem{{ChoiceLost, "detail"}}
 		a.collect(out)

@@ -38,6 +38,7 @@ type outcome struct {
 	steps    []step
 	requests []*request
 	writes   []write
+	reads    map[readKey]int
 	canaries map[jarKey]bool
 	browser  BrowserInfo
 	from     Origin
@@ -95,6 +96,7 @@ func (a *audit) end(v *visit, out *outcome) {
 	out.steps, out.from = v.steps, v.from
 	out.state.Integrity = v.integrity()
 	out.requests, out.writes = v.recorder.all()
+	out.reads = v.recorder.reads // nothing is added any more
 	if out.top = v.origin; len(v.steps) > 0 && v.steps[0].final != nil {
 		out.top = v.steps[0].final
 	}

@@ -49,6 +49,8 @@ func sample() *audit.Report {
 			Pages: []string{hostile}, Types: []string{"Script"}, Initiators: []string{hostile}, QueryKeys: []string{}, Count: 1}},
 		Storage: []audit.Stored{{Origin: "https://data.city.test", Party: "host", Kind: "local", Key: hostile, Size: 3,
 			Setters: []string{}, States: []string{"refused"}}},
+		Reads: []audit.Read{{Script: hostile, Site: "cdn.test", Party: "third", Host: "data.city.test", Count: 4711,
+			States: []string{"refused"}, Pages: []string{}}},
 		Never: []audit.Finding{{ID: "never_seen:x", Finding: "never_seen", Level: "warning", Runs: []int{}, Name: "x"}},
 		Findings: []audit.Finding{{ID: "unlisted:" + hostile, Finding: "unlisted", Level: "error", State: "refused",
 			Runs: []int{1}, Cookie: &zero, Name: hostile, Domain: ".city.test", Page: "https://data.city.test/", At: &at,
@@ -61,9 +63,9 @@ func sample() *audit.Report {
 func TestHTML(t *testing.T) {
 	for language, want := range map[string][]string{
 		"en": {"All refused", "does not hold", "In no rule of the policy", "no legal assessment",
-			"192.0.2.7:443", "c0ffee", "Clicked"},
+			"192.0.2.7:443", "c0ffee", "Clicked", "4711"},
 		"fr": {"Tout refusé", "non respecté", "Absent de la politique", "appréciation juridique",
-			"192.0.2.7:443", "c0ffee", "Cliqué"},
+			"192.0.2.7:443", "c0ffee", "Cliqué", "4711"},
 	} {
 		b, err := HTML(sample(), language)
 		if err != nil {

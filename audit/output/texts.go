@@ -25,6 +25,9 @@ var texts = map[string]map[string]string{
 		"host": "Host", "site": "Site", "page": "Page", "todo": "What it is, and what to do",
 		"never": "Declared and not met", "hosts": "Other hosts", "requests": "Requests", "initiator": "Asked for by",
 		"storage": "Storage other than cookies", "origin": "Origin", "kind": "Kind", "key": "Key", "size": "Bytes",
+		"reads": "Scripts that read cookies", "reads_note": "A script of another party that is let into the page can read " +
+			"all cookies that the page's own scripts can. This is a fact, and no finding.",
+		"script": "Script", "of_host": "Cookies of", "times": "Times",
 		"method": "Method", "policy": "Policy", "browser": "Browser", "third_cookies": "third-party cookies",
 		"gateway": "Counted by the gateway during the audit, of all visitors",
 		"allow":   "allowed", "block": "blocked", "command": "Command line", "settle": "Stay, time limit", "status": "Status",
@@ -89,6 +92,9 @@ var texts = map[string]map[string]string{
 		"host": "Hôte", "site": "Site", "page": "Page", "todo": "Description, et que faire",
 		"never": "Déclarés et non rencontrés", "hosts": "Autres hôtes", "requests": "Requêtes", "initiator": "Demandé par",
 		"storage": "Stockage autre que les cookies", "origin": "Origine", "kind": "Type", "key": "Clé", "size": "Octets",
+		"reads": "Scripts qui lisent des cookies", "reads_note": "Un script tiers admis dans la page peut lire tous les " +
+			"cookies que lisent les scripts de la page. C’est un fait, non un écart.",
+		"script": "Script", "of_host": "Cookies de", "times": "Fois",
 		"method": "Méthode", "policy": "Politique", "browser": "Navigateur", "third_cookies": "cookies tiers",
 		"gateway": "Compté par la passerelle pendant l’audit, tous visiteurs confondus",
 		"allow":   "acceptés", "block": "bloqués", "command": "Ligne de commande", "settle": "Attente, délai maximal",
