@@ -42,8 +42,8 @@ type auditQuery struct {
 func auditCommand(q *query) *cobra.Command {
 	x := &auditQuery{query: q}
 	cmd := &cobra.Command{
-		Use: "audit [--config <file> | --policy-file <file> | --address <host:port>] [--policy <name>] [--state <state,...>] " +
-			"[--output <dir>] [--json] <url>... | --report <audit.json>",
+		Use: "audit [--config <file> | --policy-file <file> | --address <host:port>] [--policy <name>] " +
+			"[--state <state,...>] [--output <dir>] [--json] <url>... | --report <audit.json>",
 		Short: "Visits a portal with a browser, and compares what it does with the policy",
 		Long: `Visits pages of a portal with Chromium, with a new profile for each state: nothing answered (none),
 all refused, all granted, granted and then withdrawn. It compares what the browser stores and sends with
@@ -89,17 +89,20 @@ carried out, is incomplete, or did not demonstrate what it should.`,
 		"before a withdrawal, store a cookie for each rule that needs consent, to see that it is removed")
 	flags.StringVar(&o.Browser, "browser", "", "the path of Chromium; default: the one of the search path")
 	flags.BoolVar(&o.NoSandbox, "no-sandbox", false, "run the browser without its sandbox, as root has to")
-	flags.StringArrayVar(&o.Resolve, "resolve", nil, "where a host is: <host>:<port>:<address>, such as data.city.example:443:127.0.0.1:8443")
+	flags.StringArrayVar(&o.Resolve, "resolve", nil,
+		"where a host is: <host>:<port>:<address>, such as data.city.example:443:127.0.0.1:8443")
 	flags.StringArrayVar(&o.AcceptCertificate, "accept-certificate", nil,
 		"the SHA-256 of a public key (SPKI), in base64, whose certificates are accepted")
 	flags.StringVar(&o.Language, "lang", "fr-FR", "the language of the browser")
-	flags.StringVar(&o.UserAgent, "user-agent", "", "what the browser calls itself; default: what it does when it is not headless")
+	flags.StringVar(&o.UserAgent, "user-agent", "",
+		"what the browser calls itself; default: what it does when it is not headless")
 	flags.StringVar(&x.thirdParty, "third-party-cookies", "allow", "allow or block")
 	flags.StringVar(&x.output, "output", "", "the directory for the reports")
 	flags.BoolVar(&x.overwrite, "overwrite", false, "replace the audit in the directory")
 	flags.StringVar(&x.formats, "format", "html,json,csv,md,har,wec", "the formats of the reports")
 	flags.BoolVar(&x.screenshots, "screenshots", false, "keep a picture of each page, with what it shows")
-	flags.StringVar(&x.failOn, "fail-on", "", "the kinds of findings that count; default: all errors, and not_demonstrated")
+	flags.StringVar(&x.failOn, "fail-on", "",
+		"the kinds of findings that count; default: all errors, and not_demonstrated")
 	flags.StringVar(&x.baseline, "baseline", "", "an earlier audit.json whose findings do not count")
 	flags.StringVar(&x.acceptUntil, "accept-until", "",
 		"a file of findings that do not count yet, one a line: <name or id> <date> <reason>")
@@ -274,7 +277,8 @@ func (x *auditQuery) again(out io.Writer, args []string, excused func(*audit.Fin
 		return exitFailed, err
 	}
 	if x.output != "" && filepath.Clean(x.output) == filepath.Dir(x.report) {
-		return exitFailed, fmt.Errorf("--output %s: want another directory than that of the audit, whose files are evidence", x.output)
+		return exitFailed, fmt.Errorf("--output %s: want another directory than that of the audit, whose files are evidence",
+			x.output)
 	}
 	var directory *output.Directory
 	if x.output != "" {
@@ -287,7 +291,9 @@ func (x *auditQuery) again(out io.Writer, args []string, excused func(*audit.Fin
 }
 
 // write writes the reports, and returns the status.
-func (x *auditQuery) write(out io.Writer, d *output.Directory, r *audit.Report, excused func(*audit.Finding) bool) (int, error) {
+func (x *auditQuery) write(
+	out io.Writer, d *output.Directory, r *audit.Report, excused func(*audit.Finding) bool,
+) (int, error) {
 	digest := ""
 	if d != nil {
 		var err error

@@ -76,7 +76,8 @@ func TestAuditCommandRefuses(t *testing.T) {
 		{"third parties", []string{page, "--third-party-cookies", "no"}, `--third-party-cookies "no": want allow or block`},
 		{"an address of a host", []string{page, "--resolve", "a:b"}, `resolve "a:b": want <host>:<port>:<address>`},
 		{"pictures for nobody", []string{page, "--screenshots"}, "--screenshots: say where to"},
-		{"a format", []string{page, "--output", filepath.Join(dir, "new"), "--format", "pdf"}, `format "pdf": want json, html`},
+		{"a format", []string{page, "--output", filepath.Join(dir, "new"), "--format", "pdf"},
+			`format "pdf": want json, html`},
 		{"a full directory", []string{page, "--output", full}, "is not empty"},
 		{"no policy for the host", []string{"https://other.example/"}, "choose one with --policy"},
 		{"an unknown policy", []string{page, "--policy", "x"}, `"x": there is no policy of this name`},
@@ -87,7 +88,8 @@ func TestAuditCommandRefuses(t *testing.T) {
 		{"a page beside a report", []string{page, "--report", config}, "no page is visited"},
 		{"a report that is none", []string{"--report", config}, "invalid character"},
 		{"a date", []string{page, "--accept-until", write("dates", "_ga soon reason\n", 0o600)}, `"soon": want a date`},
-		{"no reason", []string{page, "--accept-until", write("short", "_ga 2030-01-01\n", 0o600)}, "want a name, a date and a reason"},
+		{"no reason", []string{page, "--accept-until", write("short", "_ga 2030-01-01\n", 0o600)},
+			"want a name, a date and a reason"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			status, out, err := runAuditCommand(t, append(common, c.args...)...)
@@ -150,7 +152,8 @@ func TestAuditCommandReport(t *testing.T) {
 		Findings: []audit.Finding{
 			{ID: "set_refused:_ga@a.test:refused", Finding: audit.SetRefused, Level: audit.LevelError, State: "refused",
 				Name: "_ga", Setter: &audit.Setter{Kind: "header", URL: "https://a.test/\x1b[31m"}, Detail: "not granted"},
-			{ID: "third_party:cdn.test@:refused", Finding: audit.ThirdParty, Level: audit.LevelWarning, State: "refused", Name: "cdn.test"},
+			{ID: "third_party:cdn.test@:refused", Finding: audit.ThirdParty, Level: audit.LevelWarning,
+				State: "refused", Name: "cdn.test"},
 		},
 	}
 	write := func(name string, content any) string {
@@ -210,7 +213,8 @@ func TestAuditCommandReport(t *testing.T) {
 	if err := json.Unmarshal(b, &copied); err != nil || !reflect.DeepEqual(copied, r) {
 		t.Errorf("%v: got %+v, want %+v", err, copied, r)
 	}
-	for _, name := range []string{"audit.en.html", "audit.fr.html", "audit.md", "cookies.csv", "wec/inspection.json", "SHA256SUMS"} {
+	for _, name := range []string{"audit.en.html", "audit.fr.html", "audit.md", "cookies.csv", "wec/inspection.json",
+		"SHA256SUMS"} {
 		if _, err := os.Stat(filepath.Join(again, name)); err != nil {
 			t.Error(err)
 		}
@@ -230,7 +234,8 @@ func TestAuditDocs(t *testing.T) {
 			t.Errorf("docs/audit.md does not name %s", f[1])
 		}
 	}
-	for _, kind := range []string{audit.SetRefused, audit.SentRefused, audit.Kept, audit.Unlisted, audit.Longer, audit.Weaker,
+	for _, kind := range []string{audit.SetRefused, audit.SentRefused, audit.Kept, audit.Unlisted, audit.Longer,
+		audit.Weaker,
 		audit.Renewed, audit.ChoiceMissing, audit.ChoiceContrary, audit.ChoiceLost, audit.Unattributed, audit.ThirdParty,
 		audit.StorageUsed, audit.NeverSeen, audit.ControlNotShown} {
 		if !strings.Contains(text, fmt.Sprintf("| `%s` |", kind)) {

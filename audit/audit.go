@@ -169,7 +169,8 @@ func (o *Options) newReport(j *judge) *Report {
 			Timeout: o.Timeout.String(), Canaries: o.Canaries, Certificates: append([]string{}, o.AcceptCertificate...),
 			Resolve: append([]string{}, o.Resolve...), Headers: []string{},
 		},
-		States: []State{}, Cookies: []Cookie{}, Requests: []Contact{}, Storage: []Stored{}, Reads: []Read{}, Never: []Finding{},
+		States: []State{}, Cookies: []Cookie{}, Requests: []Contact{}, Storage: []Stored{}, Reads: []Read{},
+		Never:    []Finding{},
 		Findings: []Finding{},
 	}
 	for _, h := range o.Headers {

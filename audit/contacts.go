@@ -106,7 +106,8 @@ func (c *collector) reads() {
 				c.out.state.Integrity.Dropped++
 				continue
 			}
-			r := Read{Script: key.script, Host: report.Printable(key.host), Party: partyHost, States: []string{}, Pages: []string{}}
+			r := Read{Script: key.script, Host: report.Printable(key.host), Party: partyHost, States: []string{},
+				Pages: []string{}}
 			if u := parseURL(key.script); u != nil {
 				r.Site, r.Party = siteOf(u.Hostname()), partyOf(u.Hostname(), c.out.top.Hostname(), c.options.FirstParty)
 			}

@@ -97,7 +97,8 @@ func (c *credentials) paused(conn *cdp.Conn, e *cdp.Event) error {
 	entries, isChanged := []headerEntry{}, false
 	own := map[string]bool{}
 	for name, value := range p.Request.Headers {
-		if slices.ContainsFunc(c.headers, func(h Header) bool { return strings.EqualFold(h.Name, name) && h.Value == value }) {
+		isSecret := func(h Header) bool { return strings.EqualFold(h.Name, name) && h.Value == value }
+		if slices.ContainsFunc(c.headers, isSecret) {
 			isChanged = true
 			continue
 		}

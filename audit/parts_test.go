@@ -71,7 +71,8 @@ func TestStorageKey(t *testing.T) {
 
 func TestOriginOf(t *testing.T) {
 	for link, want := range map[string]string{
-		"https://A.test:443/p": "https://a.test", "http://a.test:80": "http://a.test", "https://a.test:80/": "https://a.test:80",
+		"https://A.test:443/p": "https://a.test", "http://a.test:80": "http://a.test",
+		"https://a.test:80/":                       "https://a.test:80",
 		"https://user:secret@a.test.evil.example/": "https://a.test.evil.example", "http://[::1]:8080/": "http://[::1]:8080",
 	} {
 		u, err := url.Parse(link)
@@ -159,12 +160,15 @@ func newTestRecorder(t *testing.T) *recorder {
 // Each hop of a redirect has the cookies of its own, in whatever order the events come, also where a hop
 // from a cache has none.
 func TestRecorderHops(t *testing.T) {
-	hop := `Network.requestWillBeSent {"requestId":"1","type":"Image","request":{"url":"https://a.test/%s","method":"GET"}%s}`
+	hop := `Network.requestWillBeSent {"requestId":"1","type":"Image",` +
+		`"request":{"url":"https://a.test/%s","method":"GET"}%s}`
 	redirect := `,"redirectResponse":{"status":302},"redirectHasExtraInfo":%t`
 	sent := `Network.requestWillBeSentExtraInfo {"requestId":"1","associatedCookies":[` +
 		`{"cookie":{"name":"%s"},"blockedReasons":[]},{"cookie":{"name":"blocked"},"blockedReasons":["SecureOnly"]}]}`
-	received := `Network.responseReceivedExtraInfo {"requestId":"1","headers":{"Set-Cookie":"%s=1\nmore=2"},"blockedCookies":[]}`
-	response := `Network.responseReceived {"requestId":"1","hasExtraInfo":true,"response":{"status":200,"mimeType":"image/png"}}`
+	received := `Network.responseReceivedExtraInfo {"requestId":"1","headers":{"Set-Cookie":"%s=1\nmore=2"},` +
+		`"blockedCookies":[]}`
+	response := `Network.responseReceived {"requestId":"1","hasExtraInfo":true,` +
+		`"response":{"status":200,"mimeType":"image/png"}}`
 	for _, c := range []struct {
 		what   string
 		events []string
@@ -212,7 +216,8 @@ func TestRecorderUnshown(t *testing.T) {
 		`"associatedCookies":[{"cookie":{"name":"a"},"blockedReasons":[]}]}`,
 		`Network.responseReceivedExtraInfo {"requestId":"9","headers":{"set-cookie":"b=1"},"blockedCookies":[]}`)
 	requests, _ := r.all()
-	if len(requests) != 1 || requests[0].url.Host != "a.test" || requests[0].sent[0].name != "a" || requests[0].lines[0] != "b=1" {
+	if len(requests) != 1 || requests[0].url.Host != "a.test" || requests[0].sent[0].name != "a" ||
+		requests[0].lines[0] != "b=1" {
 		t.Errorf("got %+v", requests)
 	}
 }

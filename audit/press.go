@@ -22,6 +22,7 @@ var findSource string
 func (v *visit) press(ctx context.Context, out *outcome, selector string) error {
 	limit, cancel := context.WithTimeout(ctx, v.options.Timeout)
 	defer cancel()
+	last, missed := element{}, 0
 	for {
 		e, err := v.find(limit, selector)
 		switch {
@@ -31,10 +32,16 @@ func (v *visit) press(ctx context.Context, out *outcome, selector string) error 
 			return fmt.Errorf("%q matches nothing that can be seen on the page or in its frames", selector)
 		case err != nil:
 			return err
+		case e != nil && e.x == last.x && e.y == last.y && e.frame == last.frame: // it moves no more
+			click := Click{Selector: selector, Frame: shownText(e.frame), At: time.Now().UTC()}
+			// The browser can still believe that another frame is there, where it was a moment ago.
+			if hit, err := v.clickOn(limit, e); err != nil || hit || missed >= 2 {
+				out.state.Clicks = append(out.state.Clicks, click)
+				return err
+			}
+			missed++
 		case e != nil:
-			out.state.Clicks = append(out.state.Clicks,
-				Click{Selector: selector, Frame: shownText(e.frame), At: time.Now().UTC()})
-			return v.clickAt(limit, e)
+			last = *e
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):
@@ -45,18 +52,51 @@ func (v *visit) press(ctx context.Context, out *outcome, selector string) error 
 
 // element is where an element is on the page.
 type element struct {
-	x, y  float64
-	frame string // address of its document
+	x, y            float64
+	frame           string // address of its document
+	session, object string
 }
 
-func (v *visit) clickAt(ctx context.Context, e *element) error {
+// clickOn clicks where an element is, and reports whether the click reached it within a second.
+func (v *visit) clickOn(ctx context.Context, e *element) (hit bool, err error) {
+	const listen = `function() {
+		globalThis.isHit = false;
+		const hit = (event) => { if (event.composedPath().includes(this)) globalThis.isHit = true; };
+		globalThis.addEventListener("click", hit, { capture: true, once: true });
+	}`
+	if _, err := v.callOn(ctx, e, listen); err != nil {
+		return false, err
+	}
 	for _, kind := range []string{"mousePressed", "mouseReleased"} {
 		event := map[string]any{"type": kind, "x": e.x, "y": e.y, "button": "left", "clickCount": 1}
 		if err := v.browser.Call(ctx, v.page, "Input.dispatchMouseEvent", event, nil); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	const patience = 20 // times 50 ms
+	for range patience {
+		hit, err := v.callOn(ctx, e, "function() { return globalThis.isHit; }")
+		if refusal := (*cdp.Error)(nil); hit || errors.As(err, &refusal) {
+			return true, nil // the document is gone: the click led on
+		}
+		if err != nil {
+			return false, err
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+	return false, nil
+}
+
+// callOn calls a function with an element as its this, in the audit's own world.
+func (v *visit) callOn(ctx context.Context, e *element, function string) (isTrue bool, err error) {
+	var answer struct{ Result struct{ Value any } }
+	err = v.browser.Call(ctx, e.session, "Runtime.callFunctionOn", map[string]any{
+		"objectId": e.object, "functionDeclaration": function, "returnByValue": true}, &answer)
+	return answer.Result.Value == true, err
 }
 
 // find returns the first element that a selector matches and that can be seen, or nil. The page comes
@@ -117,8 +157,8 @@ func (v *visit) findIn(ctx context.Context, t cdp.Target, selector string) (*ele
 			}
 			return nil, err
 		}
-		e := &element{frame: f.Frame.URL}
-		if seen, err := v.centre(ctx, t.Session, object, e); err != nil || !seen {
+		e := &element{frame: f.Frame.URL, session: t.Session, object: object}
+		if seen, err := v.centre(ctx, e); err != nil || !seen {
 			return nil, err
 		}
 		if inPage, err := v.toPage(ctx, t, e); err != nil || !inPage {
@@ -159,13 +199,13 @@ func (v *visit) query(ctx context.Context, session, frame, selector string) (obj
 }
 
 // centre scrolls to an element and sets where its centre is, within what its process shows.
-func (v *visit) centre(ctx context.Context, session, object string, e *element) (seen bool, err error) {
-	of := map[string]any{"objectId": object}
-	if err := v.browser.Call(ctx, session, "DOM.scrollIntoViewIfNeeded", of, nil); err != nil {
+func (v *visit) centre(ctx context.Context, e *element) (seen bool, err error) {
+	of := map[string]any{"objectId": e.object}
+	if err := v.browser.Call(ctx, e.session, "DOM.scrollIntoViewIfNeeded", of, nil); err != nil {
 		return false, err
 	}
 	var answer struct{ Quads [][]float64 } // x and y of four corners each
-	if err := v.browser.Call(ctx, session, "DOM.getContentQuads", of, &answer); err != nil {
+	if err := v.browser.Call(ctx, e.session, "DOM.getContentQuads", of, &answer); err != nil {
 		return false, err
 	}
 	if len(answer.Quads) == 0 || len(answer.Quads[0]) != 8 {

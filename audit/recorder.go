@@ -10,8 +10,8 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/audit/cdp"
 )
 
-// Bounds of what is recorded of one state: requests, writes and readers among scripts, bytes of names and lines, bytes of
-// one line. What is more is counted as dropped, and makes the state incomplete.
+// Bounds of what is recorded of one state: requests, writes and readers among scripts, bytes of names and
+// lines, bytes of one line. What is more is counted as dropped, and makes the state incomplete.
 const (
 	maxRequests = 20_000
 	maxWrites   = 20_000
@@ -113,7 +113,8 @@ type receivedExtra struct {
 
 func newRecorder(h hook, secrets credentials) *recorder {
 	r := &recorder{
-		hook: h, secrets: secrets, reads: map[readKey]int{}, hops: map[string][]*request{}, reqExtra: map[string][]sentExtra{},
+		hook: h, secrets: secrets, reads: map[readKey]int{}, hops: map[string][]*request{},
+		reqExtra: map[string][]sentExtra{},
 		resExtra: map[string][]receivedExtra{}, inFlight: map[string]string{}, active: time.Now(),
 	}
 	r.targets = cdp.NewTargets(func(t cdp.Target) []cdp.Setup { return append(secrets.setup(t), h.setup(t)...) })

@@ -88,7 +88,8 @@ func TestSchemaFile(t *testing.T) {
 	defs := object{}
 	schema := schemaOf(reflect.TypeFor[Report](), defs)
 	schema["$schema"], schema["$defs"] = "https://json-schema.org/draft/2020-12/schema", defs
-	schema["title"], schema["description"] = Schema, "An audit of a cookie policy from outside, as caddy cookie-policy audit writes it."
+	schema["title"] = Schema
+	schema["description"] = "An audit of a cookie policy from outside, as caddy cookie-policy audit writes it."
 	want, err := json.MarshalIndent(schema, "", "\t")
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +199,8 @@ func TestSchema(t *testing.T) {
 		q.sent = []sentCookie{{name: "other", domain: "data.city.example", path: "/"}}
 		out.request(t, 1, "https://tracker.example/p?id=secretvalue")
 		out.writes = []write{{at: begun, kind: "local", subject: "key", where: out.top}}
-		out.keep(0, jarKey{name: "stat_1", domain: "data.city.example", path: "/"}, stored{mac: a.masker.mask("secretvalue"), length: 11})
+		out.keep(0, jarKey{name: "stat_1", domain: "data.city.example", path: "/"},
+			stored{mac: a.masker.mask("secretvalue"), length: 11})
 		out.state.ReadAs, out.state.Pages = map[string]string{"stats": "refused"}, []Page{{Started: begun, Left: begun}}
 		out.reads = map[readKey]int{{0, "https://cdn.example/a.js?id", "data.city.example"}: 3}
 		out.state.Made, out.state.Clicks = []string{"choice"}, []Click{{Selector: "#a", Frame: "https://a.test/", At: begun}}

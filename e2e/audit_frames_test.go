@@ -10,10 +10,12 @@ import (
 )
 
 // framedBanner is a banner's document: its buttons are in a shadow root, and tell the page what was chosen.
-const framedBanner = `<body style="margin: 40px"><p>A text above, so that the buttons are not at the top.</p><div id=host></div>
+const framedBanner = `<body style="margin: 40px"><p>A text above, so that the buttons are not at the top.</p>
+	<div id=host></div>
 	<script>
 		const root = document.getElementById("host").attachShadow({ mode: "open" });
-		root.innerHTML = '<button class=accept hidden>hidden</button><button class=accept>yes</button><button class=refuse>no</button>';
+		root.innerHTML = '<button class=accept hidden>hidden</button><button class=accept>yes</button>' +
+			'<button class=refuse>no</button>';
 		for (const b of root.querySelectorAll("button"))
 			b.onclick = (event) => top.postMessage([b.className, event.isTrusted], "*");
 	</script>`
@@ -21,6 +23,7 @@ const framedBanner = `<body style="margin: 40px"><p>A text above, so that the bu
 // A banner within a frame is clicked wherever the frame is from: of the same site, of another one, and one
 // in the other. The report says in which document.
 func TestAuditOfFramedBanner(t *testing.T) {
+	t.Parallel()
 	const page = `<div style="height: 1500px"></div><iframe width=600 height=400 src="%s"></iframe>
 		<script>
 			addEventListener("message", ({ data: [choice, trusted] }) => {
@@ -36,6 +39,7 @@ func TestAuditOfFramedBanner(t *testing.T) {
 		{"within another one", "https://" + trackerHost + "/outer", "https://" + widgetHost + "/banner"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			site := &auditedSite{
 				behave: func(w http.ResponseWriter, r *http.Request, choice map[string]bool, chosen bool) {
 					switch {
@@ -52,7 +56,8 @@ func TestAuditOfFramedBanner(t *testing.T) {
 				trackers: func(w http.ResponseWriter, r *http.Request) {
 					switch r.URL.Path {
 					case "/outer":
-						writePage(w, `<body style="margin: 30px"><iframe width=500 height=300 src="https://`+widgetHost+`/banner"></iframe>`)
+						writePage(w, `<body style="margin: 30px"><iframe width=500 height=300 src="https://`+widgetHost+
+							`/banner"></iframe>`)
 					case "/banner":
 						writePage(w, framedBanner)
 					default:
@@ -76,6 +81,7 @@ func TestAuditOfFramedBanner(t *testing.T) {
 
 // A selector that can match nothing, or is none, makes the state incomplete and says why.
 func TestAuditOfUnknownButton(t *testing.T) {
+	t.Parallel()
 	site := &auditedSite{trackers: track, behave: func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
 		writePage(w, `<button id=closed style="display: none">no</button>`)
 	}}

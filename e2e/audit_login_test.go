@@ -20,6 +20,7 @@ const credential = "YWxpY2U6b3BlbiBzZXNhbWU="
 // is found. The credential goes to the audited origin, and to nobody else: neither to a frame, nor to
 // where a redirect leads, nor into a report.
 func TestAuditBehindLogin(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	with, without := map[string]bool{}, map[string]bool{} // by host and path
 	note := func(r *http.Request) (authorized bool) {
@@ -107,7 +108,8 @@ func TestAuditBehindLogin(t *testing.T) {
 			t.Errorf("%s is asked for without the credential", path)
 		}
 	}
-	for _, path := range []string{"/pixel", "/back", "/frame", "/fetched", "/from/worker", "/from/shared", "/from/service"} {
+	for _, path := range []string{"/pixel", "/back", "/frame", "/fetched", "/from/worker", "/from/shared",
+		"/from/service"} {
 		if with[trackerHost+path] || !without[trackerHost+path] {
 			t.Errorf("%s of the third party: with the credential %t, without %t", path, with[trackerHost+path],
 				without[trackerHost+path])

@@ -12,6 +12,7 @@ import (
 // Each read of cookies by a script is counted, by the script and by whose cookies they are: a third party's
 // script within the page reads the portal's. It is no finding.
 func TestAuditOfReads(t *testing.T) {
+	t.Parallel()
 	site := &auditedSite{
 		behave: func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
 			if r.URL.Path != "/" {

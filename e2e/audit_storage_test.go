@@ -13,6 +13,7 @@ import (
 // Every kind of storage is found: what the portal's scripts write, what a frame of another site does, which
 // is kept apart by site, and what a worker does. No value is kept.
 func TestAuditOfStorage(t *testing.T) {
+	t.Parallel()
 	const store = `<script>
 		localStorage.setItem("local_key", "v1234567");
 		localStorage.property = "v12345678";

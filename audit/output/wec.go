@@ -22,7 +22,8 @@ const notInspected = "From caddy-cookie-policy: cookies and hosts are those of a
 func WEC(r *audit.Report) ([]byte, error) {
 	first := strings.Join(r.Method.Pages[:min(1, len(r.Method.Pages))], "")
 	host := ""
-	secure := object{"https_support": nil, "https_redirect": nil, "redirects": []string{}, "https_error": nil, "http_error": nil}
+	secure := object{"https_support": nil, "https_redirect": nil, "redirects": []string{},
+		"https_error": nil, "http_error": nil}
 	if u, err := url.Parse(first); err == nil {
 		host = u.Hostname()
 		if u.Scheme == "https" {
