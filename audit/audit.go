@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -149,6 +150,15 @@ func (o *Options) complete() error {
 			errs = append(errs, fmt.Errorf("resolve %q: want <host>:<port>:<address>", r))
 		}
 	}
+	for i, d := range o.FirstParty {
+		o.FirstParty[i] = strings.ToLower(strings.Trim(d, "."))
+		if d = o.FirstParty[i]; d == "" || strings.ContainsAny(d, "/:* ") || isPublicSuffix(d) {
+			errs = append(errs, fmt.Errorf("first party %q: want a domain such as cdn.example.org", d))
+		}
+	}
+	if hidden := hidesBanners.FindString(o.UserAgent); hidden != "" {
+		errs = append(errs, fmt.Errorf("user agent: consent tools show no banner to one with %q in it", hidden))
+	}
 	if o.UserAgent == "" {
 		if o.UserAgent = defaultUserAgent(o.Browser); o.UserAgent == "" {
 			errs = append(errs, fmt.Errorf("%s --version: this is no Chromium that runs here", o.Browser))
@@ -156,6 +166,10 @@ func (o *Options) complete() error {
 	}
 	return errors.Join(errs...)
 }
+
+// hidesBanners matches what consent tools take for a machine, such as orestbida/cookieconsent with its
+// option hideFromBots.
+var hidesBanners = regexp.MustCompile(`(?i)bot|crawl|spider|slurp|teoma|headless`)
 
 func needsAccept(state string) bool { return state == Grant || state == Withdrawn }
 

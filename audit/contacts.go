@@ -43,7 +43,7 @@ func (c *collector) contact(q *request, s *step) {
 	for _, key := range queryKeys(q.url) {
 		addTo(&r.QueryKeys, key)
 	}
-	if party == partyThird && s.judged && !c.isGranting(s) {
+	if party == partyThird && s.judged && c.judge.refusesContact(q.url, c.isGranting(s)) {
 		at := q.at.UTC()
 		c.add(Finding{Finding: ThirdParty, Level: LevelWarning, Name: r.Host, Page: s.page.URL, At: &at,
 			Detail: fmt.Sprintf("a request (%s) that %s asked for", report.Printable(q.kind), orPage(q.initiator.URL))})

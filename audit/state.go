@@ -272,7 +272,8 @@ func ownCookie(line string, origin *url.URL) map[string]any {
 	return c
 }
 
-// putCanaries stores one cookie for each rule that needs consent, at the portal's host. What becomes of
+// putCanaries stores a cookie for each rule that needs consent, for the portal's host and for each of the
+// rule's domains that the host belongs to. What becomes of
 // them shows what is removed after the withdrawal, whether or not a page sets such cookies.
 func (v *visit) putCanaries(ctx context.Context, out *outcome) error {
 	var cookies []map[string]any
@@ -285,16 +286,27 @@ func (v *visit) putCanaries(ctx context.Context, out *outcome) error {
 		if len(rule.Path) > 0 {
 			path = rule.Path[0]
 		}
-		key := jarKey{name: name, domain: v.origin.Hostname(), path: path}
 		if v.judge.ruleOf(name) != rule {
 			continue
 		}
-		out.canaries[key] = true
 		addTo(&out.state.Made, report.Printable(name))
-		cookies = append(cookies, map[string]any{
-			"name": name, "value": rand.Text(), "url": v.origin.String(), "path": path, "httpOnly": i%2 == 1,
-			"secure": isSecure(v.origin), "expires": time.Now().Add(24 * time.Hour).Unix(),
-		})
+		domains := []string{v.origin.Hostname()}
+		for _, d := range rule.Domain {
+			if d = "." + strings.ToLower(strings.Trim(d, ".")); domainMatches(v.origin.Hostname(), d) {
+				domains = append(domains, d)
+			}
+		}
+		for _, domain := range domains {
+			out.canaries[jarKey{name: name, domain: domain, path: path}] = true
+			cookie := map[string]any{
+				"name": name, "value": rand.Text(), "url": v.origin.String(), "path": path, "httpOnly": i%2 == 1,
+				"secure": isSecure(v.origin), "expires": time.Now().Add(24 * time.Hour).Unix(),
+			}
+			if strings.HasPrefix(domain, ".") {
+				cookie["domain"] = domain
+			}
+			cookies = append(cookies, cookie)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()

@@ -14,22 +14,26 @@ import (
 // keys and sizes, and no values. The hook tells which script wrote it, and misses what was written earlier
 // or elsewhere.
 func (v *visit) takeStorage(ctx context.Context) error {
+	limit, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
 	seen := map[string]bool{}
-	for _, t := range append(v.recorder.targets.Open("iframe"), cdp.Target{Session: v.page}) {
-		err := v.storageOf(ctx, t.Session, seen)
-		if refusal := (*cdp.Error)(nil); ctx.Err() != nil || err != nil && !errors.As(err, &refusal) &&
-			!errors.Is(err, context.DeadlineExceeded) {
-			return err
-		} else if err != nil && refusal == nil {
+	for _, t := range append([]cdp.Target{{Session: v.page}}, v.recorder.targets.Open("iframe")...) {
+		err := v.storageOf(limit, t.Session, seen)
+		switch refusal := (*cdp.Error)(nil); {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &refusal): // the frame is gone
+		case errors.Is(err, context.DeadlineExceeded):
 			v.timeouts++
+			return nil
+		case err != nil:
+			return err
 		}
 	}
 	return nil
 }
 
 func (v *visit) storageOf(ctx context.Context, session string, seen map[string]bool) error {
-	ctx, cancel := context.WithTimeout(ctx, commandTime/2)
-	defer cancel()
 	frames, err := v.framesOf(ctx, session)
 	if err != nil {
 		return err

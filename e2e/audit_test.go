@@ -200,6 +200,7 @@ func TestAuditOfWithdrawal(t *testing.T) {
 		}
 		writePage(w, "")
 	}}
+	site.policy = strings.Replace(auditedPolicy, "consent ads", "consent ads\n\t\tdomain city.test", 1)
 	site.start(t)
 	a := runAudit(t, site, site.address, "--state", "withdrawn", "--canaries", "--settle", "300ms",
 		"https://"+auditedHost+"/")
@@ -213,7 +214,14 @@ func TestAuditOfWithdrawal(t *testing.T) {
 	if f := a.finding("kept_after_withdrawal", "withdrawn", "ad_audit"); f != nil && f.Setter.Kind != "canary" {
 		t.Errorf("the canary is set by %+v", f.Setter)
 	}
-	a = runAudit(t, site, site.gateway(t, auditedPolicy), "--canaries", "--settle", "300ms", "https://"+auditedHost+"/")
+	domains := map[string]bool{}
+	for _, c := range a.report.Cookies {
+		domains[c.Name+" "+c.Domain] = true
+	}
+	if !domains["ad_audit .city.test"] || !domains["ad_audit "+auditedHost] || domains["stat_audit .city.test"] {
+		t.Errorf("the canaries are those of %v", domains)
+	}
+	a = runAudit(t, site, site.gateway(t, site.policy), "--canaries", "--settle", "300ms", "https://"+auditedHost+"/")
 	if a.status != 0 || len(a.report.States) != 4 {
 		t.Errorf("with the gateway the status is %d", a.status)
 	}
