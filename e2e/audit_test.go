@@ -221,7 +221,9 @@ func TestAuditOfWithdrawal(t *testing.T) {
 	if !domains["ad_audit .city.test"] || !domains["ad_audit "+auditedHost] || domains["stat_audit .city.test"] {
 		t.Errorf("the canaries are those of %v", domains)
 	}
-	a = runAudit(t, site, site.gateway(t, site.policy), "--canaries", "--settle", "300ms", "https://"+auditedHost+"/")
+	// One response removes what 20 lines can: with a domain for each of these cookies that would take two.
+	site.policy = ""
+	a = runAudit(t, site, site.gateway(t, auditedPolicy), "--canaries", "--settle", "300ms", "https://"+auditedHost+"/")
 	if a.status != 0 || len(a.report.States) != 4 {
 		t.Errorf("with the gateway the status is %d", a.status)
 	}
