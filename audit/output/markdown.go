@@ -2,6 +2,8 @@ package output
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,6 +69,9 @@ func method(b *strings.Builder, r *audit.Report) {
 		state := fmt.Sprintf("State %s, run %d", md(s.State), s.Run)
 		if len(s.Made) > 0 {
 			item(state+", cookies stored by the audit", s.Made...)
+		}
+		for _, key := range slices.Sorted(maps.Keys(s.ReadAs)) {
+			item(state+", choice as the policy reads it", key+": "+s.ReadAs[key])
 		}
 		for _, c := range s.Clicks {
 			item(state+", clicked", c.Selector, "in "+c.Frame, c.At.Format(time.RFC3339))

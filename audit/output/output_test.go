@@ -147,6 +147,11 @@ func TestMarkdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(b)
+	for _, want := range []string{"192.0.2.7", "c0ffee", "cookies stored by the audit: choice", ", clicked: "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
 	if strings.Contains(text, "<script") || strings.Contains(text, "](") || strings.Contains(text, "cmd|") {
 		t.Errorf("strangers' text is not escaped:\n%s", text)
 	}

@@ -35,7 +35,7 @@ var texts = map[string]map[string]string{
 		"allow":   "allowed", "block": "blocked", "command": "Command line", "settle": "Stay, time limit", "status": "Status",
 		"time": "Time", "granted": "accepted", "refused": "refused", "limits_title": "Limits",
 		"limits": "One browser visited these pages, at this time and from this place. Cookies of pages that were not " +
-			"visited, of pages behind a login, and of other browsers are not in this report. Purposes and providers are " +
+			"visited, of what only a form's login opens, and of other browsers are not in this report. Purposes and providers are " +
 			"those that the policy declares. Values of cookies were not kept. This report is no legal assessment.",
 		"from": "Address of the portal", "certificate": "certificate (SHA-256)", "public_ip": "address of the browser",
 		"not_asked": "not asked for", "canaries": "with cookies stored before the withdrawal",
@@ -72,8 +72,9 @@ var texts = map[string]map[string]string{
 		"advice.not_demonstrated":       "Add pages on which these cookies are set with consent.",
 	},
 	"fr": {
-		"title": "Audit d’une politique de cookies", "summary": "Constats", "by_purpose": "Par état et par clé de consentement",
-		"state": "État", "whole": "Ensemble", "run": "passage", "runs": "passages",
+		"title": "Audit d’une politique de cookies", "summary": "Constats",
+		"by_purpose": "Par état et par clé de consentement",
+		"state":      "État", "whole": "Ensemble", "run": "passage", "runs": "passages",
 		"stored": "choix enregistré", "clicked": "choix cliqué",
 		"state.none": "Sans réponse", "state.refused": "Tout refusé", "state.granted": "Tout accepté",
 		"state.granted_one": "Seul %s accepté", "state.withdrawn": "Accepté, puis retiré",
@@ -104,7 +105,7 @@ var texts = map[string]map[string]string{
 		"allow":   "acceptés", "block": "bloqués", "command": "Ligne de commande", "settle": "Attente, délai maximal",
 		"status": "Statut", "time": "Heure", "granted": "accepté", "refused": "refusé", "limits_title": "Limites",
 		"limits": "Un seul navigateur a visité ces pages, à ce moment et depuis ce lieu. Les cookies des pages non " +
-			"visitées, des pages derrière une connexion et d’autres navigateurs ne figurent pas dans ce rapport. Les " +
+			"visitées, de ce qu’un formulaire de connexion ouvre seul et d’autres navigateurs ne figurent pas dans ce rapport. Les " +
 			"finalités et les fournisseurs sont ceux que déclare la politique. Les valeurs des cookies n’ont pas été " +
 			"conservées. Ce rapport n’est pas une appréciation juridique.",
 		"from": "Adresse du portail", "certificate": "certificat (SHA-256)", "public_ip": "adresse du navigateur",
@@ -126,20 +127,21 @@ var texts = map[string]map[string]string{
 		"finding.weaker":                "Attributs plus faibles que déclarés",
 		"advice.weaker":                 "Poser les attributs que déclare la politique.",
 		"finding.renewed":               "Durée prolongée à chaque visite",
-		"advice.renewed":                "Conserver la première échéance : la durée d’un cookie de mesure exempté n’est pas prorogée.",
-		"finding.choice_missing":        "Le bandeau n’a enregistré aucune réponse",
-		"advice.choice_missing":         "Le bouton doit enregistrer la réponse du visiteur.",
-		"finding.choice_contrary":       "Le bandeau a enregistré une autre réponse",
-		"advice.choice_contrary":        "Le bouton doit enregistrer ce qu’il annonce.",
-		"finding.choice_lost":           "La réponse n’a pas été conservée",
-		"advice.choice_lost":            "Quelque chose modifie ou supprime la réponse enregistrée.",
-		"finding.unattributed":          "Déposé par rien qui ait été vu",
-		"advice.unattributed":           "Chercher des envois à la sortie de la page et des service workers.",
-		"finding.third_party":           "Autre site contacté sans consentement",
-		"advice.third_party":            "Demander le consentement avant ce chargement.",
-		"finding.storage":               "Stocké sans consentement",
-		"advice.storage":                "Un autre stockage que les cookies demande le même consentement.",
-		"finding.not_demonstrated":      "Non démontré",
-		"advice.not_demonstrated":       "Ajouter des pages qui déposent ces cookies avec consentement.",
+		"advice.renewed": "Conserver la première échéance : la durée d’un cookie de mesure exempté " +
+			"n’est pas prorogée.",
+		"finding.choice_missing":   "Le bandeau n’a enregistré aucune réponse",
+		"advice.choice_missing":    "Le bouton doit enregistrer la réponse du visiteur.",
+		"finding.choice_contrary":  "Le bandeau a enregistré une autre réponse",
+		"advice.choice_contrary":   "Le bouton doit enregistrer ce qu’il annonce.",
+		"finding.choice_lost":      "La réponse n’a pas été conservée",
+		"advice.choice_lost":       "Quelque chose modifie ou supprime la réponse enregistrée.",
+		"finding.unattributed":     "Déposé par rien qui ait été vu",
+		"advice.unattributed":      "Chercher des envois à la sortie de la page et des service workers.",
+		"finding.third_party":      "Autre site contacté sans consentement",
+		"advice.third_party":       "Demander le consentement avant ce chargement.",
+		"finding.storage":          "Stocké sans consentement",
+		"advice.storage":           "Un autre stockage que les cookies demande le même consentement.",
+		"finding.not_demonstrated": "Non démontré",
+		"advice.not_demonstrated":  "Ajouter des pages qui déposent ces cookies avec consentement.",
 	},
 }
