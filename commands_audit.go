@@ -30,7 +30,9 @@ type auditQuery struct {
 	*query
 	options audit.Options
 
+	policyFile                        string
 	states, by, pagesFile, thirdParty string
+	headers                           []string
 	maxPages                          int
 	output, formats, report           string
 	overwrite, screenshots            bool
@@ -40,8 +42,8 @@ type auditQuery struct {
 func auditCommand(q *query) *cobra.Command {
 	x := &auditQuery{query: q}
 	cmd := &cobra.Command{
-		Use: "audit [--config <file> | --address <host:port>] [--policy <name>] [--state <state,...>] " +
-			"[--output <dir>] [--json] <url>... | --report <audit.json>",
+		Use: "audit [--config <file> | --policy-file <file> | --address <host:port>] [--policy <name>] " +
+			"[--state <state,...>] [--output <dir>] [--json] <url>... | --report <audit.json>",
 		Short: "Visits a portal with a browser, and compares what it does with the policy",
 		Long: `Visits pages of a portal with Chromium, with a new profile for each state: nothing answered (none),
 all refused, all granted, granted and then withdrawn. It compares what the browser stores and sends with
@@ -55,11 +57,20 @@ browser.
 The exit status is 0 if every state holds, 1 if there are findings, and 2 if the audit could not be
 carried out, is incomplete, or did not demonstrate what it should.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return q.run(func(out io.Writer) (int, error) { return x.audit(cmd, out, args) })(cmd, args)
+			// Whether an address was given: q.run fills in the default one.
+			gateway := len(q.addresses) > 0
+			return q.run(func(out io.Writer) (int, error) {
+				if x.policyFile != "" && (q.config != "" || gateway) {
+					return exitFailed, errors.New("--policy-file, --config and --address: want one of the three")
+				}
+				return x.audit(cmd, out, args)
+			})(cmd, args)
 		},
 	}
 	q.configFlags(cmd)
 	o, flags := &x.options, cmd.Flags()
+	flags.StringVar(&x.policyFile, "policy-file", "",
+		"a JSON file with one policy, as GET /cookie-policy/<name>/policy answers or as in a config")
 	flags.StringVar(&x.states, "state", "none,refused,granted,withdrawn",
 		"the states: none, refused, granted, granted:<key>, withdrawn, gpc")
 	flags.StringVar(&x.by, "by", audit.ByStored, "how a choice is made: stored, clicked or both")
@@ -72,21 +83,26 @@ carried out, is incomplete, or did not demonstrate what it should.`,
 	flags.DurationVar(&o.Timeout, "timeout", 30*time.Second, "how long a page may take to load")
 	flags.IntVar(&o.Runs, "runs", 2, "how often each state is visited; the findings of all count")
 	flags.StringArrayVar(&o.FirstParty, "first-party", nil, "a domain that belongs to the portal's site")
+	flags.StringArrayVar(&x.headers, "header", nil,
+		"a field for requests to the pages' own origins, such as 'Authorization: Basic …'; it is in no report")
 	flags.BoolVar(&o.Canaries, "canaries", false,
 		"before a withdrawal, store a cookie for each rule that needs consent, to see that it is removed")
 	flags.StringVar(&o.Browser, "browser", "", "the path of Chromium; default: the one of the search path")
 	flags.BoolVar(&o.NoSandbox, "no-sandbox", false, "run the browser without its sandbox, as root has to")
-	flags.StringArrayVar(&o.Resolve, "resolve", nil, "where a host is: <host>:<port>:<address>, such as data.city.example:443:127.0.0.1:8443")
+	flags.StringArrayVar(&o.Resolve, "resolve", nil,
+		"where a host is: <host>:<port>:<address>, such as data.city.example:443:127.0.0.1:8443")
 	flags.StringArrayVar(&o.AcceptCertificate, "accept-certificate", nil,
 		"the SHA-256 of a public key (SPKI), in base64, whose certificates are accepted")
 	flags.StringVar(&o.Language, "lang", "fr-FR", "the language of the browser")
-	flags.StringVar(&o.UserAgent, "user-agent", "", "what the browser calls itself; default: what it does when it is not headless")
+	flags.StringVar(&o.UserAgent, "user-agent", "",
+		"what the browser calls itself; default: what it does when it is not headless")
 	flags.StringVar(&x.thirdParty, "third-party-cookies", "allow", "allow or block")
 	flags.StringVar(&x.output, "output", "", "the directory for the reports")
 	flags.BoolVar(&x.overwrite, "overwrite", false, "replace the audit in the directory")
 	flags.StringVar(&x.formats, "format", "html,json,csv,md,har,wec", "the formats of the reports")
 	flags.BoolVar(&x.screenshots, "screenshots", false, "keep a picture of each page, with what it shows")
-	flags.StringVar(&x.failOn, "fail-on", "", "the kinds of findings that count; default: all errors, and not_demonstrated")
+	flags.StringVar(&x.failOn, "fail-on", "",
+		"the kinds of findings that count; default: all errors, and not_demonstrated")
 	flags.StringVar(&x.baseline, "baseline", "", "an earlier audit.json whose findings do not count")
 	flags.StringVar(&x.acceptUntil, "accept-until", "",
 		"a file of findings that do not count yet, one a line: <name or id> <date> <reason>")
@@ -154,6 +170,13 @@ func (x *auditQuery) complete(cmd *cobra.Command, args []string) error {
 	if len(pages) == 0 {
 		errs = append(errs, errors.New("say which page to visit, such as https://data.example.org/"))
 	}
+	for _, text := range x.headers {
+		h, err := audit.ParseHeader(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--header: %w", err))
+		}
+		o.Headers = append(o.Headers, h)
+	}
 	o.States = strings.Split(x.states, ",")
 	switch o.By = []string{x.by}; x.by {
 	case "both":
@@ -207,6 +230,15 @@ func (x *auditQuery) findBrowser() error {
 
 // takePolicy takes the one policy, or of several that of the first page's host.
 func (x *auditQuery) takePolicy() error {
+	if x.policyFile != "" {
+		p, err := loadPolicy(x.policyFile)
+		if err == nil && x.policy != "" && x.policy != p.Resolved.Name() {
+			err = fmt.Errorf("--policy %q: the policy of %s is %s", x.policy, x.policyFile,
+				report.Printable(p.Resolved.Name()))
+		}
+		x.options.Policy, x.options.Source = p.Policy, "file"
+		return err
+	}
 	policies, err := x.policies()
 	if err != nil {
 		return err
@@ -245,7 +277,8 @@ func (x *auditQuery) again(out io.Writer, args []string, excused func(*audit.Fin
 		return exitFailed, err
 	}
 	if x.output != "" && filepath.Clean(x.output) == filepath.Dir(x.report) {
-		return exitFailed, fmt.Errorf("--output %s: want another directory than that of the audit, whose files are evidence", x.output)
+		return exitFailed, fmt.Errorf("--output %s: want another directory than that of the audit, whose files are evidence",
+			x.output)
 	}
 	var directory *output.Directory
 	if x.output != "" {
@@ -258,7 +291,9 @@ func (x *auditQuery) again(out io.Writer, args []string, excused func(*audit.Fin
 }
 
 // write writes the reports, and returns the status.
-func (x *auditQuery) write(out io.Writer, d *output.Directory, r *audit.Report, excused func(*audit.Finding) bool) (int, error) {
+func (x *auditQuery) write(
+	out io.Writer, d *output.Directory, r *audit.Report, excused func(*audit.Finding) bool,
+) (int, error) {
 	digest := ""
 	if d != nil {
 		var err error

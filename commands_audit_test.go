@@ -76,16 +76,24 @@ func TestAuditCommandRefuses(t *testing.T) {
 		{"third parties", []string{page, "--third-party-cookies", "no"}, `--third-party-cookies "no": want allow or block`},
 		{"an address of a host", []string{page, "--resolve", "a:b"}, `resolve "a:b": want <host>:<port>:<address>`},
 		{"pictures for nobody", []string{page, "--screenshots"}, "--screenshots: say where to"},
-		{"a format", []string{page, "--output", filepath.Join(dir, "new"), "--format", "pdf"}, `format "pdf": want json, html`},
+		{"a format", []string{page, "--output", filepath.Join(dir, "new"), "--format", "pdf"},
+			`format "pdf": want json, html`},
 		{"a full directory", []string{page, "--output", full}, "is not empty"},
 		{"no policy for the host", []string{"https://other.example/"}, "choose one with --policy"},
 		{"an unknown policy", []string{page, "--policy", "x"}, `"x": there is no policy of this name`},
 		{"no browser", []string{page, "--browser", none}, "this is no Chromium that runs here"},
 		{"a browser that ends", []string{page}, "it printed: no display"},
+		{"a field", []string{page, "--header", "secret"}, "--header: want '<name>: <value>'"},
+		{"a public suffix", []string{page, "--first-party", "cdn.Example.org", "--first-party", ".co.uk"},
+			`first party "co.uk": want a domain`},
+		{"an address for a domain", []string{page, "--first-party", "https://a.test"}, `first party "https://a.test": want`},
+		{"a machine's name", []string{page, "--user-agent", "AuditBot/1"}, `no banner to one with "Bot" in it`},
+		{"two sources", []string{page, "--policy-file", config}, "--policy-file, --config and --address: want one"},
 		{"a page beside a report", []string{page, "--report", config}, "no page is visited"},
 		{"a report that is none", []string{"--report", config}, "invalid character"},
 		{"a date", []string{page, "--accept-until", write("dates", "_ga soon reason\n", 0o600)}, `"soon": want a date`},
-		{"no reason", []string{page, "--accept-until", write("short", "_ga 2030-01-01\n", 0o600)}, "want a name, a date and a reason"},
+		{"no reason", []string{page, "--accept-until", write("short", "_ga 2030-01-01\n", 0o600)},
+			"want a name, a date and a reason"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			status, out, err := runAuditCommand(t, append(common, c.args...)...)
@@ -93,6 +101,47 @@ func TestAuditCommandRefuses(t *testing.T) {
 				t.Errorf("status %d, %v; want %q\n%s", status, err, c.err, out)
 			}
 		})
+	}
+}
+
+// A policy is read from a file of its own, in each form in which this program writes one.
+func TestAuditPolicyFile(t *testing.T) {
+	const bad = `"allow": [{"category": "marketing", "cookies": ["a"]}, {"category": "necessary", "cookies": ["b;"]}]`
+	for _, c := range []struct{ what, text, name, err string }{
+		{"a policy", `{"name": "city", "presets": ["opendatasoft"]}`, "city", ""},
+		{"a handler", `{"handler": "cookie_policy", "name": "city", "presets": ["opendatasoft"]}`, "city", ""},
+		{"an answer", `{"name": "city", "hosts": ["a.test"], "policy": {"name": "city", "presets": ["opendatasoft"]}}`,
+			"city", ""},
+		{"another handler", `{"handler": "respond"}`, "", `handler: "respond": want "cookie_policy"`},
+		{"a config", `{"apps": {}}`, "", "this is a config, not one policy; use --config"},
+		{"no JSON", `cookie_policy`, "", "this is not a policy as JSON"},
+		{"an unknown member", `{"allows": []}`, "", `unknown field "allows"`},
+		{"an unknown member of an answer", `{"policy": {}, "polices": 1}`, "", `unknown field "polices"`},
+		{"another digest", `{"digest": "00", "policy": {"presets": ["opendatasoft"]}}`, "", "has another one"},
+		{"all faults", `{` + bad + `}`, "", "FILE: allow[0].category: \"marketing\""},
+		{"the last of all faults", `{` + bad + `}`, "", "\nFILE: allow[1].cookies[0]: \"b;\""},
+		{"faults of an answer", `{"policy": {` + bad + `}}`, "", "FILE: policy.allow[0].category: \"marketing\""},
+		{"no rule", `{"policy": {}}`, "", "FILE: policy: "},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			file := filepath.Join(writeFiles(t, "policy.json", c.text), "policy.json")
+			p, err := loadPolicy(file)
+			switch want := strings.ReplaceAll(c.err, "FILE", file); {
+			case want == "" && (err != nil || p.Resolved.Name() != c.name):
+				t.Errorf("got %+v, %v", p, err)
+			case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+				t.Errorf("got %v, want %s", err, want)
+			}
+		})
+	}
+	file := filepath.Join(writeFiles(t, "policy.json", `{"name": "city", "presets": ["opendatasoft"]}`), "policy.json")
+	x := auditQuery{query: &query{policy: "other"}, policyFile: file}
+	if err := x.takePolicy(); err == nil || !strings.Contains(err.Error(), `--policy "other": the policy of`) {
+		t.Errorf("another name: %v", err)
+	}
+	x.policy = "city"
+	if err := x.takePolicy(); err != nil || x.options.Source != "file" || x.options.Inventory != nil {
+		t.Errorf("the policy of the name: %v, %+v", err, x.options)
 	}
 }
 
@@ -107,7 +156,8 @@ func TestAuditCommandReport(t *testing.T) {
 		Findings: []audit.Finding{
 			{ID: "set_refused:_ga@a.test:refused", Finding: audit.SetRefused, Level: audit.LevelError, State: "refused",
 				Name: "_ga", Setter: &audit.Setter{Kind: "header", URL: "https://a.test/\x1b[31m"}, Detail: "not granted"},
-			{ID: "third_party:cdn.test@:refused", Finding: audit.ThirdParty, Level: audit.LevelWarning, State: "refused", Name: "cdn.test"},
+			{ID: "third_party:cdn.test@:refused", Finding: audit.ThirdParty, Level: audit.LevelWarning,
+				State: "refused", Name: "cdn.test"},
 		},
 	}
 	write := func(name string, content any) string {
@@ -167,7 +217,8 @@ func TestAuditCommandReport(t *testing.T) {
 	if err := json.Unmarshal(b, &copied); err != nil || !reflect.DeepEqual(copied, r) {
 		t.Errorf("%v: got %+v, want %+v", err, copied, r)
 	}
-	for _, name := range []string{"audit.en.html", "audit.fr.html", "audit.md", "cookies.csv", "wec/inspection.json", "SHA256SUMS"} {
+	for _, name := range []string{"audit.en.html", "audit.fr.html", "audit.md", "cookies.csv", "wec/inspection.json",
+		"SHA256SUMS"} {
 		if _, err := os.Stat(filepath.Join(again, name)); err != nil {
 			t.Error(err)
 		}
@@ -187,7 +238,8 @@ func TestAuditDocs(t *testing.T) {
 			t.Errorf("docs/audit.md does not name %s", f[1])
 		}
 	}
-	for _, kind := range []string{audit.SetRefused, audit.SentRefused, audit.Kept, audit.Unlisted, audit.Longer, audit.Weaker,
+	for _, kind := range []string{audit.SetRefused, audit.SentRefused, audit.Kept, audit.Unlisted, audit.Longer,
+		audit.Weaker,
 		audit.Renewed, audit.ChoiceMissing, audit.ChoiceContrary, audit.ChoiceLost, audit.Unattributed, audit.ThirdParty,
 		audit.StorageUsed, audit.NeverSeen, audit.ControlNotShown} {
 		if !strings.Contains(text, fmt.Sprintf("| `%s` |", kind)) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 	"github.com/cookie-policy/caddy-cookie-policy/page"
 )
 
@@ -198,19 +199,72 @@ func (s *policySet) addHandler(file string, handler configuredHandler, pages []c
 			}
 		}
 	}
-	if writtenAt(&p.Policy, "") != "" {
-		p.Where = func(path string) string { return writtenAt(&p.Policy, path) }
-	}
-	var err error
-	if p.Resolved, err = p.Policy.Resolve(); err != nil {
-		var errs []error
-		for _, fault := range p.Policy.Faults() {
-			errs = append(errs, fmt.Errorf("%s: %s", p.Where(fault.Path), fault.Message()))
-		}
-		return errors.Join(errs...)
+	if err := p.resolve(); err != nil {
+		return err
 	}
 	if err := s.add(p); err != nil {
 		return fmt.Errorf("%w; give each a name of its own", err)
 	}
 	return nil
+}
+
+// resolve resolves the policy that was read from a file. The error holds all its faults, each with where
+// it was written.
+func (p *configuredPolicy) resolve() (err error) {
+	if writtenAt(&p.Policy, "") != "" {
+		p.Where = func(path string) string { return writtenAt(&p.Policy, path) }
+	}
+	if p.Resolved, err = p.Policy.Resolve(); err == nil {
+		return nil
+	}
+	var errs []error
+	for _, fault := range p.Policy.Faults() {
+		errs = append(errs, fmt.Errorf("%s: %s", p.Where(fault.Path), fault.Message()))
+	}
+	return errors.Join(errs...)
+}
+
+// loadPolicy returns the policy of a JSON file that holds one: as GET /cookie-policy/<name>/policy
+// answers, as the handler of a config, or by itself.
+func loadPolicy(file string) (p configuredPolicy, err error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return p, err
+	}
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(b, &fields); err != nil {
+		return p, fmt.Errorf("%s: this is not a policy as JSON: %w", file, err)
+	}
+	within := file + ": "
+	p.Where = func(path string) string { return strings.TrimRight(within+path, ".: ") }
+	switch {
+	case fields["apps"] != nil:
+		return p, fmt.Errorf("%s: this is a config, not one policy; use --config", file)
+	case fields["policy"] != nil:
+		var answer policyAsConfigured
+		d := json.NewDecoder(bytes.NewReader(b))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&answer); err != nil {
+			return p, fmt.Errorf("%s: %w", file, err)
+		}
+		p.Policy, p.Hosts, p.Since, within = answer.Policy, answer.Hosts, answer.Since, within+"policy."
+		err := p.resolve()
+		if err == nil && answer.Digest != "" && answer.Digest != p.Resolved.Digest() {
+			err = fmt.Errorf("%s: digest: %q: the policy in the file has another one: %q", file,
+				report.Printable(answer.Digest),
+				p.Resolved.Digest())
+		}
+		return p, err
+	}
+	if h := string(fields["handler"]); h != "" && h != `"cookie_policy"` {
+		return p, fmt.Errorf("%s: handler: %s: want \"cookie_policy\"", file, report.Printable(h))
+	}
+	delete(fields, "handler")
+	if b, err = json.Marshal(fields); err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal(b, &p.Policy); err != nil {
+		return p, fmt.Errorf("%s: %w", file, err)
+	}
+	return p, p.resolve()
 }

@@ -110,12 +110,13 @@ func askPolicies(addresses []string) ([]configuredPolicy, error) {
 			if err := get(address, url.PathEscape(name)+"/policy", &answer); err != nil {
 				return nil, fmt.Errorf("%s: %w", address, err)
 			}
-			p := configuredPolicy{Policy: answer.Policy, Hosts: answer.Hosts, Page: answer.Page, Since: answer.Since, Where: func(path string) string {
+			p := configuredPolicy{Policy: answer.Policy, Hosts: answer.Hosts, Page: answer.Page, Since: answer.Since}
+			p.Where = func(path string) string {
 				if path == "" {
 					return address
 				}
 				return address + ": " + path
-			}}
+			}
 			var err error
 			p.Resolved, err = p.Policy.Resolve()
 			if err != nil {

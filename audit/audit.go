@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -100,6 +101,9 @@ func (a *audit) state(ctx context.Context, state, by string, run int) error {
 		return fmt.Errorf("state %s: %w", state, err)
 	}
 	a.report.Browser = out.browser
+	if a.report.Origin == (Origin{}) {
+		a.report.Origin = out.from
+	}
 	a.collect(out)
 	a.report.States = append(a.report.States, out.state)
 	if a.exchange == nil {
@@ -146,6 +150,15 @@ func (o *Options) complete() error {
 			errs = append(errs, fmt.Errorf("resolve %q: want <host>:<port>:<address>", r))
 		}
 	}
+	for i, d := range o.FirstParty {
+		o.FirstParty[i] = strings.ToLower(strings.Trim(d, "."))
+		if d = o.FirstParty[i]; d == "" || strings.ContainsAny(d, "/:* ") || isPublicSuffix(d) {
+			errs = append(errs, fmt.Errorf("first party %q: want a domain such as cdn.example.org", d))
+		}
+	}
+	if hidden := hidesBanners.FindString(o.UserAgent); hidden != "" {
+		errs = append(errs, fmt.Errorf("user agent: consent tools show no banner to one with %q in it", hidden))
+	}
 	if o.UserAgent == "" {
 		if o.UserAgent = defaultUserAgent(o.Browser); o.UserAgent == "" {
 			errs = append(errs, fmt.Errorf("%s --version: this is no Chromium that runs here", o.Browser))
@@ -153,6 +166,10 @@ func (o *Options) complete() error {
 	}
 	return errors.Join(errs...)
 }
+
+// hidesBanners matches what consent tools take for a machine, such as orestbida/cookieconsent with its
+// option hideFromBots.
+var hidesBanners = regexp.MustCompile(`(?i)bot|crawl|spider|slurp|teoma|headless`)
 
 func needsAccept(state string) bool { return state == Grant || state == Withdrawn }
 
@@ -164,10 +181,14 @@ func (o *Options) newReport(j *judge) *Report {
 		Method: Method{
 			Pages: []string{}, FirstParty: append([]string{}, o.FirstParty...), Runs: o.Runs, Settle: o.Settle.String(),
 			Timeout: o.Timeout.String(), Canaries: o.Canaries, Certificates: append([]string{}, o.AcceptCertificate...),
-			Resolve: append([]string{}, o.Resolve...),
+			Resolve: append([]string{}, o.Resolve...), Headers: []string{},
 		},
-		States: []State{}, Cookies: []Cookie{}, Requests: []Contact{}, Storage: []Stored{}, Never: []Finding{},
+		States: []State{}, Cookies: []Cookie{}, Requests: []Contact{}, Storage: []Stored{}, Reads: []Read{},
+		Never:    []Finding{},
 		Findings: []Finding{},
+	}
+	for _, h := range o.Headers {
+		addTo(&r.Method.Headers, h.Name)
 	}
 	for _, u := range o.Pages {
 		r.Method.Pages = append(r.Method.Pages, shownURL(u))

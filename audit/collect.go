@@ -47,6 +47,7 @@ func (a *audit) collect(out *outcome) {
 			c.write(w)
 		}
 	}
+	c.reads()
 	c.jars()
 	for i := range c.set {
 		c.recordSet(&c.set[i])

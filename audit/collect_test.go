@@ -185,8 +185,10 @@ func TestCollectJar(t *testing.T) {
 		i := slices.IndexFunc(c.Seen, func(s Seen) bool { return s.What == "set" })
 		s := c.Seen[i]
 		want := map[string]string{"stat_header": "header https://data.city.example/ 0 16m40s 16m40s",
-			"stat_script": "script https://cdn.example/a.js 7 session session", "stat_beacon": "unattributed  0  session"}[c.Name]
-		got := strings.Join([]string{s.Setter.Kind, s.Setter.URL, string(rune('0' + s.Setter.Line)), s.Declared, s.Effective}, " ")
+			"stat_script": "script https://cdn.example/a.js 7 session session",
+			"stat_beacon": "unattributed  0  session"}[c.Name]
+		got := strings.Join([]string{s.Setter.Kind, s.Setter.URL, string(rune('0' + s.Setter.Line)), s.Declared,
+			s.Effective}, " ")
 		if got != want {
 			t.Errorf("%s: got %q, want %q", c.Name, got, want)
 		}
@@ -245,10 +247,13 @@ func TestVerdict(t *testing.T) {
 	}{
 		{"no control", []string{Refuse}, nil, nil, false, NotDemonstrated, StatusIncomplete},
 		{"none without a granted run", []string{None}, nil, nil, false, Holds, StatusHolds},
-		{"a part of the control", []string{Grant, Refuse}, []string{"stat_1=1"}, nil, false, NotDemonstrated, StatusIncomplete},
+		{"a part of the control", []string{Grant, Refuse}, []string{"stat_1=1"}, nil, false, NotDemonstrated,
+			StatusIncomplete},
 		{"the control", []string{Grant, Refuse}, []string{"stat_1=1", "exempt=1"}, nil, false, Holds, StatusHolds},
-		{"a finding", []string{Grant, Refuse}, []string{"stat_1=1", "exempt=1"}, []string{"stat_1=1"}, false, Broken, StatusFindings},
-		{"a page that failed", []string{Grant, Refuse}, []string{"stat_1=1", "exempt=1"}, nil, true, Incomplete, StatusIncomplete},
+		{"a finding", []string{Grant, Refuse}, []string{"stat_1=1", "exempt=1"}, []string{"stat_1=1"}, false, Broken,
+			StatusFindings},
+		{"a page that failed", []string{Grant, Refuse}, []string{"stat_1=1", "exempt=1"}, nil, true, Incomplete,
+			StatusIncomplete},
 		{"a finding and a page that failed", []string{Refuse}, nil, []string{"stat_1=1"}, true, Broken, StatusFindings},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -270,7 +275,8 @@ func TestVerdict(t *testing.T) {
 			last := a.report.States[len(a.report.States)-1]
 			status, why := a.report.Status(nil, func(*Finding) bool { return false })
 			if last.Verdict != c.want || status != c.status || a.report.Complete == c.failed {
-				t.Errorf("%s, status %d (%s), complete %t; want %s, %d", last.Verdict, status, why, a.report.Complete, c.want, c.status)
+				t.Errorf("%s, status %d (%s), complete %t; want %s, %d", last.Verdict, status, why, a.report.Complete,
+					c.want, c.status)
 			}
 		})
 	}
@@ -316,7 +322,8 @@ func TestChoice(t *testing.T) {
 			t.Errorf("%q: %q", stored.preference, d)
 		}
 	}
-	if d := a.judge.differs(&choice{}, origin, a.judge.answers(func(*enforcer.Question) bool { return false })); len(d) != 1 {
+	refusal := a.judge.answers(func(*enforcer.Question) bool { return false })
+	if d := a.judge.differs(&choice{}, origin, refusal); len(d) != 1 {
 		t.Errorf("no choice refuses all but anonymous cookies: %q", d)
 	}
 	if c := ownCookie("choice=; Path=/; Max-Age=0", origin); c != nil {

@@ -43,7 +43,7 @@ func (c *collector) contact(q *request, s *step) {
 	for _, key := range queryKeys(q.url) {
 		addTo(&r.QueryKeys, key)
 	}
-	if party == partyThird && s.judged && !c.isGranting(s) {
+	if party == partyThird && s.judged && c.judge.refusesContact(q.url, c.isGranting(s)) {
 		at := q.at.UTC()
 		c.add(Finding{Finding: ThirdParty, Level: LevelWarning, Name: r.Host, Page: s.page.URL, At: &at,
 			Detail: fmt.Sprintf("a request (%s) that %s asked for", report.Printable(q.kind), orPage(q.initiator.URL))})
@@ -65,9 +65,11 @@ func (c *collector) stored(w *write, s *step) {
 		origin = report.Printable(w.where.Scheme + "://" + w.where.Host)
 		party = partyOf(w.where.Hostname(), c.out.top.Hostname(), c.options.FirstParty)
 	}
-	item := Stored{Origin: origin, Party: party, Kind: w.kind, Key: report.Printable(w.subject), Size: w.size}
+	item := Stored{Origin: origin, Partition: report.Printable(w.partition), Party: party, Kind: w.kind,
+		Key: report.Printable(w.subject), Size: w.size}
 	i := slices.IndexFunc(c.report.Storage, func(k Stored) bool {
-		return k.Origin == item.Origin && k.Kind == item.Kind && k.Key == item.Key
+		return k.Origin == item.Origin && k.Kind == item.Kind && k.Key == item.Key &&
+			(k.Partition == item.Partition || k.Partition == "" || item.Partition == "")
 	})
 	if i < 0 {
 		if len(c.report.Storage) >= maxStored {
@@ -80,12 +82,42 @@ func (c *collector) stored(w *write, s *step) {
 	}
 	k := &c.report.Storage[i]
 	k.Size = max(k.Size, w.size)
+	if k.Partition == "" { // a script does not know it
+		k.Partition = item.Partition
+	}
 	addTo(&k.Setters, w.setter.URL)
 	addTo(&k.States, c.out.state.State)
 	if s.judged && !c.isGranting(s) {
 		at := w.at.UTC()
 		c.add(Finding{Finding: StorageUsed, Level: LevelWarning, Name: k.Key, Domain: origin, Page: s.page.URL, At: &at,
 			Detail: w.kind + " storage"})
+	}
+}
+
+// reads records which scripts read cookies.
+func (c *collector) reads() {
+	for key, n := range c.out.reads {
+		if key.step >= len(c.out.steps) {
+			continue
+		}
+		i := slices.IndexFunc(c.report.Reads, func(r Read) bool { return r.Script == key.script && r.Host == key.host })
+		if i < 0 {
+			if len(c.report.Reads) >= maxContacts {
+				c.out.state.Integrity.Dropped++
+				continue
+			}
+			r := Read{Script: key.script, Host: report.Printable(key.host), Party: partyHost, States: []string{},
+				Pages: []string{}}
+			if u := parseURL(key.script); u != nil {
+				r.Site, r.Party = siteOf(u.Hostname()), partyOf(u.Hostname(), c.out.top.Hostname(), c.options.FirstParty)
+			}
+			i = len(c.report.Reads)
+			c.report.Reads = append(c.report.Reads, r)
+		}
+		r := &c.report.Reads[i]
+		r.Count += n
+		addTo(&r.States, c.out.state.State)
+		addTo(&r.Pages, c.out.steps[key.step].page.URL)
 	}
 }
 

@@ -27,6 +27,7 @@ type Report struct {
 	Policy  PolicyInfo  `json:"policy"`
 	Browser BrowserInfo `json:"browser"`
 	Method  Method      `json:"method"`
+	Origin  Origin      `json:"origin"`
 
 	// What gateways did meanwhile; nil if none was asked.
 	Gateway *Gateway `json:"gateway,omitempty"`
@@ -35,6 +36,7 @@ type Report struct {
 	Cookies  []Cookie  `json:"cookies"`
 	Requests []Contact `json:"requests"`
 	Storage  []Stored  `json:"storage"`
+	Reads    []Read    `json:"reads"`
 	Never    []Finding `json:"never_seen"`
 	Findings []Finding `json:"findings"`
 }
@@ -48,7 +50,7 @@ type Tool struct {
 type PolicyInfo struct {
 	Name   string `json:"name"`
 	Digest string `json:"digest"`
-	Source string `json:"source"` // admin or config
+	Source string `json:"source"` // admin, config or file
 	Mode   string `json:"mode"`
 }
 
@@ -60,6 +62,15 @@ type BrowserInfo struct {
 	ThirdPartyCookies string   `json:"third_party_cookies"` // allow or block
 	Language          string   `json:"language"`
 	TimeZone          string   `json:"time_zone"`
+}
+
+// Origin is where the first page came from, as the browser tells it.
+type Origin struct {
+	Address     string `json:"address"`            // IP address and port
+	Certificate string `json:"certificate_sha256"` // of the DER form, in hexadecimal; "" without HTTPS
+
+	// The address from which the browser's requests came: null, since nobody is asked for it.
+	PublicIP *string `json:"public_ip"`
 }
 
 // Gateway is what the gateways in front of the portal counted during the audit, of all visitors: the side
@@ -80,6 +91,7 @@ type Method struct {
 	Canaries     bool     `json:"canaries"`
 	Certificates []string `json:"accepted_certificates"` // SHA-256 of public keys, in base64
 	Resolve      []string `json:"resolve"`
+	Headers      []string `json:"headers"` // names of fields that were sent to the audited origins
 }
 
 // State is one visitor: a new profile of the browser, a choice, and the pages.
@@ -92,11 +104,20 @@ type State struct {
 	Purposes []Purpose         `json:"purposes"`
 	ReadAs   map[string]string `json:"read_as"` // the choice by consent key, as the engine reads it
 	AtEnd    string            `json:"at_end"`  // same, changed, or "" where nothing was chosen
+	Made     []string          `json:"made"`    // names of cookies that the audit itself stored
+	Clicks   []Click           `json:"clicks"`
 	Pages    []Page            `json:"pages"`
 
 	Integrity Integrity `json:"integrity"`
 
 	broken [][]string // the consent keys of each finding of the level error
+}
+
+// Click is a click on an element of a page.
+type Click struct {
+	Selector string    `json:"selector"`
+	Frame    string    `json:"frame"` // address of the document that holds the element: the page or a frame in it
+	At       time.Time `json:"at"`
 }
 
 // Purpose is the verdict on the consent keys of one question.
@@ -198,13 +219,26 @@ type Contact struct {
 
 // Stored is what was stored otherwise than as a cookie.
 type Stored struct {
-	Origin  string   `json:"origin"`
-	Party   string   `json:"party"`
-	Kind    string   `json:"kind"` // local, session, indexeddb, cache or worker
-	Key     string   `json:"key"`
-	Size    int      `json:"size"`
-	Setters []string `json:"setters"`
-	States  []string `json:"states"`
+	Origin    string   `json:"origin"`
+	Partition string   `json:"partition,omitempty"` // the site of the page within which it is kept apart
+	Party     string   `json:"party"`
+	Kind      string   `json:"kind"` // local, session, indexeddb, cache or worker
+	Key       string   `json:"key"`  // of an item; the name of a database or cache; the scope of a worker
+	Size      int      `json:"size"` // of an item's value, in bytes
+	Setters   []string `json:"setters"`
+	States    []string `json:"states"`
+}
+
+// Read is a script that read cookies: a fact, and no finding. Whether a script that is let into the page may
+// read what the page's own scripts can is decided where it is let in.
+type Read struct {
+	Script string   `json:"script"` // its address; that of the document for one without
+	Site   string   `json:"site"`   // of the script
+	Party  string   `json:"party"`  // of the script: host, site or third
+	Host   string   `json:"host"`   // whose cookies were read
+	Count  int      `json:"count"`
+	States []string `json:"states"`
+	Pages  []string `json:"pages"`
 }
 
 // Levels of findings.

@@ -46,6 +46,7 @@ func (h *hook) setup(t cdp.Target) (setup []cdp.Setup) {
 		add("Inspector.enable", nil)
 		add("Page.enable", nil)
 		add("DOMStorage.enable", nil)
+		add("ServiceWorker.enable", nil)
 		add("Runtime.enable", nil) // a binding does not last in the next process without it
 		add("Runtime.addBinding", map[string]any{"name": h.binding})
 		add("Page.addScriptToEvaluateOnNewDocument", map[string]any{"source": h.script(), "runImmediately": true})

@@ -30,9 +30,31 @@
 			return "";
 		}
 	};
-	const report = (kind, subject, size) => {
+	const report = (kind, subject, size, from) => {
 		try {
-			send(stringify({ kind, subject: slice(text(subject), 0, 8192), size, where: slice(where(), 0, 2000), stack: stack() }));
+			send(stringify({ kind, subject: slice(text(subject), 0, 8192), size, where: slice(where(), 0, 2000), stack: from ?? stack() }));
+		} catch {}
+	};
+	// Reads can be frequent: the first ones of a script are reported at once, the others together.
+	const reads = { __proto__: null }, later = globalThis.setTimeout;
+	let callers = 0;
+	const read = () => {
+		try {
+			let from = stack();
+			if (!reads[from]) {
+				if (callers++ >= 200) from = ""; // a page cannot make this grow
+				reads[from] ??= { all: 0, waiting: 0 };
+			}
+			const r = reads[from];
+			if (r.all++ < 3) {
+				report("read", "", 1, from);
+			} else if (r.waiting++ === 0) {
+				later(() => {
+					const n = r.waiting;
+					r.waiting = 0;
+					report("read", "", n, from);
+				}, 200);
+			}
 		} catch {}
 	};
 	// wrap makes a call report before it does what it did.
@@ -47,8 +69,12 @@
 		defineProperty(prototype, method, d);
 	};
 	const d = globalThis.Document && getOwnPropertyDescriptor(Document.prototype, "cookie");
-	if (d && d.set) {
-		const { set } = d;
+	if (d && d.set && d.get) {
+		const { get, set } = d;
+		d.get = getOwnPropertyDescriptor({ get cookie() {
+			read();
+			return apply(get, this, []);
+		} }, "cookie").get;
 		d.set = function cookie(line) {
 			const written = text(line);
 			report("document.cookie", written);
@@ -65,6 +91,12 @@
 		return l;
 	};
 	wrap(store, "set", ([a, b]) => report("cookieStore", line(typeof a === "object" ? a : { name: a, value: b })));
+	wrap(store, "delete", ([a]) => {
+		const o = typeof a === "object" ? a : { name: a };
+		report("cookieStore", line({ ...o, value: "", expires: 0 }));
+	});
+	wrap(store, "get", read);
+	wrap(store, "getAll", read);
 	wrap(globalThis.IDBFactory && IDBFactory.prototype, "open", ([a]) => report("indexeddb", a));
 	wrap(globalThis.CacheStorage && CacheStorage.prototype, "open", ([a]) => report("cache", a));
 	wrap(globalThis.Storage && Storage.prototype, "setItem", ([key, value], self) =>

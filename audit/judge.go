@@ -171,6 +171,10 @@ func explain(e *enforcer.Enforcer, r enforcer.Request, response map[string][]str
 	return v.Explanation()
 }
 
+// refusesContact reports whether a page should not have asked another site for something. A policy says
+// nothing of third parties: without consent each is to be looked at.
+func (j *judge) refusesContact(_ *url.URL, granted bool) bool { return !granted }
+
 // sent records that a name was sent, for what was never met.
 func (j *judge) sent(host, name string) {
 	j.met.keep(enforcer.Request{Header: map[string][]string{"Cookie": {name + "=x"}}, Host: host}, "")

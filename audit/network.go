@@ -2,10 +2,13 @@ package audit
 
 import (
 	"encoding/json"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cookie-policy/caddy-cookie-policy/audit/cdp"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 )
 
 func (r *recorder) requestWillBeSent(e *cdp.Event) error {
@@ -70,11 +73,16 @@ func (r *recorder) add(q *request) {
 type responseInfo struct {
 	Status   int
 	MimeType string
+	Address  string `json:"remoteIPAddress"`
+	Port     int    `json:"remotePort"`
 	Headers  map[string]json.RawMessage
 }
 
 func (q *request) received(p *responseInfo, hasExtra bool) {
 	q.status, q.mime, q.hasExtra = p.Status, p.MimeType, &hasExtra
+	if q.address = report.Printable(p.Address); q.address != "" {
+		q.address = net.JoinHostPort(strings.Trim(q.address, "[]"), strconv.Itoa(p.Port))
+	}
 	for name := range p.Headers {
 		// What answers is a firewall's question, whatever the status.
 		if name = strings.ToLower(name); name == "cf-mitigated" || name == "x-amzn-waf-action" {

@@ -16,13 +16,15 @@ import (
 // Options are what is audited, and how.
 type Options struct {
 	Policy policy.Policy
-	Source string // where the policy comes from: admin or config
+	Source string // where the policy comes from: admin, config or file
 
 	Pages  []*url.URL // in this order; the first one again at the end
 	States []string   // none, refused, granted, granted:<key>, withdrawn, gpc
 	By     []string   // stored, clicked
 
 	Accept, Refuse, Reopen string // CSS selectors, for clicked
+
+	Headers []Header // sent to the origins of Pages, and to no others
 
 	Settle, Timeout time.Duration
 	Runs            int

@@ -35,6 +35,53 @@ func TestPartyOf(t *testing.T) {
 	}
 }
 
+// What is wrong with a field is said without its value.
+func TestParseHeader(t *testing.T) {
+	for text, want := range map[string]string{
+		"Authorization: Basic secret": "", "X-Staging:secret": "", "secret": "want '<name>: <value>'",
+		": secret": "want '<name>: <value>'", "X-Staging:": "want '<name>: <value>'", "a b: secret": "want '<name>: <value>'",
+		"X-A: secret\r\nX-B: 1": "want '<name>: <value>'", "cookie: secret": "cookie: the browser writes this field itself",
+	} {
+		h, err := ParseHeader(text)
+		switch {
+		case want == "" && (err != nil || !strings.HasSuffix(h.Value, "secret") || strings.ContainsAny(h.Name+h.Value, ":")):
+			t.Errorf("%q: %+v, %v", text, h, err)
+		case want != "" && (err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "secret")):
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestStorageKey(t *testing.T) {
+	for key, want := range map[string]string{
+		"https://a.test/": "https://a.test/ ", "https://a.test/^0https://b.test": "https://a.test/ https://b.test",
+		"https://a.test/^31": "https://a.test/ ", "https://a.test/^0https://b.test^31": "https://a.test/ https://b.test",
+		"": " ", "null": " ", "^0": " ",
+	} {
+		u, partition := storageKey(key)
+		got := " " + partition
+		if u != nil {
+			got = u.String() + got
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestOriginOf(t *testing.T) {
+	for link, want := range map[string]string{
+		"https://A.test:443/p": "https://a.test", "http://a.test:80": "http://a.test",
+		"https://a.test:80/":                       "https://a.test:80",
+		"https://user:secret@a.test.evil.example/": "https://a.test.evil.example", "http://[::1]:8080/": "http://[::1]:8080",
+	} {
+		u, err := url.Parse(link)
+		if err != nil || originOf(u) != want {
+			t.Errorf("%s: got %s, %v, want %s", link, originOf(u), err, want)
+		}
+	}
+}
+
 func TestShownURL(t *testing.T) {
 	for link, want := range map[string]string{
 		"https://user:secret@a.test/p?id=12345&b=&flag#frag": "https://a.test/p?b&id",
@@ -100,7 +147,7 @@ func tell(t *testing.T, r *recorder, events ...string) {
 
 func newTestRecorder(t *testing.T) *recorder {
 	t.Helper()
-	r := newRecorder(hook{binding: "b", source: "s"})
+	r := newRecorder(hook{binding: "b", source: "s"}, credentials{})
 	in, out := newPipe(t)
 	r.conn = cdp.NewConn(in, out, r.event)
 	if err := r.event(&cdp.Event{Method: "Target.attachedToTarget", Params: json.RawMessage(
@@ -113,12 +160,15 @@ func newTestRecorder(t *testing.T) *recorder {
 // Each hop of a redirect has the cookies of its own, in whatever order the events come, also where a hop
 // from a cache has none.
 func TestRecorderHops(t *testing.T) {
-	hop := `Network.requestWillBeSent {"requestId":"1","type":"Image","request":{"url":"https://a.test/%s","method":"GET"}%s}`
+	hop := `Network.requestWillBeSent {"requestId":"1","type":"Image",` +
+		`"request":{"url":"https://a.test/%s","method":"GET"}%s}`
 	redirect := `,"redirectResponse":{"status":302},"redirectHasExtraInfo":%t`
 	sent := `Network.requestWillBeSentExtraInfo {"requestId":"1","associatedCookies":[` +
 		`{"cookie":{"name":"%s"},"blockedReasons":[]},{"cookie":{"name":"blocked"},"blockedReasons":["SecureOnly"]}]}`
-	received := `Network.responseReceivedExtraInfo {"requestId":"1","headers":{"Set-Cookie":"%s=1\nmore=2"},"blockedCookies":[]}`
-	response := `Network.responseReceived {"requestId":"1","hasExtraInfo":true,"response":{"status":200,"mimeType":"image/png"}}`
+	received := `Network.responseReceivedExtraInfo {"requestId":"1","headers":{"Set-Cookie":"%s=1\nmore=2"},` +
+		`"blockedCookies":[]}`
+	response := `Network.responseReceived {"requestId":"1","hasExtraInfo":true,` +
+		`"response":{"status":200,"mimeType":"image/png"}}`
 	for _, c := range []struct {
 		what   string
 		events []string
@@ -166,7 +216,8 @@ func TestRecorderUnshown(t *testing.T) {
 		`"associatedCookies":[{"cookie":{"name":"a"},"blockedReasons":[]}]}`,
 		`Network.responseReceivedExtraInfo {"requestId":"9","headers":{"set-cookie":"b=1"},"blockedCookies":[]}`)
 	requests, _ := r.all()
-	if len(requests) != 1 || requests[0].url.Host != "a.test" || requests[0].sent[0].name != "a" || requests[0].lines[0] != "b=1" {
+	if len(requests) != 1 || requests[0].url.Host != "a.test" || requests[0].sent[0].name != "a" ||
+		requests[0].lines[0] != "b=1" {
 		t.Errorf("got %+v", requests)
 	}
 }

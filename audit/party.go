@@ -27,6 +27,13 @@ func siteOf(host string) string {
 	return host
 }
 
+// isPublicSuffix reports whether anybody can have a domain below this one. A single word that is in no list
+// is a host of a local network.
+func isPublicSuffix(domain string) bool {
+	suffix, isListed := publicsuffix.PublicSuffix(domain)
+	return suffix == domain && (isListed || strings.Contains(domain, "."))
+}
+
 // partyOf returns the party of a host or of a cookie's domain.
 func partyOf(host, top string, firstParty []string) string {
 	host = strings.ToLower(strings.TrimPrefix(host, "."))

@@ -10,11 +10,12 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/audit/cdp"
 )
 
-// Bounds of what is recorded of one state: requests, writes of scripts, bytes of names and lines, bytes of
-// one line. What is more is counted as dropped, and makes the state incomplete.
+// Bounds of what is recorded of one state: requests, writes and readers among scripts, bytes of names and
+// lines, bytes of one line. What is more is counted as dropped, and makes the state incomplete.
 const (
 	maxRequests = 20_000
 	maxWrites   = 20_000
+	maxReads    = 5_000
 	maxBytes    = 64 << 20
 	maxLine     = 16 << 10
 )
@@ -34,6 +35,7 @@ type request struct {
 	hasExtra    *bool // whether the browser reports its cookies; nil if that is not known
 	status      int
 	mime        string
+	address     string // of who answered
 	failed      string
 	firewall    string
 
@@ -57,7 +59,10 @@ type write struct {
 	subject string // the line, or the key
 	size    int
 	where   *url.URL
-	setter  setter
+
+	partition string // of storage: the site of the page in which it is kept apart
+
+	setter setter
 }
 
 // setter is who stored a cookie, or asked for a request.
@@ -73,6 +78,7 @@ type recorder struct {
 	conn    *cdp.Conn
 	targets *cdp.Targets
 	hook    hook
+	secrets credentials
 
 	mu       sync.Mutex
 	step     int
@@ -82,6 +88,7 @@ type recorder struct {
 	reqExtra map[string][]sentExtra
 	resExtra map[string][]receivedExtra
 	writes   []write
+	reads    map[readKey]int
 	inFlight map[string]string // sessions by request
 	active   time.Time         // when a request began or ended last
 	loads    int               // load events of the main page
@@ -104,12 +111,13 @@ type receivedExtra struct {
 	blocked []blockedLine
 }
 
-func newRecorder(h hook) *recorder {
+func newRecorder(h hook, secrets credentials) *recorder {
 	r := &recorder{
-		hook: h, hops: map[string][]*request{}, reqExtra: map[string][]sentExtra{},
+		hook: h, secrets: secrets, reads: map[readKey]int{}, hops: map[string][]*request{},
+		reqExtra: map[string][]sentExtra{},
 		resExtra: map[string][]receivedExtra{}, inFlight: map[string]string{}, active: time.Now(),
 	}
-	r.targets = cdp.NewTargets(h.setup)
+	r.targets = cdp.NewTargets(func(t cdp.Target) []cdp.Setup { return append(secrets.setup(t), h.setup(t)...) })
 	return r
 }
 
@@ -118,6 +126,9 @@ func (r *recorder) event(e *cdp.Event) error {
 	if handled, err := r.targets.Handle(r.conn, e); handled {
 		r.target(e)
 		return err
+	}
+	if e.Method == "Fetch.requestPaused" {
+		return r.secrets.paused(r.conn, e)
 	}
 	target, known := r.targets.Session(e.Session)
 	if !known || r.targets.SessionOf(target.ID) != e.Session && r.targets.SessionOf(target.ID) != "" {
@@ -142,6 +153,8 @@ func (r *recorder) event(e *cdp.Event) error {
 		return r.bindingCalled(e)
 	case "DOMStorage.domStorageItemAdded", "DOMStorage.domStorageItemUpdated":
 		return r.storageItem(e)
+	case "ServiceWorker.workerRegistrationUpdated":
+		return r.registrations(e)
 	case "Page.loadEventFired":
 		if target.ID == r.mainPage {
 			r.loads++
@@ -161,8 +174,7 @@ func (r *recorder) event(e *cdp.Event) error {
 // target takes what became of a target.
 func (r *recorder) target(e *cdp.Event) {
 	var p struct {
-		Session string     `json:"sessionId"`
-		Info    cdp.Target `json:"targetInfo"`
+		Session string `json:"sessionId"`
 	}
 	if e.Decode(&p) != nil {
 		return // counted already
@@ -179,10 +191,6 @@ func (r *recorder) target(e *cdp.Event) {
 	case "Inspector.targetCrashed":
 		if t, known := r.targets.Session(e.Session); known && t.ID == r.mainPage {
 			r.crashed = true
-		}
-	case "Target.attachedToTarget":
-		if u := parseURL(p.Info.URL); p.Info.Type == "service_worker" && u != nil {
-			r.addWrite(write{step: r.step, at: time.Now(), kind: "worker", subject: shownURL(u), where: u})
 		}
 	}
 }
@@ -201,6 +209,10 @@ func (r *recorder) bindingCalled(e *cdp.Event) error {
 	}
 	if err := json.Unmarshal([]byte(p.Payload), &call); err != nil {
 		return err
+	}
+	if call.Kind == "read" {
+		r.addRead(r.hook.scriptOf(call.Stack, call.Where).URL, parseURL(call.Where), call.Size)
+		return nil
 	}
 	w := write{kind: call.Kind, subject: call.Subject, size: call.Size, where: parseURL(call.Where)}
 	w.setter = r.hook.scriptOf(call.Stack, call.Where)
@@ -224,11 +236,46 @@ func (r *recorder) storageItem(e *cdp.Event) error {
 	if p.ID.IsLocalStorage {
 		w.kind = "local"
 	}
-	if w.where = parseURL(p.ID.SecurityOrigin); w.where == nil {
-		w.where = parseURL(p.ID.StorageKey)
+	if w.where, w.partition = storageKey(p.ID.StorageKey); w.where == nil {
+		w.where = parseURL(p.ID.SecurityOrigin)
 	}
 	r.addWrite(w)
 	return nil
+}
+
+// registrations records the scopes of service workers.
+func (r *recorder) registrations(e *cdp.Event) error {
+	var p struct {
+		Registrations []struct {
+			ScopeURL  string
+			IsDeleted bool
+		}
+	}
+	if err := e.Decode(&p); err != nil {
+		return err
+	}
+	for _, g := range p.Registrations {
+		if u := parseURL(g.ScopeURL); u != nil && !g.IsDeleted {
+			r.addWrite(write{step: r.step, at: time.Now(), kind: "worker", subject: shownURL(u), where: u})
+		}
+	}
+	return nil
+}
+
+// readKey is a script that reads the cookies of a host, on a page.
+type readKey struct {
+	step         int
+	script, host string
+}
+
+func (r *recorder) addRead(script string, where *url.URL, n int) {
+	if where == nil || n < 1 {
+		return // a document without cookies
+	}
+	key := readKey{r.step, script, where.Hostname()}
+	if _, known := r.reads[key]; known || r.hasRoom(len(r.reads), maxReads, len(script)) {
+		r.reads[key] += min(n, 1_000_000)
+	}
 }
 
 func (r *recorder) addWrite(w write) {

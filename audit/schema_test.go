@@ -27,7 +27,8 @@ var words = map[string][]string{
 	"Contact.party": {partySite, partyThird}, "Stored.party": {partyHost, partySite, partyThird},
 	"Seen.what":   {"set", "sent", "kept", "deleted", "refused_by_browser"},
 	"Setter.kind": {"header", "script", "canary", "unattributed"}, "Finding.level": {LevelError, LevelWarning},
-	"BrowserInfo.third_party_cookies": {"allow", "block"}, "PolicyInfo.source": {"admin", "config"},
+	"BrowserInfo.third_party_cookies": {"allow", "block"}, "PolicyInfo.source": {"admin", "config", "file"},
+	"Read.party":  {partyHost, partySite, partyThird},
 	"Stored.kind": {"local", "session", "indexeddb", "cache", "worker"},
 	"Finding.finding": {SetRefused, SentRefused, Kept, Unlisted, Longer, Weaker, Renewed, ChoiceMissing, ChoiceContrary,
 		ChoiceLost, Unattributed, ThirdParty, StorageUsed, NeverSeen, ControlNotShown},
@@ -66,6 +67,9 @@ func schemaOf(t reflect.Type, defs object) object {
 			continue // not exported
 		}
 		s := schemaOf(t.Field(i).Type, defs)
+		if t.Field(i).Type.Kind() == reflect.Pointer && !strings.Contains(options, "omitempty") {
+			s["type"] = []any{s["type"], "null"}
+		}
 		if list := words[t.Name()+"."+name]; list != nil {
 			s["enum"] = list
 		}
@@ -84,7 +88,8 @@ func TestSchemaFile(t *testing.T) {
 	defs := object{}
 	schema := schemaOf(reflect.TypeFor[Report](), defs)
 	schema["$schema"], schema["$defs"] = "https://json-schema.org/draft/2020-12/schema", defs
-	schema["title"], schema["description"] = Schema, "An audit of a cookie policy from outside, as caddy cookie-policy audit writes it."
+	schema["title"] = Schema
+	schema["description"] = "An audit of a cookie policy from outside, as caddy cookie-policy audit writes it."
 	want, err := json.MarshalIndent(schema, "", "\t")
 	if err != nil {
 		t.Fatal(err)
@@ -114,6 +119,13 @@ func (v *validator) check(path string, schema object, value any) (faults []strin
 	}
 	if list, is := schema["enum"].([]any); is && !slices.Contains(list, value) {
 		fault("%v is none of %v", value, list)
+	}
+	if types, is := schema["type"].([]any); is {
+		if value == nil && slices.Contains(types, "null") {
+			return nil
+		}
+		schema = maps.Clone(schema)
+		schema["type"] = types[0]
 	}
 	switch value := value.(type) {
 	case map[string]any:
@@ -187,14 +199,18 @@ func TestSchema(t *testing.T) {
 		q.sent = []sentCookie{{name: "other", domain: "data.city.example", path: "/"}}
 		out.request(t, 1, "https://tracker.example/p?id=secretvalue")
 		out.writes = []write{{at: begun, kind: "local", subject: "key", where: out.top}}
-		out.keep(0, jarKey{name: "stat_1", domain: "data.city.example", path: "/"}, stored{mac: a.masker.mask("secretvalue"), length: 11})
+		out.keep(0, jarKey{name: "stat_1", domain: "data.city.example", path: "/"},
+			stored{mac: a.masker.mask("secretvalue"), length: 11})
 		out.state.ReadAs, out.state.Pages = map[string]string{"stats": "refused"}, []Page{{Started: begun, Left: begun}}
+		out.reads = map[readKey]int{{0, "https://cdn.example/a.js?id", "data.city.example"}: 3}
+		out.state.Made, out.state.Clicks = []string{"choice"}, []Click{{Selector: "#a", Frame: "https://a.test/", At: begun}}
 		out.problems = []problem{{ChoiceLost, "detail"}}
 		a.collect(out)
 		a.report.States = append(a.report.States, out.state)
 	}
 	a.report.Browser = BrowserInfo{ThirdPartyCookies: "allow", CommandLine: []string{}}
 	a.report.Policy.Source = "config"
+	a.report.Origin.Address = "192.0.2.7:443"
 	a.conclude()
 	b, err := json.Marshal(a.report)
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cookie-policy/caddy-cookie-policy/audit/cdp"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 )
 
 // Words of states and of how they are entered.
@@ -38,8 +38,10 @@ type outcome struct {
 	steps    []step
 	requests []*request
 	writes   []write
+	reads    map[readKey]int
 	canaries map[jarKey]bool
 	browser  BrowserInfo
+	from     Origin
 	problems []problem
 }
 
@@ -55,7 +57,8 @@ func (a *audit) run(ctx context.Context, state, by string, run int) (_ *outcome,
 	}
 	defer func() { err = errors.Join(err, v.browser.Close()) }()
 	out := &outcome{canaries: map[jarKey]bool{}}
-	out.state = State{State: state, By: by, Run: run, Reasons: []string{}, ReadAs: map[string]string{}, Pages: []Page{}}
+	out.state = State{State: state, By: by, Run: run, Reasons: []string{}, ReadAs: map[string]string{}, Made: []string{},
+		Clicks: []Click{}, Pages: []Page{}}
 	v.state = &out.state
 	out.browser, err = v.about(ctx)
 	if err != nil {
@@ -90,9 +93,10 @@ func (a *audit) grants(state string) func(*enforcer.Question) bool {
 
 // end takes what was recorded.
 func (a *audit) end(v *visit, out *outcome) {
-	out.steps = v.steps
+	out.steps, out.from = v.steps, v.from
 	out.state.Integrity = v.integrity()
 	out.requests, out.writes = v.recorder.all()
+	out.reads = v.recorder.reads // nothing is added any more
 	if out.top = v.origin; len(v.steps) > 0 && v.steps[0].final != nil {
 		out.top = v.steps[0].final
 	}
@@ -231,6 +235,7 @@ func (v *visit) store(ctx context.Context, wished enforcer.Answers) error {
 	for _, line := range lines {
 		if c := ownCookie(line, v.origin); c != nil {
 			cookies = append(cookies, c)
+			addTo(&v.state.Made, report.Printable(c["name"].(string)))
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
@@ -267,7 +272,8 @@ func ownCookie(line string, origin *url.URL) map[string]any {
 	return c
 }
 
-// putCanaries stores one cookie for each rule that needs consent, at the portal's host. What becomes of
+// putCanaries stores a cookie for each rule that needs consent, for the portal's host and for each of the
+// rule's domains that the host belongs to. What becomes of
 // them shows what is removed after the withdrawal, whether or not a page sets such cookies.
 func (v *visit) putCanaries(ctx context.Context, out *outcome) error {
 	var cookies []map[string]any
@@ -280,15 +286,27 @@ func (v *visit) putCanaries(ctx context.Context, out *outcome) error {
 		if len(rule.Path) > 0 {
 			path = rule.Path[0]
 		}
-		key := jarKey{name: name, domain: v.origin.Hostname(), path: path}
 		if v.judge.ruleOf(name) != rule {
 			continue
 		}
-		out.canaries[key] = true
-		cookies = append(cookies, map[string]any{
-			"name": name, "value": rand.Text(), "url": v.origin.String(), "path": path, "httpOnly": i%2 == 1,
-			"secure": isSecure(v.origin), "expires": time.Now().Add(24 * time.Hour).Unix(),
-		})
+		addTo(&out.state.Made, report.Printable(name))
+		domains := []string{v.origin.Hostname()}
+		for _, d := range rule.Domain {
+			if d = "." + strings.ToLower(strings.Trim(d, ".")); domainMatches(v.origin.Hostname(), d) {
+				domains = append(domains, d)
+			}
+		}
+		for _, domain := range domains {
+			out.canaries[jarKey{name: name, domain: domain, path: path}] = true
+			cookie := map[string]any{
+				"name": name, "value": rand.Text(), "url": v.origin.String(), "path": path, "httpOnly": i%2 == 1,
+				"secure": isSecure(v.origin), "expires": time.Now().Add(24 * time.Hour).Unix(),
+			}
+			if strings.HasPrefix(domain, ".") {
+				cookie["domain"] = domain
+			}
+			cookies = append(cookies, cookie)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
@@ -300,7 +318,7 @@ func (v *visit) click(
 	ctx context.Context, out *outcome, phase, selector string, wished enforcer.Answers, s *step,
 ) (taken bool, err error) {
 	if phase == "refused" && v.options.Reopen != "" {
-		if err := v.press(ctx, v.options.Reopen); err != nil {
+		if err := v.press(ctx, out, v.options.Reopen); err != nil {
 			out.incomplete("the settings could not be opened again: %v", err)
 			return false, ctx.Err()
 		}
@@ -310,7 +328,7 @@ func (v *visit) click(
 		return false, err
 	}
 	s.chosen = time.Now()
-	if err := v.press(ctx, selector); err != nil {
+	if err := v.press(ctx, out, selector); err != nil {
 		out.incomplete("the choice could not be made: %v", err)
 		return false, ctx.Err()
 	}
@@ -345,41 +363,4 @@ func (v *visit) click(
 		out.state.ReadAs = v.judge.read(&s.choice, v.origin)
 		return false, nil
 	}
-}
-
-// press clicks on an element as a visitor does, once it is there.
-func (v *visit) press(ctx context.Context, selector string) error {
-	quoted, err := json.Marshal(selector)
-	if err != nil {
-		return err
-	}
-	script := `(() => {
-		const e = document.querySelector(` + string(quoted) + `);
-		if (!e) return null;
-		e.scrollIntoView({ block: "center", behavior: "instant" });
-		const r = e.getBoundingClientRect();
-		return r.width && r.height ? [r.x + r.width / 2, r.y + r.height / 2] : null;
-	})()`
-	limit, cancel := context.WithTimeout(ctx, v.options.Timeout)
-	defer cancel()
-	var at []float64
-	for len(at) != 2 {
-		if err := v.evaluate(limit, script, &at); err != nil && limit.Err() == nil {
-			if e := (*cdp.Error)(nil); !errors.As(err, &e) {
-				return err
-			}
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-limit.Done():
-			return fmt.Errorf("%q matches nothing that can be seen on the page", selector)
-		}
-	}
-	for _, kind := range []string{"mousePressed", "mouseReleased"} {
-		event := map[string]any{"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1}
-		if err := v.browser.Call(limit, v.page, "Input.dispatchMouseEvent", event, nil); err != nil {
-			return err
-		}
-	}
-	return nil
 }

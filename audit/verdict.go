@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,6 +32,9 @@ func (a *audit) conclude() {
 			return rank[x.Level] - rank[y.Level]
 		}
 		return strings.Compare(x.ID, y.ID)
+	})
+	slices.SortFunc(a.report.Reads, func(x, y Read) int {
+		return cmp.Or(strings.Compare(x.Script, y.Script), strings.Compare(x.Host, y.Host))
 	})
 	a.report.Ended = time.Now().UTC()
 }

@@ -3,6 +3,8 @@ package audit
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -28,6 +30,7 @@ type visit struct {
 	judge   *judge
 	masker  *masker
 	origin  *url.URL // the first page
+	from    Origin
 	state   *State
 
 	browser  *cdp.Browser
@@ -42,9 +45,12 @@ type visit struct {
 
 // step is one page, from before it is asked for until after it was left.
 type step struct {
-	page   Page
-	frame  string
-	final  *url.URL
+	page  Page
+	frame string
+	final *url.URL
+
+	address string // of who answered
+
 	phase  string
 	choice choice    // by which it is judged
 	chosen time.Time // if the choice was made on this page: until then that before counts
@@ -58,7 +64,7 @@ type step struct {
 // open starts a browser and opens an empty page in it. The recorder sees everything from then on.
 func open(ctx context.Context, o *Options, j *judge, m *masker, gpc bool) (v *visit, err error) {
 	v = &visit{options: o, judge: j, masker: m, origin: o.Pages[0]}
-	v.recorder = newRecorder(hook{binding: "_" + rand.Text(), source: "s" + rand.Text(), gpc: gpc})
+	v.recorder = newRecorder(hook{binding: "_" + rand.Text(), source: "s" + rand.Text(), gpc: gpc}, o.credentials())
 	started := make(chan struct{})
 	v.browser, err = cdp.Start(ctx, cdp.Command{
 		Path: o.Browser, Args: o.arguments(), Preferences: o.preferences(),
@@ -160,9 +166,17 @@ func (v *visit) stay(ctx context.Context, u *url.URL, s step, act func(ctx conte
 			}
 		}
 		s.page.Failure = v.document(u, &s) // of a page to which the first one led
+		if len(v.steps) == 0 {
+			v.from = v.askOrigin(ctx, &s)
+		}
 	}
 	if s.loaded, err = v.jar(ctx); err != nil {
 		return err
+	}
+	if s.page.Failure == "" {
+		if err := v.takeStorage(ctx); err != nil {
+			return err
+		}
 	}
 	if v.options.Screenshot != nil && s.page.Failure == "" {
 		if err := v.screenshot(ctx, &s); err != nil {
@@ -213,6 +227,8 @@ func (v *visit) load(ctx context.Context, u *url.URL, s *step) (failure string, 
 			return e.Error(), nil
 		}
 		return "", err
+	case strings.Contains(answer.ErrorText, "ERR_INVALID_AUTH_CREDENTIALS"):
+		return "the portal answered with status 401", nil
 	case answer.ErrorText != "":
 		return "the browser could not load it: " + answer.ErrorText, nil
 	case refusal != "":
@@ -234,6 +250,7 @@ func (v *visit) document(u *url.URL, s *step) (failure string) {
 		// One that is under way is not yet what the visitor sees.
 		if q.step == len(v.steps) && q.kind == "Document" && q.frame == s.frame && q.status != 0 {
 			s.final, s.page.Status, firewall = q.url, q.status, q.firewall
+			s.address = q.address
 		}
 	}
 	s.page.Final = shownURL(s.final)
@@ -246,6 +263,20 @@ func (v *visit) document(u *url.URL, s *step) (failure string) {
 		return "the browser reports no response"
 	}
 	return ""
+}
+
+// askOrigin returns where a page came from. What the browser does not tell is left out.
+func (v *visit) askOrigin(ctx context.Context, s *step) Origin {
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	o := Origin{Address: s.address}
+	var chain struct{ TableNames [][]byte } // the certificates, the server's own first
+	err := v.browser.Call(ctx, v.page, "Network.getCertificate", map[string]any{"origin": originOf(s.final)}, &chain)
+	if err == nil && len(chain.TableNames) > 0 {
+		digest := sha256.Sum256(chain.TableNames[0])
+		o.Certificate = hex.EncodeToString(digest[:])
+	}
+	return o
 }
 
 func (v *visit) isCrashed() bool {
@@ -312,7 +343,7 @@ func (v *visit) leave(ctx context.Context, s *step) error {
 	loads := v.recorder.loads
 	v.recorder.mu.Unlock()
 	began := time.Now()
-	for _, page := range v.recorder.targets.Pages() {
+	for _, page := range v.recorder.targets.Open("page") {
 		if page.ID != v.target { // what the page opened
 			_ = v.browser.Send("", "Target.closeTarget", map[string]any{"targetId": page.ID})
 		}

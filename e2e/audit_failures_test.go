@@ -15,6 +15,7 @@ import (
 
 // What could not be observed is never green, and takes a bounded time.
 func TestAuditOfFailingPages(t *testing.T) {
+	t.Parallel()
 	loop := func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
 		http.Redirect(w, r, "/?"+r.URL.RawQuery+"x", http.StatusFound)
 	}
@@ -56,10 +57,15 @@ func TestAuditOfFailingPages(t *testing.T) {
 			addEventListener("beforeunload", (e) => e.preventDefault());</script>`), ""},
 	} {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			site := &auditedSite{behave: c.behave, trackers: track}
 			site.start(t)
+			timeout := "30s"
+			if strings.Contains(c.reason, "not loaded within") {
+				timeout = "4s"
+			}
 			began := time.Now()
-			a := runAudit(t, site, site.address, "--state", "none", "--settle", "200ms", "--timeout", "4s",
+			a := runAudit(t, site, site.address, "--state", "none", "--settle", "200ms", "--timeout", timeout,
 				"https://"+auditedHost+"/")
 			if took := time.Since(began); took > 2*time.Minute {
 				t.Errorf("it takes %v", took)
@@ -81,6 +87,7 @@ func TestAuditOfFailingPages(t *testing.T) {
 
 // A choice that is stored where the portal does not look for it shows nothing.
 func TestAuditOfAnotherHost(t *testing.T) {
+	t.Parallel()
 	site := &auditedSite{trackers: func(w http.ResponseWriter, r *http.Request) { writePage(w, "") },
 		behave: func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
 			http.Redirect(w, r, "https://"+widgetHost+"/", http.StatusFound)
@@ -95,6 +102,7 @@ func TestAuditOfAnotherHost(t *testing.T) {
 
 // Ctrl-C ends the browser, and leaves neither a process nor a profile nor a report.
 func TestAuditInterrupted(t *testing.T) {
+	t.Parallel()
 	asked := make(chan struct{})
 	var once sync.Once
 	site := &auditedSite{trackers: track, behave: func(w http.ResponseWriter, r *http.Request, choice map[string]bool,
@@ -124,6 +132,7 @@ func TestAuditInterrupted(t *testing.T) {
 
 // A portal that floods the browser is audited in a bounded time, and what is beyond the bounds is told.
 func TestAuditOfFlood(t *testing.T) {
+	t.Parallel()
 	site := &auditedSite{trackers: track, behave: func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
 		switch r.URL.Path {
 		case "/":
@@ -150,7 +159,8 @@ func TestAuditOfFlood(t *testing.T) {
 	site.start(t)
 	began := time.Now()
 	a := runAudit(t, site, site.address, "--state", "none", "--settle", "500ms", "https://"+auditedHost+"/")
-	if a.status != 1 || a.finding("unlisted", "none", "w9999") == nil || a.finding("set_refused", "none", "stat_299") == nil {
+	if a.status != 1 || a.finding("unlisted", "none", "w9999") == nil ||
+		a.finding("set_refused", "none", "stat_299") == nil {
 		t.Errorf("status %d, %d findings", a.status, len(a.report.Findings))
 	}
 	if took := time.Since(began); took > 3*time.Minute {

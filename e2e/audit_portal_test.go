@@ -56,6 +56,7 @@ type auditedSite struct {
 	cert     string // files
 	key      string
 	spki     string
+	sum      string // of the certificate, as hexadecimal digits
 	policy   string // in place of auditedPolicy
 	behave   func(w http.ResponseWriter, r *http.Request, choice map[string]bool, chosen bool)
 	trackers http.HandlerFunc
@@ -70,6 +71,7 @@ func (s *auditedSite) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+	s.sum = fmt.Sprintf("%x", sha256.Sum256(leaf.Raw))
 	s.cert, s.key, s.spki = certFile, keyFile, base64.StdEncoding.EncodeToString(sum[:])
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

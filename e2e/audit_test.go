@@ -143,6 +143,7 @@ var wrong = []struct {
 // Each thing that the portal does wrong is found under its own name, and with the gateway in front what
 // a gateway can mend is found no more.
 func TestAuditOfMisbehavingPortal(t *testing.T) {
+	t.Parallel()
 	site := &auditedSite{behave: misbehave, trackers: track}
 	site.start(t)
 	enforced := strings.Replace(auditedPolicy, "name audited", "name audited\n\tlifetimes enforce", 1)
@@ -151,9 +152,13 @@ func TestAuditOfMisbehavingPortal(t *testing.T) {
 		mends         bool
 	}{{"alone", site.address, false}, {"with the gateway", site.gateway(t, enforced), true}} {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			a := runAudit(t, site, c.address, "https://"+auditedHost+"/", "--canaries")
 			if a.status != 1 {
 				t.Errorf("the status is %d", a.status)
+			}
+			if o := a.report.Origin; o.Address != c.address || o.Certificate != site.sum || o.PublicIP != nil {
+				t.Errorf("the portal is at %+v, want %s, %s", o, c.address, site.sum)
 			}
 			for _, w := range wrong {
 				f := a.finding(w.kind, w.state, w.name)
@@ -174,6 +179,9 @@ func TestAuditOfMisbehavingPortal(t *testing.T) {
 				if s.Integrity != (audit.Integrity{}) || len(s.Reasons) > 0 {
 					t.Errorf("state %s: %+v, %q", s.State, s.Integrity, s.Reasons)
 				}
+				if has := slices.Contains(s.Made, "cookies_preferences"); has != (s.By == audit.ByStored) {
+					t.Errorf("state %s: the audit stored %q", s.State, s.Made)
+				}
 			}
 			a.holdsNoValue(t)
 		})
@@ -183,6 +191,7 @@ func TestAuditOfMisbehavingPortal(t *testing.T) {
 // A portal that sets what it likes by header keeps it after a withdrawal. The gateway alone makes every
 // state hold, canaries included.
 func TestAuditOfWithdrawal(t *testing.T) {
+	t.Parallel()
 	site := &auditedSite{trackers: track, behave: func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
 		setCookie(w, "stat_header=v1; Path=/; Secure; Max-Age=86400")
 		setCookie(w, "ad_header=v2; Path=/; Secure; Max-Age=86400")
@@ -191,6 +200,7 @@ func TestAuditOfWithdrawal(t *testing.T) {
 		}
 		writePage(w, "")
 	}}
+	site.policy = strings.Replace(auditedPolicy, "consent ads", "consent ads\n\t\tdomain city.test", 1)
 	site.start(t)
 	a := runAudit(t, site, site.address, "--state", "withdrawn", "--canaries", "--settle", "300ms",
 		"https://"+auditedHost+"/")
@@ -204,6 +214,15 @@ func TestAuditOfWithdrawal(t *testing.T) {
 	if f := a.finding("kept_after_withdrawal", "withdrawn", "ad_audit"); f != nil && f.Setter.Kind != "canary" {
 		t.Errorf("the canary is set by %+v", f.Setter)
 	}
+	domains := map[string]bool{}
+	for _, c := range a.report.Cookies {
+		domains[c.Name+" "+c.Domain] = true
+	}
+	if !domains["ad_audit .city.test"] || !domains["ad_audit "+auditedHost] || domains["stat_audit .city.test"] {
+		t.Errorf("the canaries are those of %v", domains)
+	}
+	// One response removes what 20 lines can: with a domain for each of these cookies that would take two.
+	site.policy = ""
 	a = runAudit(t, site, site.gateway(t, auditedPolicy), "--canaries", "--settle", "300ms", "https://"+auditedHost+"/")
 	if a.status != 0 || len(a.report.States) != 4 {
 		t.Errorf("with the gateway the status is %d", a.status)
@@ -246,6 +265,7 @@ func (a *audited) holdsNoValue(t *testing.T) {
 
 // A portal that does what it says passes, whether the choice is stored or clicked.
 func TestAuditOfGoodPortal(t *testing.T) {
+	t.Parallel()
 	site := &auditedSite{behave: behave, trackers: trackWithConsent}
 	site.start(t)
 	for _, c := range []struct {
@@ -256,6 +276,7 @@ func TestAuditOfGoodPortal(t *testing.T) {
 		{"clicked", []string{"--by", "clicked", "--accept", "#accept", "--refuse", "#refuse", "--reopen", "#reopen"}},
 	} {
 		t.Run(c.how, func(t *testing.T) {
+			t.Parallel()
 			a := runAudit(t, site, site.address, append(c.flags, "--settle", "500ms", "https://"+auditedHost+"/",
 				"https://"+auditedHost+"/explore/")...)
 			if a.status != 0 {
@@ -278,11 +299,13 @@ func TestAuditOfGoodPortal(t *testing.T) {
 
 // What a click opens in another window counts, and is closed with the page.
 func TestAuditOfPopup(t *testing.T) {
+	t.Parallel()
 	site := &auditedSite{trackers: trackWithConsent, behave: func(w http.ResponseWriter, r *http.Request,
 		choice map[string]bool, chosen bool) {
 		switch r.URL.Path {
 		case "/":
-			writePage(w, strings.Replace(banner(allYes, allNo), "id=refuse onclick=\"", "id=refuse onclick=\"window.open('/popup'); ", 1))
+			writePage(w, strings.Replace(banner(allYes, allNo), "id=refuse onclick=\"",
+				"id=refuse onclick=\"window.open('/popup'); ", 1))
 		case "/popup":
 			setCookie(w, "popup_header=v1; Path=/; Secure")
 			writePage(w, `<script>document.cookie = "popup_script=v2; Path=/; Secure"; alert(1);
@@ -307,10 +330,12 @@ func TestAuditOfPopup(t *testing.T) {
 
 // A banner that lies and one that is only hidden are told apart.
 func TestAuditOfBanners(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ what, refuse, finding string }{
 		{"lies", allYes, "choice_contrary"}, {"hides", "", "choice_missing"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			site := &auditedSite{trackers: trackWithConsent, behave: func(w http.ResponseWriter, r *http.Request,
 				choice map[string]bool, chosen bool) {
 				body := ""
@@ -331,6 +356,7 @@ func TestAuditOfBanners(t *testing.T) {
 
 // In state gpc the browser says so to the portal and to its scripts, and the policy counts it as a refusal.
 func TestAuditOfGPC(t *testing.T) {
+	t.Parallel()
 	site := &auditedSite{trackers: track, behave: func(w http.ResponseWriter, r *http.Request, _ map[string]bool, _ bool) {
 		if r.URL.Path != "/" {
 			w.WriteHeader(http.StatusNoContent)
@@ -342,7 +368,8 @@ func TestAuditOfGPC(t *testing.T) {
 	}}
 	site.start(t)
 	site.policy = strings.Replace(auditedPolicy, "preference", "signal gpc statistical\n\tpreference", 1)
-	a := runAudit(t, site, site.address, "--state", "none,gpc", "--runs", "2", "--screenshots", "--settle", "200ms", "https://"+auditedHost+"/")
+	a := runAudit(t, site, site.address, "--state", "none,gpc", "--runs", "2", "--screenshots", "--settle", "200ms",
+		"https://"+auditedHost+"/")
 	for _, name := range []string{"header_1", "script_true"} {
 		if f := a.finding("unlisted", "gpc", name); f == nil || !slices.Equal(f.Runs, []int{1, 2}) {
 			t.Errorf("%s: %+v", name, f)
@@ -362,6 +389,7 @@ func TestAuditOfGPC(t *testing.T) {
 
 // A Django portal sets trackers whatever the visitor chose. With the gateway in front every state holds.
 func TestAuditOfDjango(t *testing.T) {
+	t.Parallel()
 	portal := startDjango(t)
 	port := portaltest.FreePort(t)
 	gateway := fmt.Sprintf("127.0.0.1:%d", port)

@@ -293,7 +293,8 @@ func (e *Error) isGone() bool {
 		return true
 	}
 	for _, words := range []string{
-		"closed", "Not attached to an active page", "No target with given id", "No dialog is showing",
+		"closed", "Invalid InterceptionId", "Not attached to an active page", "No target with given id",
+		"No dialog is showing",
 	} {
 		if strings.Contains(e.Message, words) {
 			return true

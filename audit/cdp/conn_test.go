@@ -204,7 +204,7 @@ func TestTargets(t *testing.T) {
 	if got := targets.SessionOf("T2"); got != "S2" {
 		t.Errorf("events of T2 are taken in %q", got)
 	}
-	if pages := targets.Pages(); len(pages) != 1 || pages[0].ID != "T1" {
+	if pages := targets.Open("page"); len(pages) != 1 || pages[0].ID != "T1" {
 		t.Errorf("the open pages are %+v", pages)
 	}
 	// The worker lives on in its other session, which takes over.

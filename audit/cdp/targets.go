@@ -105,16 +105,16 @@ func (t *Targets) Handle(c *Conn, e *Event) (handled bool, err error) {
 	return false, nil
 }
 
-// Pages returns the pages that are open.
-func (t *Targets) Pages() (pages []Target) {
+// Open returns the targets of a type that are there, such as pages.
+func (t *Targets) Open(kind string) (open []Target) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for id, session := range t.known {
-		if p := t.sessions[session]; p.Type == "page" && id == p.ID {
-			pages = append(pages, *p)
+		if p := t.sessions[session]; p.Type == kind && id == p.ID {
+			open = append(open, *p)
 		}
 	}
-	return pages
+	return open
 }
 
 // detached forgets a session. Where the target has another one, its events are taken there from now on.

@@ -14,7 +14,6 @@ type pair struct {
 
 // har returns the requests of a state in the HTTP Archive format 1.2, without values and bodies.
 func har(s *audit.State, exchanges []audit.Exchange, version string) any {
-	type object = map[string]any
 	pages, entries := []object{}, []object{}
 	for i, p := range s.Pages {
 		pages = append(pages, object{

@@ -58,6 +58,7 @@ func HTML(r *audit.Report, language string) ([]byte, error) {
 		},
 		"cookies":  func() []audit.Cookie { return r.Cookies[:min(len(r.Cookies), maxRows)] },
 		"contacts": func() []audit.Contact { return r.Requests[:min(len(r.Requests), maxRows)] },
+		"readers":  func() []audit.Read { return r.Reads[:min(len(r.Reads), maxRows)] },
 		"stored":   func() []audit.Stored { return r.Storage[:min(len(r.Storage), maxRows)] },
 	}).Parse(page)
 	if err != nil {

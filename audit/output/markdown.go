@@ -2,6 +2,8 @@ package output
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,8 +43,40 @@ func Markdown(r *audit.Report) ([]byte, error) {
 	if len(r.Never) == 0 {
 		b.WriteString("None.\n")
 	}
-	fmt.Fprintf(&b, "\n%s\n", texts["en"]["limits"])
+	method(&b, r)
+	fmt.Fprintf(&b, "\n## Limits\n\n%s\n", texts["en"]["limits"])
 	return []byte(b.String()), nil
+}
+
+// method writes how was audited.
+func method(b *strings.Builder, r *audit.Report) {
+	item := func(what string, words ...string) {
+		if text := strings.Join(words, ", "); text != "" {
+			fmt.Fprintf(b, "- %s: %s\n", what, md(text))
+		}
+	}
+	b.WriteString("\n## Method\n\n")
+	item("Policy", r.Policy.Name, r.Policy.Digest, "from "+r.Policy.Source, "mode "+r.Policy.Mode)
+	item("Browser", r.Browser.Product, r.Browser.UserAgent, "language "+r.Browser.Language,
+		"time zone "+r.Browser.TimeZone, "third-party cookies: "+r.Browser.ThirdPartyCookies)
+	item("Command line", strings.Join(r.Browser.CommandLine, " "))
+	item("Address of the portal", r.Origin.Address)
+	item("Certificate, SHA-256", r.Origin.Certificate)
+	item("Pages", r.Method.Pages...)
+	item("Time on a page, limit, runs", r.Method.Settle, r.Method.Timeout, fmt.Sprint(r.Method.Runs))
+	item("Fields sent to the portal alone", r.Method.Headers...)
+	for _, s := range r.States {
+		state := fmt.Sprintf("State %s, run %d", md(s.State), s.Run)
+		if len(s.Made) > 0 {
+			item(state+", cookies stored by the audit", s.Made...)
+		}
+		for _, key := range slices.Sorted(maps.Keys(s.ReadAs)) {
+			item(state+", choice as the policy reads it", key+": "+s.ReadAs[key])
+		}
+		for _, c := range s.Clicks {
+			item(state+", clicked", c.Selector, "in "+c.Frame, c.At.Format(time.RFC3339))
+		}
+	}
 }
 
 // md escapes a stranger's text.

@@ -3,6 +3,7 @@ package output
 import (
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,11 +31,14 @@ func sample() *audit.Report {
 		Policy:  audit.PolicyInfo{Name: "city", Digest: "sha256:00", Source: "config", Mode: "enforce"},
 		Browser: audit.BrowserInfo{Product: "Chrome/1", CommandLine: []string{"chromium"}, ThirdPartyCookies: "allow"},
 		Method: audit.Method{Pages: []string{"https://data.city.test/"}, FirstParty: []string{}, Runs: 2,
-			Certificates: []string{}, Resolve: []string{}},
+			Certificates: []string{}, Resolve: []string{}, Headers: []string{}},
+		Origin: audit.Origin{Address: "192.0.2.7:443", Certificate: "c0ffee"},
 		States: []audit.State{
 			{State: "refused", By: "stored", Run: 1, Verdict: audit.Broken, Reasons: []string{hostile},
-				Purposes: []audit.Purpose{{Keys: []string{"stats"}, Verdict: audit.Broken}}, ReadAs: map[string]string{"stats": "refused"},
-				AtEnd: "same", Pages: []audit.Page{{URL: "https://data.city.test/", Started: at, Loaded: &at, Left: at}}},
+				Purposes: []audit.Purpose{{Keys: []string{"stats"}, Verdict: audit.Broken}},
+				ReadAs:   map[string]string{"stats": "refused"},
+				AtEnd:    "same", Made: []string{"choice"}, Clicks: []audit.Click{{Selector: hostile, Frame: hostile, At: at}},
+				Pages: []audit.Page{{URL: "https://data.city.test/", Started: at, Loaded: &at, Left: at}}},
 			{State: "granted:stats", By: "stored", Run: 1, Verdict: audit.Holds, Reasons: []string{},
 				Purposes: []audit.Purpose{{Keys: []string{"stats"}, Verdict: audit.Holds}}, ReadAs: map[string]string{},
 				Pages: []audit.Page{}},
@@ -45,9 +49,12 @@ func sample() *audit.Report {
 				Effective: "395d", Flags: &audit.Flags{Secure: true, SameSite: "lax"}, Length: 5, MAC: "0123456789abcdef"}},
 		}},
 		Requests: []audit.Contact{{Host: "cdn.test", Site: "cdn.test", Party: "third", States: []string{"refused"},
-			Pages: []string{hostile}, Types: []string{"Script"}, Initiators: []string{hostile}, QueryKeys: []string{}, Count: 1}},
+			Pages: []string{hostile}, Types: []string{"Script"}, Initiators: []string{hostile},
+			QueryKeys: []string{}, Count: 1}},
 		Storage: []audit.Stored{{Origin: "https://data.city.test", Party: "host", Kind: "local", Key: hostile, Size: 3,
 			Setters: []string{}, States: []string{"refused"}}},
+		Reads: []audit.Read{{Script: hostile, Site: "cdn.test", Party: "third", Host: "data.city.test", Count: 4711,
+			States: []string{"refused"}, Pages: []string{}}},
 		Never: []audit.Finding{{ID: "never_seen:x", Finding: "never_seen", Level: "warning", Runs: []int{}, Name: "x"}},
 		Findings: []audit.Finding{{ID: "unlisted:" + hostile, Finding: "unlisted", Level: "error", State: "refused",
 			Runs: []int{1}, Cookie: &zero, Name: hostile, Domain: ".city.test", Page: "https://data.city.test/", At: &at,
@@ -59,8 +66,10 @@ func sample() *audit.Report {
 // looks up is there, in both languages.
 func TestHTML(t *testing.T) {
 	for language, want := range map[string][]string{
-		"en": {"All refused", "does not hold", "In no rule of the policy", "no legal assessment"},
-		"fr": {"Tout refusé", "non respecté", "Absent de la politique", "appréciation juridique"},
+		"en": {"All refused", "does not hold", "In no rule of the policy", "no legal assessment",
+			"192.0.2.7:443", "c0ffee", "Clicked", "4711"},
+		"fr": {"Tout refusé", "non respecté", "Absent de la politique", "appréciation juridique",
+			"192.0.2.7:443", "c0ffee", "Cliqué", "4711"},
 	} {
 		b, err := HTML(sample(), language)
 		if err != nil {
@@ -138,6 +147,11 @@ func TestMarkdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(b)
+	for _, want := range []string{"192.0.2.7", "c0ffee", "cookies stored by the audit: choice", ", clicked: "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing in\n%s", want, text)
+		}
+	}
 	if strings.Contains(text, "<script") || strings.Contains(text, "](") || strings.Contains(text, "cmd|") {
 		t.Errorf("strangers' text is not escaped:\n%s", text)
 	}
@@ -149,25 +163,90 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-// The members are those that the Website Auditing Tool reads.
+// wecShape is what the readers of an inspection.json rely on, by the type of each member: the import of the
+// Website Auditing Tool (src/app/services/inspection.service.ts and the cards that it fills) and the report's
+// template of the Website Evidence Collector (assets/template.pug).
+var wecShape = map[string]string{
+	"script.version.npm": "string", "script.host": "string", "browser.name": "string", "browser.version": "string",
+	"browser.user_agent": "string", "browser.platform.name": "string", "browser.platform.version": "string",
+	"browser.extra_headers.dnt": "float64", "browsing_history": "[]", "host": "string", "start_time": "string",
+	"end_time": "string", "title": "string", "uri_ins": "string", "uri_dest": "string", "uri_refs": "[]",
+	"hosts.requests.firstParty": "[]", "hosts.requests.thirdParty": "[]",
+	"hosts.beacons.firstParty": "[]", "hosts.beacons.thirdParty": "[]",
+	"hosts.cookies.firstParty": "[]", "hosts.cookies.thirdParty": "[]",
+	"hosts.localStorage.firstParty": "[]", "hosts.localStorage.thirdParty": "[]",
+	"hosts.links.firstParty": "[]", "hosts.links.thirdParty": "[]", "links.social": "[]",
+	"beacons": "[]", "unsafeForms": "[]", "secure_connection.https_support": "bool", "secure_connection.redirects": "[]",
+	"cookies.0.name": "string", "cookies.0.value": "string", "cookies.0.domain": "string", "cookies.0.path": "string",
+	"cookies.0.expires": "float64", "cookies.0.expiresUTC": "string", "cookies.0.expiresDays": "float64",
+	"cookies.0.size": "float64", "cookies.0.httpOnly": "bool", "cookies.0.secure": "bool", "cookies.0.session": "bool",
+	"cookies.0.sameSite": "string", "cookies.0.firstPartyStorage": "bool", "cookies.0.log.type": "string",
+	"cookies.0.log.location": "string", "cookies.0.log.timestamp": "string", "cookies.0.log.stack.0.fileName": "string",
+	"cookies.0.log.stack.0.lineNumber": "float64", "cookies.0.log.stack.0.source": "string",
+	"localStorage.https://data|city|test.KEY.value":             "string",
+	"localStorage.https://data|city|test.KEY.log.type":          "string",
+	"localStorage.https://data|city|test.KEY.firstPartyStorage": "bool",
+	"localStorage.https://data|city|test.KEY.event.origin":      "string",
+	"localStorage.https://data|city|test.KEY.event.timestamp":   "string",
+	"localStorage.https://data|city|test.KEY.event.stack":       "[]",
+}
+
 func TestWEC(t *testing.T) {
 	b, err := WEC(sample())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var inspection map[string]any
+	var inspection any
 	if err := json.Unmarshal(b, &inspection); err != nil {
 		t.Fatal(err)
 	}
-	for _, member := range []string{"script", "browser", "browsing_history", "host", "start_time", "end_time", "hosts",
-		"cookies", "beacons", "localStorage", "secure_connection", "unsafeForms"} {
-		if inspection[member] == nil {
-			t.Errorf("%s is missing", member)
+	at := func(path string) any {
+		v := inspection
+		for name := range strings.SplitSeq(path, ".") {
+			switch name = strings.NewReplacer("|", ".", "KEY", hostile).Replace(name); x := v.(type) {
+			case map[string]any:
+				v = x[name]
+			case []any:
+				if len(x) == 0 {
+					return nil
+				}
+				v = x[0]
+			default:
+				return nil
+			}
+		}
+		return v
+	}
+	for path, want := range wecShape {
+		got := fmt.Sprintf("%T", at(path))
+		if got = strings.TrimSuffix(got, "interface {}"); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
 		}
 	}
-	cookie := inspection["cookies"].([]any)[0].(map[string]any)
-	if cookie["value"] != "" || cookie["name"] != hostile || cookie["firstPartyStorage"] != false {
-		t.Errorf("the cookie is %v", cookie)
+	for path, want := range map[string]any{
+		"cookies.0.value": "", "cookies.0.name": hostile, "cookies.0.domain": "city.test", "cookies.0.expiresDays": 395.0,
+		"cookies.0.sameSite": "Lax", "cookies.0.session": false, "cookies.0.firstPartyStorage": false,
+		"cookies.0.log.type": "Cookie.JS", "hosts.requests.firstParty.0": "data.city.test",
+		"hosts.requests.thirdParty.0": "cdn.test", "hosts.cookies.thirdParty.0": "city.test",
+		"localStorage.https://data|city|test.KEY.value": "",
+	} {
+		if got := at(path); got != want {
+			t.Errorf("%s is %v, want %v", path, got, want)
+		}
+	}
+	if list := at("browsing_history").([]any); len(list) != 1 {
+		t.Errorf("the history is %v", list)
+	}
+}
+
+func TestLifeOf(t *testing.T) {
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{
+		"395d": 395 * day, "1d3h0m": 27 * time.Hour, "16m40s": 1000 * time.Second, "session": -1, "": -1, "xd": -1, "1dx": -1,
+	} {
+		if got, ok := lifeOf(text); ok != (want >= 0) || ok && got != want {
+			t.Errorf("%q: %v, %t, want %v", text, got, ok, want)
+		}
 	}
 }
 
