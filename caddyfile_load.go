@@ -7,12 +7,17 @@ import (
 )
 
 func (p *parser) load(into *policy.Policy, word caddyfile.Token, args []caddyfile.Token) {
-	if _, twice := p.written["load.mode"]; twice {
-		p.once(word, "load.mode")
+	if !p.once(word, "load.mode") {
 		p.skipBlock()
 		return
 	}
-	p.text(word, args, "load.mode", &into.Load.Mode)
+	if len(args) != 1 {
+		p.faultAt(word, "load takes one word, and here are %d; want off, report or enforce", len(args))
+	}
+	if len(args) > 0 {
+		p.written["load.mode"] = args[0]
+		into.Load.Mode = args[0].Text
+	}
 	for nesting := p.Nesting(); p.NextBlock(nesting); {
 		option, args := p.Token(), p.RemainingArgsAsTokens()
 		switch option.Text {

@@ -272,13 +272,12 @@ func ownCookie(line string, origin *url.URL) map[string]any {
 	return c
 }
 
-// putCanaries stores a cookie for each rule that needs consent, for the portal's host and for each of the
-// rule's domains that the host belongs to. What becomes of
-// them shows what is removed after the withdrawal, whether or not a page sets such cookies.
+// putCanaries stores a cookie for each rule that needs consent, for the portal's host and for each of
+// the rule's domains that the host belongs to. What becomes of them shows what is removed after the withdrawal, whether or not a page sets such cookies.
 func (v *visit) putCanaries(ctx context.Context, out *outcome) error {
 	var cookies []map[string]any
 	for i, rule := range v.judge.resolved.Rules() {
-		if rule.Category == policy.Necessary {
+		if rule.Category == policy.Necessary || len(rule.Cookies) == 0 {
 			continue
 		}
 		name := strings.ReplaceAll(rule.Cookies[0], "*", "audit")

@@ -21,6 +21,6 @@ func ExamplePolicy_Faults() {
 	}
 	// Output:
 	// allow[0].category: "marketing": no such category; want necessary, statistical, first_party or third_party
-	// allow[1].cookies: this rule names no cookie; name at least one after the category
+	// allow[1].cookies: this rule names no cookie; name at least one after the category, or an origin in the rule's block
 	// mode: "dry-run": no such mode; want enforce or report
 }

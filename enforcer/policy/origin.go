@@ -117,7 +117,7 @@ func originFault(origin string) (problem, right string) {
 		return "the site's own host is always let through", "remove it"
 	case origin == "*" || rest == "*":
 		return "this stands for every host there is", anyOrigin
-	case strings.HasPrefix(origin, "'") || strings.HasSuffix(origin, ":"):
+	case strings.HasPrefix(origin, "'") || !found && strings.HasSuffix(origin, ":"):
 		return "this is a word of a Content-Security-Policy, and no origin", anyOrigin
 	case !found:
 		if hostFault(strings.TrimPrefix(strings.ToLower(origin), "*.")) == "" {

@@ -66,6 +66,7 @@ func TestResolvePresetOptions(t *testing.T) {
 	all := RuleOptions{
 		Consent: []string{"stats"}, Anonymous: true, Domain: []string{"example.org"}, Path: []string{"/x"},
 		Lifetime: day, MaxAge: 2 * day, Secure: true, HTTPOnly: true, SameSite: SameSiteStrict, Provider: "p",
+		Origin:   []string{"https://cdn.example.org"},
 		Function: []Text{{"en", "f"}}, Purpose: []Text{{"en", "x"}},
 	}
 	for _, c := range []struct {
@@ -77,6 +78,7 @@ func TestResolvePresetOptions(t *testing.T) {
 		{"consent", RuleOptions{Consent: all.Consent}, func(o *RuleOptions) { o.Consent = all.Consent }},
 		{"anonymous", RuleOptions{Anonymous: true}, func(o *RuleOptions) { o.Anonymous = true }},
 		{"domain", RuleOptions{Domain: all.Domain}, func(o *RuleOptions) { o.Domain = all.Domain }},
+		{"origin", RuleOptions{Origin: all.Origin}, func(o *RuleOptions) { o.Origin = all.Origin }},
 		{"path", RuleOptions{Path: all.Path}, func(o *RuleOptions) { o.Path = all.Path }},
 		{"lifetime", RuleOptions{Lifetime: day}, func(o *RuleOptions) { o.Lifetime = day }},
 		{"max_age", RuleOptions{MaxAge: 2 * day}, func(o *RuleOptions) { o.MaxAge = 2 * day }},
