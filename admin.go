@@ -68,6 +68,7 @@ type policyAsConfigured struct {
 	Name   string        `json:"name"`
 	Digest string        `json:"digest"`
 	Since  time.Time     `json:"since"`          // in force since
+	First  time.Time     `json:"first_since"`    // since when one of this name is, as far as is known
 	Hosts  []string      `json:"hosts"`          // of the sites that have it; empty if a site has no name
 	Policy policy.Policy `json:"policy"`         // as it was configured: with the names of its presets
 	Page   *page.Config  `json:"page,omitempty"` // of the policy's page, if there is one
@@ -117,8 +118,8 @@ func serveAdmin(w http.ResponseWriter, r *http.Request) error {
 var policyAnswers = map[string]func(*http.Request, *runningPolicy) (any, error){
 	"policy": func(_ *http.Request, p *runningPolicy) (any, error) {
 		return policyAsConfigured{
-			Name: p.name(), Digest: p.digest(), Since: p.since(), Hosts: slices.Concat([]string{}, p.sites),
-			Policy: p.configured, Page: p.page,
+			Name: p.name(), Digest: p.digest(), Since: p.since(), First: p.timesInForce().Since,
+			Hosts: slices.Concat([]string{}, p.sites), Policy: p.configured, Page: p.page,
 		}, nil
 	},
 	"inventory": func(r *http.Request, p *runningPolicy) (any, error) {

@@ -109,7 +109,7 @@ func (q *pageQuery) data(p *configuredPolicy) (*page.Page, *page.Data, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	data, err := made.Data(e, p.Since, page.Visitor{})
+	data, err := made.Data(e, p.InForce, page.Visitor{})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -247,7 +247,8 @@ func loadPolicy(file string) (p configuredPolicy, err error) {
 		if err := d.Decode(&answer); err != nil {
 			return p, fmt.Errorf("%s: %w", file, err)
 		}
-		p.Policy, p.Hosts, p.Since, within = answer.Policy, answer.Hosts, answer.Since, within+"policy."
+		p.Policy, p.Hosts, within = answer.Policy, answer.Hosts, within+"policy."
+		p.InForce = page.InForce{Since: answer.First, Changed: answer.Since}
 		err := p.resolve()
 		if err == nil && answer.Digest != "" && answer.Digest != p.Resolved.Digest() {
 			err = fmt.Errorf("%s: digest: %q: the policy in the file has another one: %q", file,

@@ -76,6 +76,12 @@ func TestEvidenceRestart(t *testing.T) {
 	want(t, "warnings about evidence", len(w.Log("all.log", appLog, setAside))+
 		len(w.Log("all.log", appLog, failing)), 0)
 
+	var configured policyAsConfigured
+	w.AskJSON("/cookie-policy/city/policy", &configured)
+	if !configured.First.Equal(begun) || !configured.Since.After(begun) {
+		t.Errorf("in force since %v and changed at %v, and it began at %v", configured.First, configured.Since, begun)
+	}
+
 	answer := history(t, w, "city", "")
 	var periods []string
 	for i, p := range answer.Periods {

@@ -58,7 +58,8 @@ func (h *PageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyh
 	}
 	running := around.handler.running
 	outcome := h.page.Serve(w, page.Request{
-		Request: r, Enforcer: running.enforcer, Visit: &around.visit, Since: running.since(), URL: originalURL(r),
+		Request: r, Enforcer: running.enforcer, Visit: &around.visit,
+		InForce: running.timesInForce(), URL: originalURL(r),
 	})
 	for key, granted := range outcome.Saved {
 		running.observer.CountSaved(key, granted)
@@ -72,6 +73,15 @@ func (h *PageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyh
 			zap.String("policy", running.name()), zap.Error(outcome.Err))
 	}
 	return nil
+}
+
+// timesInForce returns when the policy came into force, and before it the first of its name.
+func (p *runningPolicy) timesInForce() page.InForce {
+	times := page.InForce{Since: p.since(), Changed: p.since()}
+	if first := p.keeper.FirstSince(); !first.IsZero() && first.Before(times.Since) {
+		times.Since = first
+	}
+	return times
 }
 
 // policyAround returns the writer of the policy that is around a request, the innermost if there are

@@ -178,7 +178,7 @@ func (a *App) auditPages() {
 	told := map[string]bool{}
 	for _, place := range pagePlaces(http) {
 		for _, p := range place.policies {
-			digests, err := place.page.page.Digests(p.enforcer, p.since())
+			digests, err := place.page.page.Digests(p.enforcer, p.timesInForce())
 			if key := fmt.Sprint(p.name(), digests); err == nil && !told[key] { // errors are logged with requests
 				told[key] = true
 				a.audit.Info("policy page published",

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,8 +25,8 @@ type configuredPolicy struct {
 	// Page is the config of the page of one of these sites, or nil if none has one.
 	Page *page.Config
 
-	// Since is when the policy came into force on the gateway; zero for a config file.
-	Since time.Time
+	// InForce is when the policy came into force on the gateway; zero for a config file.
+	InForce page.InForce
 
 	// Where returns where a field of the policy was written, by its path in the JSON config: a file and
 	// a line, or the path in a config that has no lines. An empty path is that of the policy.
@@ -110,7 +109,8 @@ func askPolicies(addresses []string) ([]configuredPolicy, error) {
 			if err := get(address, url.PathEscape(name)+"/policy", &answer); err != nil {
 				return nil, fmt.Errorf("%s: %w", address, err)
 			}
-			p := configuredPolicy{Policy: answer.Policy, Hosts: answer.Hosts, Page: answer.Page, Since: answer.Since}
+			p := configuredPolicy{Policy: answer.Policy, Hosts: answer.Hosts, Page: answer.Page,
+				InForce: page.InForce{Since: answer.First, Changed: answer.Since}}
 			p.Where = func(path string) string {
 				if path == "" {
 					return address

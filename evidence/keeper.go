@@ -127,6 +127,17 @@ func (k *Keeper) Since() time.Time {
 	return time.Time{}
 }
 
+// FirstSince returns since when a policy of this name has been in force, as far as the history goes back, or
+// the zero time if none is.
+func (k *Keeper) FirstSince() time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if h := &k.record.History; h.current() != nil {
+		return h.Periods[0].Since
+	}
+	return time.Time{}
+}
+
 // Stored returns until when the evidence is in storage, or the zero time if none is.
 func (k *Keeper) Stored() time.Time {
 	k.mu.Lock()

@@ -24,8 +24,14 @@ type Visitor struct {
 	Unwritable  []policy.Unwritable
 }
 
+// InForce is when a policy came into force, as far as is known.
+type InForce struct {
+	Since   time.Time // when the first policy of this name did
+	Changed time.Time // when the policy as it is did
+}
+
 // Data returns what the page shows of a policy to a visitor.
-func (p *Page) Data(e *enforcer.Enforcer, since time.Time, v Visitor) (*Data, error) {
+func (p *Page) Data(e *enforcer.Enforcer, in InForce, v Visitor) (*Data, error) {
 	l := p.languages[0]
 	for _, shown := range p.languages {
 		if shown.Tag == v.Language {
@@ -33,7 +39,7 @@ func (p *Page) Data(e *enforcer.Enforcer, since time.Time, v Visitor) (*Data, er
 		}
 	}
 	b := builder{page: p, language: l, enforcer: e, policy: e.Policy(), visitor: &v}
-	return b.data(since)
+	return b.data(in)
 }
 
 // builder makes the Data of one page.
@@ -62,20 +68,23 @@ func (b *builder) date(t time.Time) Date {
 	return Date{Time: t.UTC(), Text: b.language.Date(t.Local())}
 }
 
-func (b *builder) data(since time.Time) (*Data, error) {
+func (b *builder) data(in InForce) (*Data, error) {
 	full, t := b.policy.Policy(), b.language.Page
 	d := &Data{
 		Language: b.language.Tag,
 		Title:    b.page.phrase(b.page.config.Title, b.language),
 		Host:     shownHost(b.visitor.Host),
 		Policy: Policy{Name: b.policy.Name(), Digest: b.policy.Digest(), Mode: full.Mode,
-			Unlisted: full.Unlisted, Since: b.date(since)},
+			Unlisted: full.Unlisted, Since: b.date(in.Since)},
 		Controller: b.page.config.Controller,
 		Contact:    b.page.config.Contact,
 		Providers:  []string{},
 		Stylesheet: b.page.config.Stylesheet,
 		T:          t,
 		CSS:        template.CSS(css),
+	}
+	if in.Changed.After(in.Since) {
+		d.Policy.Changed = b.date(in.Changed)
 	}
 	if d.Title.Text == "" {
 		d.Title.Text = string(t.Title)

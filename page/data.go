@@ -59,7 +59,8 @@ type Policy struct {
 	Digest   string `json:"digest"`
 	Mode     string `json:"mode"`
 	Unlisted string `json:"unlisted"`
-	Since    Date   `json:"in_force_since,omitzero"`
+	Since    Date   `json:"in_force_since,omitzero"` // the first policy of this name
+	Changed  Date   `json:"last_change,omitzero"`    // if it was another one before
 }
 
 // Date is a day, and the time in it.

@@ -119,7 +119,11 @@ func (a *answer) redirect(lines []string) {
 	if saved.IsZero() {
 		saved = a.page.now()
 	}
-	h.Set("Location", a.self("saved="+strconv.FormatInt(saved.Unix(), 10))+"#saved")
+	query := querySaved + "=" + strconv.FormatInt(saved.Unix(), 10)
+	if sealed := a.page.sealer.seal(a.back, a.Host); sealed != "" {
+		query += "&" + queryBack + "=" + sealed
+	}
+	h.Set("Location", a.self(query)+"#saved")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", "0")
 	a.w.WriteHeader(http.StatusSeeOther)

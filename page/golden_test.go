@@ -17,7 +17,7 @@ func TestHTMLGolden(t *testing.T) {
 	for _, l := range languages.All() {
 		t.Run(l.Tag, func(t *testing.T) {
 			p := newPage(t, Config{Controller: "City of Example", Contact: "mailto:dpo@city.example"})
-			d, err := p.Data(compile(t, city()), noon, Visitor{Host: "data.city.example", Language: l.Tag})
+			d, err := p.Data(compile(t, city()), InForce{Since: noon}, Visitor{Host: "data.city.example", Language: l.Tag})
 			if err != nil {
 				t.Fatal(err)
 			}

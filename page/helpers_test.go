@@ -59,7 +59,7 @@ func (s *site) serve(r *http.Request) *httptest.ResponseRecorder {
 	visit := s.enforcer.Visit(enforcer.Request{Header: r.Header, Host: r.Host, HTTPS: r.TLS != nil})
 	visit.FilterRequest()
 	w := httptest.NewRecorder()
-	s.outcome = s.page.Serve(w, Request{Request: r, Enforcer: s.enforcer, Visit: &visit, Since: noon, URL: r.URL})
+	s.outcome = s.page.Serve(w, Request{Request: r, Enforcer: s.enforcer, Visit: &visit, InForce: InForce{Since: noon}, URL: r.URL})
 	visit.CompleteResponse(w.Header())
 	return w
 }

@@ -43,6 +43,7 @@ type Page struct {
 	fallback  *template.Template // the default, if the operator's fails
 	security  string             // the Content-Security-Policy
 	now       func() time.Time
+	sealer    sealer
 }
 
 // New makes a page. The error is of type [policy.Faults] and holds everything that is wrong with the
@@ -51,7 +52,8 @@ func New(c Config, now func() time.Time) (*Page, error) {
 	if faults := c.Faults(); len(faults) > 0 {
 		return nil, faults
 	}
-	p := &Page{config: c, languages: c.shown(), now: now, security: securityPolicy(c.Stylesheet)}
+	p := &Page{config: c, languages: c.shown(), now: now, security: securityPolicy(c.Stylesheet),
+		sealer: newSealer()}
 	p.matcher = languages.NewMatcher(p.languages...)
 	p.fallback = template.Must(parseTemplate(DefaultTemplate))
 	p.template = p.fallback
@@ -105,10 +107,10 @@ func securityPolicy(stylesheet string) string {
 
 // Digests returns a SHA-256 of the page of a policy in each language, as it is for nobody: without a host
 // and a stored choice.
-func (p *Page) Digests(e *enforcer.Enforcer, since time.Time) (map[string]string, error) {
+func (p *Page) Digests(e *enforcer.Enforcer, in InForce) (map[string]string, error) {
 	digests := map[string]string{}
 	for _, l := range p.languages {
-		d, err := p.Data(e, since, Visitor{Language: l.Tag, Unwritable: e.Policy().Unwritable()})
+		d, err := p.Data(e, in, Visitor{Language: l.Tag, Unwritable: e.Policy().Unwritable()})
 		if err != nil {
 			return nil, err
 		}

@@ -39,7 +39,7 @@ func TestDataLifetime(t *testing.T) {
 		e := compile(t, policy.Policy{Lifetimes: c.lifetimes, Mode: c.mode, Allow: []policy.Rule{{
 			Category: policy.Necessary, Cookies: []string{"a"},
 			RuleOptions: policy.RuleOptions{Lifetime: c.declared, MaxAge: c.limit}}}})
-		d, err := newPage(t, Config{}).Data(e, noon, Visitor{})
+		d, err := newPage(t, Config{}).Data(e, InForce{Since: noon}, Visitor{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +133,7 @@ func TestNotStated(t *testing.T) {
 		if !slices.Equal(missing, c.want) {
 			t.Errorf("got %q, want %q", missing, c.want)
 		}
-		d, err := newPage(t, Config{Controller: "City"}).Data(e, noon, Visitor{})
+		d, err := newPage(t, Config{Controller: "City"}).Data(e, InForce{Since: noon}, Visitor{})
 		if err != nil {
 			t.Fatal(err)
 		}

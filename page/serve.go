@@ -21,7 +21,7 @@ type Request struct {
 
 	Enforcer *enforcer.Enforcer
 	Visit    *enforcer.Visit
-	Since    time.Time // when the policy came into force
+	InForce  InForce
 
 	// The URL as the visitor's browser has it, where handlers have changed that of the request.
 	URL *url.URL
@@ -96,6 +96,7 @@ func (a *answer) setHeader() {
 
 // get shows the page.
 func (a *answer) get() Outcome {
+	a.back = localPath(a.page.sealer.open(a.URL.Query().Get(queryBack), a.Host))
 	if back := refererPath(a.Request.Request); back != "" && pathOf(back) != a.URL.Path {
 		a.back = back
 	}
@@ -120,10 +121,16 @@ const (
 // justNow is how long after a form was sent its answer tells what became of a choice without a time.
 const justNow = 5 * time.Minute
 
+// Names in the query of the answer to a form.
+const (
+	querySaved = "saved" // when the choice was made
+	queryBack  = "back"  // the path of the page that led here, sealed
+)
+
 // notice returns what became of a form, after the answer to it led here. The address alone proves
 // nothing: anybody can make a link with it. What counts is what the browser has stored.
 func (a *answer) notice() string {
-	seconds, err := strconv.ParseInt(a.URL.Query().Get("saved"), 10, 64)
+	seconds, err := strconv.ParseInt(a.URL.Query().Get(querySaved), 10, 64)
 	if err != nil {
 		return ""
 	}
@@ -153,7 +160,7 @@ func (a *answer) cameFromHere() bool {
 // show answers with the page, as HTML or JSON.
 func (a *answer) show(status int, notice, problem string) Outcome {
 	l := a.language()
-	d, err := a.page.Data(a.Enforcer, a.Since, Visitor{
+	d, err := a.page.Data(a.Enforcer, a.InForce, Visitor{
 		Host: a.Host, Language: l.Tag, Stored: a.stored, Unwritable: a.unwritable,
 		Disagreeing: len(a.Visit.Disagreeing()) > 0,
 	})

@@ -135,7 +135,7 @@ func checkRoundTrip(t *testing.T, p policy.Policy) {
 		t.Fatal(err)
 	}
 	for _, l := range languages.All() {
-		data, err := pages.Data(e, noon(), page.Visitor{Host: "data.example.org", Language: l.Tag})
+		data, err := pages.Data(e, page.InForce{Since: noon()}, page.Visitor{Host: "data.example.org", Language: l.Tag})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,7 +47,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, l := range languages.All() {
-			data, err := p.Data(e, noon(), page.Visitor{Host: "data.example.org", Language: l.Tag})
+			data, err := p.Data(e, page.InForce{Since: noon()}, page.Visitor{Host: "data.example.org", Language: l.Tag})
 			if err != nil {
 				t.Fatal(err)
 			}

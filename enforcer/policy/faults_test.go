@@ -207,6 +207,12 @@ func TestPolicyFaultsNone(t *testing.T) {
 		{"a lifetime of a second", options(RuleOptions{Lifetime: Duration(time.Second)}), nil},
 		{"same_site none", options(RuleOptions{SameSite: SameSiteNone}), nil},
 		{"same_site lax", options(RuleOptions{SameSite: SameSiteLax}), nil},
+		{"a provider in two lines", options(RuleOptions{Provider: "Matomo\nself-hosted"}),
+			[]string{"allow[0].provider Matomo\nself-hosted"}},
+		{"a provider that is not UTF-8", options(RuleOptions{Provider: "Mat\xff"}),
+			[]string{"allow[0].provider Mat\xff"}},
+		{"a provider that is too long", options(RuleOptions{Provider: strings.Repeat("x", maxText+1)}),
+			[]string{"allow[0].provider " + strings.Repeat("x", maxText+1)}},
 		{"a provider", options(RuleOptions{Provider: "Matomo, self-hosted"}), nil},
 		{"purposes", options(RuleOptions{Purpose: []Text{
 			{"", "x"}, {"en", "x"}, {"pt-BR", "x"}, {"zh-Hant-TW", "x"},

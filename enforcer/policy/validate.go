@@ -164,6 +164,9 @@ func (v *validator) options(path string, o *RuleOptions) {
 			"write one such as 183d, or remove it: a cookie is refused by not naming it")
 	}
 	v.oneOf(path+".same_site", o.SameSite, SameSiteLax, SameSiteStrict, SameSiteNone)
+	if o.Provider != "" {
+		v.text(path+".provider", "provider", o.Provider)
+	}
 	v.texts(path+".function", o.Function)
 	v.texts(path+".purpose", o.Purpose)
 }
