@@ -36,6 +36,9 @@ func (w *responseWriter) WriteHeader(status int) {
 		w.visit.FilterResponse(w.Header())
 		w.switched = w.switched || w.http1 && status == http.StatusSwitchingProtocols
 	} else {
+		if status == http.StatusNotModified {
+			w.visit.NotModified()
+		}
 		w.complete()
 	}
 	w.ResponseWriter.WriteHeader(status)

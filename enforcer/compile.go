@@ -26,6 +26,8 @@ type Enforcer struct {
 	persists       bool // some preference is sent again
 	reports        bool // nothing is changed
 
+	loading *loading // nil if nothing is done about third parties
+
 	observer *observe.Observer
 	mode     observe.Mode
 	now      func() time.Time
@@ -115,6 +117,7 @@ func Compile(p policy.Policy, now func() time.Time) (*Enforcer, error) {
 		}
 		e.signals = append(e.signals, compiled)
 	}
+	e.loading = e.newLoading()
 	return e, nil
 }
 

@@ -9,9 +9,13 @@ import (
 
 // FilterRequest removes from the request's Cookie header every cookie that the policy does not let
 // through for this visitor, in place in the header map. What stays is byte for byte and in order. If
-// nothing is left, the header is removed.
+// nothing is left, the header is removed. Where third parties are kept out of pages, a request for a page
+// loses its conditions too: the portal must not answer it with 304.
 func (v *Visit) FilterRequest() {
 	v.tally.countRequest()
+	if v.enforcer.loading != nil {
+		v.enforcer.loading.dropConditions(&v.visitor.request)
+	}
 	f := requestFilter{enforcer: v.enforcer, visitor: &v.visitor, tally: &v.tally}
 	f.filter()
 }

@@ -25,8 +25,8 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 }
 
 // CompleteResponse does what FilterResponse does, to the final header. The first time it also adds
-// what belongs to a page: lines that remove refused cookies from the browser, and the preference, if
-// the policy says that it is sent again.
+// what belongs to a page: lines that remove refused cookies from the browser, the preference, if the
+// policy says that it is sent again, and the Content-Security-Policy, if it says load.
 func (v *Visit) CompleteResponse(header map[string][]string) {
 	if header == nil {
 		return
@@ -36,6 +36,9 @@ func (v *Visit) CompleteResponse(header map[string][]string) {
 	if s := f.state; !s.finalized {
 		s.finalized = true
 		f.addToPage(v.began)
+		if l := v.enforcer.loading; l != nil {
+			l.addPolicies(&f)
+		}
 	}
 	f.state.keep(header["Set-Cookie"])
 	// The policy's own page is no portal's response, which a policy may leave as it is.
@@ -47,6 +50,9 @@ func (v *Visit) CompleteResponse(header map[string][]string) {
 		}
 	}
 }
+
+// NotModified says that the response has the status 304. It must be called before CompleteResponse.
+func (v *Visit) NotModified() { v.response.notModified = true }
 
 func (v *Visit) filterOf(header map[string][]string) responseFilter {
 	return responseFilter{
@@ -63,6 +69,7 @@ type response struct {
 
 	needsHTTPS string // the name of a cookie; see Visit.NeedsHTTPS
 
+	notModified  bool  // it has the status 304
 	finalized    bool  // the final header is complete
 	chosen       bool  // it stores a choice that was made on the policy's own page
 	continued    bool  // another Visit has counted the lines in kept
@@ -371,10 +378,12 @@ func (f *responseFilter) isNavigation() bool {
 		return len(mode) == 1 && mode[0] == "navigate"
 	}
 	types := f.header["Content-Type"]
-	if len(types) != 1 {
-		return false
-	}
-	media, _, _ := strings.Cut(types[0], ";")
+	return len(types) == 1 && isHTMLType(types[0])
+}
+
+// isHTMLType reports whether a Content-Type is that of a page.
+func isHTMLType(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
 	media = wire.Trim(media)
 	return wire.EqualFold(media, "text/html") || wire.EqualFold(media, "application/xhtml+xml")
 }

@@ -17,6 +17,9 @@ type Request struct {
 	// The host that the visitor asked for, with or without a port.
 	Host string
 
+	// The path of the URL that the visitor asked for. It is wanted where the policy says load.
+	Path string
+
 	// Whether the visitor's own connection is HTTPS, perhaps to a proxy in front.
 	HTTPS bool
 }

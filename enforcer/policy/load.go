@@ -43,6 +43,9 @@ const (
 	OpenStyle   = "style"
 )
 
+// ReportPath is where browsers send their reports, on the portal's own host. The portal never sees them.
+const ReportPath = "/.cookie-policy/report"
+
 // OpenKinds are the kinds of what pages load that can be open.
 var OpenKinds = []string{OpenImage, OpenFont, OpenMedia, OpenStyle}
 

@@ -1,0 +1,208 @@
+package enforcer
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/consent"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+)
+
+// loading is what a policy does about third parties that pages load from.
+type loading struct {
+	enforces bool
+	open     []string
+	excepts  func(path string) bool
+	share    float64 // of pages that ask for reports
+	report   string  // the policy that they get: the same for everybody
+
+	always     []string    // the origins of necessary rules
+	conditions []condition // of all other rules with origins
+	keys       consent.Set // of these rules
+
+	mu      sync.RWMutex
+	sources map[uint64]string // the policies that were made, by a bit for each condition that is met
+}
+
+// condition is one on which pages may load from origins.
+type condition struct {
+	rule    *rule // one of those that have it
+	origins []string
+}
+
+// maxSources bounds the policies that are kept: visitors choose which there are. Others are made anew.
+const maxSources = 256
+
+// newLoading returns nil if the policy does nothing about third parties.
+func (e *Enforcer) newLoading() *loading {
+	mode := e.policy.LoadMode()
+	if mode == policy.LoadOff {
+		return nil
+	}
+	load := &e.policy.Policy().Load
+	isNecessary := func(r *policy.Rule) bool { return r.Category == policy.Necessary }
+	l := &loading{
+		enforces: mode == policy.LoadEnforce,
+		open:     load.Open,
+		excepts:  load.Excepts(),
+		share:    load.Share(),
+		always:   e.policy.Origins(isNecessary),
+		sources:  map[uint64]string{},
+	}
+	l.report = policy.Sources(l.always, nil) + "; report-uri " + policy.ReportPath + "; report-to " + reportGroup
+	for _, declared := range e.policy.Rules() {
+		r := e.rules[declared]
+		if len(declared.Origin) == 0 || r.always {
+			continue
+		}
+		l.keys |= r.keys
+		same := func(c condition) bool { return c.rule.keys == r.keys && c.rule.anonymous == r.anonymous }
+		i := slices.IndexFunc(l.conditions, same)
+		if i < 0 {
+			i = len(l.conditions)
+			l.conditions = append(l.conditions, condition{rule: r})
+		}
+		l.conditions[i].origins = append(l.conditions[i].origins, declared.Origin...)
+	}
+	return l
+}
+
+// reportGroup is the name of the endpoint for reports in Reporting-Endpoints.
+const reportGroup = "cookie-policy"
+
+// reportEndpoint is the field's value (Reporting API section 3.2). Browsers heed it over HTTPS only.
+const reportEndpoint = reportGroup + `="` + policy.ReportPath + `"`
+
+// sourcesFor returns the Content-Security-Policy for a visitor.
+func (l *loading) sourcesFor(v *visitor) string {
+	var met uint64
+	cached := len(l.conditions) <= 64
+	origins := l.always
+	for i := range l.conditions {
+		if v.grants(l.conditions[i].rule).letsThrough() {
+			if cached {
+				met |= 1 << i
+			} else {
+				origins = union(origins, l.conditions[i].origins)
+			}
+		}
+	}
+	if !cached {
+		return policy.Sources(origins, l.open)
+	}
+	l.mu.RLock()
+	sources, made := l.sources[met]
+	l.mu.RUnlock()
+	if made {
+		return sources
+	}
+	for i := range l.conditions {
+		if met&(1<<i) != 0 {
+			origins = union(origins, l.conditions[i].origins)
+		}
+	}
+	sources = policy.Sources(origins, l.open)
+	l.mu.Lock()
+	if len(l.sources) < maxSources {
+		l.sources[met] = sources
+	}
+	l.mu.Unlock()
+	return sources
+}
+
+// union returns the origins of both lists, each once, in a new slice.
+func union(origins, more []string) []string {
+	all := slices.Clone(origins)
+	for _, origin := range more {
+		if !slices.Contains(all, origin) {
+			all = append(all, origin)
+		}
+	}
+	return all
+}
+
+// loadsPage reports whether the request is for a page, a frame, or the script of a worker: for something
+// that loads other things. Where a browser sends no Sec-Fetch-Dest, as over plain HTTP, pages are told by
+// what it accepts.
+func (r *Request) loadsPage() bool {
+	dest := r.Header["Sec-Fetch-Dest"]
+	if len(dest) == 0 {
+		return r.isWorker() || slices.ContainsFunc(r.Header["Accept"], func(line string) bool {
+			return strings.Contains(line, "text/html")
+		})
+	}
+	switch dest[0] {
+	case "document", "iframe", "frame", "embed", "object":
+		return true
+	}
+	return r.isWorker()
+}
+
+// isWorker reports whether the request is for the script of a worker, which has a
+// Content-Security-Policy of its own (HTML section 10.2.4; Service Workers section 6.2.4).
+func (r *Request) isWorker() bool {
+	if dest := r.Header["Sec-Fetch-Dest"]; len(dest) > 0 {
+		switch dest[0] {
+		case "worker", "sharedworker", "serviceworker":
+			return true
+		}
+	}
+	service := r.Header["Service-Worker"]
+	return len(service) > 0 && service[0] == "script"
+}
+
+// dropConditions takes the conditions out of a request for a page: an answer 304 would keep the page
+// together with the Content-Security-Policy of an earlier choice, or put the gateway's in place of the
+// portal's.
+func (l *loading) dropConditions(r *Request) {
+	if !l.enforces || !r.loadsPage() || l.excepts(r.Path) {
+		return
+	}
+	for key := range r.Header {
+		if isField(key, "If-None-Match") || isField(key, "If-Modified-Since") {
+			delete(r.Header, key)
+		}
+	}
+}
+
+// addPolicies adds the Content-Security-Policy of this visitor to a page or the script of a worker, and to
+// a sample of pages the one that asks for reports.
+func (l *loading) addPolicies(f *responseFilter) {
+	r := &f.visitor.request
+	isPage, isWorker := f.isHTML(), r.isWorker()
+	if f.state.notModified || !isPage && !isWorker || l.excepts(r.Path) {
+		return
+	}
+	if l.enforces {
+		f.addLine("Content-Security-Policy", l.sourcesFor(f.visitor))
+		if l.keys != 0 {
+			f.state.dependsOn(f.visitor, l.keys)
+		}
+	}
+	if isPage && rand.Float64() < l.share {
+		f.addLine("Content-Security-Policy-Report-Only", l.report)
+		if r.HTTPS {
+			f.addLine("Reporting-Endpoints", reportEndpoint)
+		}
+	}
+}
+
+// isHTML reports whether the response is a page: by its type, or, where it has none and browsers guess,
+// by the request.
+func (f *responseFilter) isHTML() bool {
+	types := f.header["Content-Type"]
+	if len(types) == 0 {
+		return f.visitor.request.loadsPage()
+	}
+	return isHTMLType(types[0])
+}
+
+// addLine adds a line behind those that a field has, unless it is there already: the routes of an error
+// have a Visit of their own.
+func (f *responseFilter) addLine(field, line string) {
+	if lines := f.header[field]; !slices.Contains(lines, line) {
+		f.header[field] = append(slices.Clip(lines), line)
+	}
+}
