@@ -297,10 +297,24 @@ func printInventory(out io.Writer, i *inventoryAnswer) error {
 			v["expired"], v["would_refuse"], v["would_expire"], lifetime,
 			c.Last.UTC().Format(time.RFC3339), printableWords(strings.Join(c.Hosts, " ")))
 	}
+	printOrigins(w, i.Origins)
 	if i.Overflow > 0 {
 		fmt.Fprintf(w, "\n%d more cookies had names for which there was no room.\n", i.Overflow)
 	}
 	return w.Flush()
+}
+
+// printOrigins prints the third parties that browsers reported, and nothing if there are none.
+func printOrigins(w io.Writer, origins []report.Origin) {
+	if len(origins) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nORIGIN\tCATEGORY\tREPORTS\tDAYS\tGRANTED\tREFUSED\tUNDECIDED\tLAST\tLOADED AS")
+	for _, o := range origins {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\n", report.Printable(o.Origin),
+			report.Printable(string(o.Category)), o.Count, o.Days, o.Granted, o.Refused, o.Undecided,
+			o.Last.UTC().Format(time.RFC3339), printableWords(strings.Join(o.Directives, " ")))
+	}
 }
 
 func printDrift(out io.Writer, d *driftAnswer) error {
@@ -320,7 +334,7 @@ func printFindings(w io.Writer, findings []report.Finding, digest string) {
 	fmt.Fprintln(w, by.digest("DIGEST")+"FINDING\tCOOKIE\tDETAIL")
 	for _, f := range findings {
 		fmt.Fprintf(w, "%s%s\t%s\t%s\n", by.digest(f.Digest),
-			report.Printable(f.Kind), report.Printable(f.Cookie), printableWords(f.Detail))
+			report.Printable(f.Kind), report.Printable(f.Subject()), printableWords(f.Detail))
 	}
 }
 

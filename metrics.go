@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cookie-policy/caddy-cookie-policy/cspreport"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
@@ -38,6 +39,11 @@ var (
 		"The policy in force. Always 1.", []string{"policy", "digest", "mode"}, nil)
 	inForceMetric = prometheus.NewDesc("caddy_cookie_policy_in_force_since_timestamp_seconds",
 		"Unix time since when the policy has been in force.", []string{"policy"}, nil)
+	loadsMetric = prometheus.NewDesc("caddy_cookie_policy_load_reports_total",
+		"Reports of browsers that a page loads from a third party, by policy, category and verdict.",
+		[]string{"policy", "category", "verdict"}, nil)
+	droppedMetric = prometheus.NewDesc("caddy_cookie_policy_load_reports_dropped_total",
+		"Reports of browsers that were not counted, by policy and reason.", []string{"policy", "reason"}, nil)
 	storedMetric = prometheus.NewDesc("caddy_cookie_policy_evidence_stored_timestamp_seconds",
 		"Unix time until which the evidence of the policy is in storage; 0 if none is.", []string{"policy"}, nil)
 )
@@ -55,7 +61,7 @@ func register(registry *prometheus.Registry) error {
 func (*collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		verdictsMetric, preferencesMetric, unlistedMetric, requestsMetric, lastRequestMetric,
-		savedMetric, infoMetric, inForceMetric, storedMetric,
+		savedMetric, infoMetric, inForceMetric, loadsMetric, droppedMetric, storedMetric,
 	} {
 		descs <- desc
 	}
@@ -94,6 +100,14 @@ func (*collector) Collect(metrics chan<- prometheus.Metric) {
 			saved := p.observer.Saved(key)
 			counter(savedMetric, saved.Granted, name, key, policy.Granted.String())
 			counter(savedMetric, saved.Refused, name, key, policy.Refused.String())
+		}
+		if p.enforcer.AsksForReports() {
+			p.observer.Loads(func(category policy.Category, verdict string, n uint64) {
+				counter(loadsMetric, n, name, string(category), verdict)
+			})
+			for _, reason := range cspreport.Reasons {
+				counter(droppedMetric, p.observer.Dropped(reason), name, reason)
+			}
 		}
 		gauge(infoMetric, 1, name, p.digest(), p.mode())
 		gauge(inForceMetric, float64(p.since().Unix()), name)

@@ -110,6 +110,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			earlier.visit.Resume(&fw.visit)
 		}
 	}()
+	if h.isReport(r) {
+		fw.serveReport(r)
+		return nil
+	}
 	err := next.ServeHTTP(fw, r)
 	if err == nil && outer != nil { // after an error, its routes ask this writer, unless they have a policy
 		fw.outermost.innermost = outer

@@ -25,11 +25,16 @@ func suggest(drift *report.Drift, inventories []report.Inventory) string {
 		drift.Policy, drift.Digest, drift.Since.UTC().Format(time.RFC3339))}}
 	seen := map[string]*sighting{}
 	var names []string
+	var origins []report.Finding
 	for _, f := range drift.Findings {
 		switch f.Kind {
 		case report.Differs, report.Missing, report.Unanswered:
 			lines = append(lines, caddytext.Line{Comment: f.Kind + ": " + f.Detail})
 		case report.Unlisted:
+			if f.Origin != "" {
+				origins = append(origins, f)
+				continue
+			}
 			if seen[f.Cookie] == nil {
 				seen[f.Cookie] = new(sighting)
 				names = append(names, f.Cookie)
@@ -37,7 +42,7 @@ func suggest(drift *report.Drift, inventories []report.Inventory) string {
 			seen[f.Cookie].details = append(seen[f.Cookie].details, f.Detail)
 		}
 	}
-	if len(names) == 0 {
+	if len(names)+len(origins) == 0 {
 		lines = append(lines, caddytext.Line{Comment: "Every cookie that was met has a rule."})
 	} else {
 		lines = append(lines, caddytext.Line{Comment: "Put necessary, statistical, first_party or third_party in " +
@@ -57,11 +62,25 @@ func suggest(drift *report.Drift, inventories []report.Inventory) string {
 	for _, name := range names {
 		lines = append(lines, caddytext.Line{}, seen[name].line(name))
 	}
+	for _, f := range origins {
+		lines = append(lines, caddytext.Line{}, allowOrigin(&f))
+	}
 	text, err := caddytext.Text(lines)
 	if err != nil {
 		panic("cookiepolicy: a word was not checked: " + err.Error())
 	}
 	return text
+}
+
+// allowOrigin returns the line that lets pages load from a third party. A browser's report is no reason to
+// do so: the operator has to know who that is.
+func allowOrigin(f *report.Finding) caddytext.Line {
+	rule := policy.Rule{Category: policy.ThirdParty, RuleOptions: policy.RuleOptions{Origin: []string{f.Origin}}}
+	if faults := (&policy.Policy{Allow: []policy.Rule{rule}}).Faults(); len(faults) > 0 {
+		return caddytext.Line{Comment: f.Detail + "\nNo line for " + f.Origin + ": " + faults[0].Problem + "."}
+	}
+	return caddytext.Line{Comment: f.Detail, Words: []string{"allow", openCategory},
+		Block: []caddytext.Line{{Words: []string{"origin", f.Origin}}}}
 }
 
 // printSuggestions prints the lines that are suggested.

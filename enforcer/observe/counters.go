@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
@@ -13,6 +14,8 @@ type Counters struct {
 	Verdicts    map[string]uint64 `json:"verdicts,omitempty"`    // by [VerdictKey]
 	Preferences map[string]uint64 `json:"preferences,omitempty"` // that were read, by state
 	Saved       map[string]uint64 `json:"saved,omitempty"`       // answers, by [SavedKey]
+	Loads       map[string]uint64 `json:"loads,omitempty"`       // reports of browsers, by [LoadKey]
+	Dropped     map[string]uint64 `json:"dropped,omitempty"`     // reports that were dropped, by reason
 	Overflow    uint64            `json:"overflow,omitempty"`
 }
 
@@ -53,6 +56,9 @@ func (o *Observer) Counters() Counters {
 		put(c.Saved, SavedKey(key, policy.Refused), answers.Refused)
 	}
 	o.saved.mu.Unlock()
+	o.origins.mu.Lock()
+	c.Loads, c.Dropped = maps.Clone(o.origins.loads), maps.Clone(o.origins.dropped)
+	o.origins.mu.Unlock()
 	c.Requests, _ = o.Requests()
 	c.Overflow = o.Overflow()
 	return c
@@ -65,7 +71,8 @@ func (c *Counters) Add(d Counters) {
 	for _, pair := range [...]struct {
 		into *map[string]uint64
 		from map[string]uint64
-	}{{&c.Verdicts, d.Verdicts}, {&c.Preferences, d.Preferences}, {&c.Saved, d.Saved}} {
+	}{{&c.Verdicts, d.Verdicts}, {&c.Preferences, d.Preferences}, {&c.Saved, d.Saved},
+		{&c.Loads, d.Loads}, {&c.Dropped, d.Dropped}} {
 		for key, n := range pair.from {
 			if *pair.into == nil {
 				*pair.into = map[string]uint64{}
@@ -93,6 +100,7 @@ func (c Counters) Since(earlier Counters) (d Counters) {
 		Requests: less(c.Requests, earlier.Requests), Overflow: less(c.Overflow, earlier.Overflow),
 		Verdicts: rest(c.Verdicts, earlier.Verdicts), Preferences: rest(c.Preferences, earlier.Preferences),
 		Saved: rest(c.Saved, earlier.Saved),
+		Loads: rest(c.Loads, earlier.Loads), Dropped: rest(c.Dropped, earlier.Dropped),
 	}
 }
 
@@ -113,6 +121,22 @@ var knownVerdicts, knownStates = func() (verdicts map[string]place, states map[s
 	}
 	return verdicts, states
 }()
+
+// knownLoads are the names of all counters of reports that there can be.
+var knownLoads = func() map[string]bool {
+	known := map[string]bool{}
+	for m := range modes {
+		for _, category := range counted {
+			for _, v := range [...]Verdict{LetThrough, Refused} {
+				known[LoadKey(m, category, v)] = true
+			}
+		}
+	}
+	return known
+}()
+
+// maxReasons and maxReason bound the reasons for which reports were dropped.
+const maxReasons, maxReason = 16, 32
 
 // place is where a verdict is counted.
 type place struct {
@@ -137,6 +161,12 @@ func (c *Counters) Bound() {
 	}
 	bound(c.Verdicts, func(key string) bool { _, known := knownVerdicts[key]; return known })
 	bound(c.Preferences, func(key string) bool { _, known := knownStates[key]; return known })
+	bound(c.Loads, func(key string) bool { return knownLoads[key] })
+	reasons := 0
+	bound(c.Dropped, func(reason string) bool {
+		reasons++
+		return reasons <= maxReasons && len(reason) <= maxReason
+	})
 	keys := map[string]bool{}
 	bound(c.Saved, func(saved string) bool {
 		key, outcome := CutSavedKey(saved)
@@ -165,6 +195,14 @@ func (o *Observer) restoreCounters(c Counters) {
 			p.preferences[s].Add(n)
 		}
 	}
+	o.origins.mu.Lock()
+	for key, n := range c.Loads {
+		count(&o.origins.loads, key, n)
+	}
+	for reason, n := range c.Dropped {
+		count(&o.origins.dropped, reason, n)
+	}
+	o.origins.mu.Unlock()
 	p.requests.Add(c.Requests)
 	p.overflow.Add(c.Overflow)
 	o.saved.mu.Lock()

@@ -102,6 +102,7 @@ type Observer struct {
 	sites    atomic.Pointer[sites]
 	warnings limiter
 	saved    saved
+	origins  origins
 }
 
 // Processor holds what one processor counts. Each has memory of its own, so that none waits for

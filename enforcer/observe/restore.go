@@ -67,6 +67,7 @@ func (o *Observer) Restore(s *State, now time.Time) {
 	}
 	o.restoreClients(&o.unlisted, s.Unlisted, now)
 	o.restoreClients(&o.listed, s.Listed, now)
+	o.restoreOrigins(s.Origins, now)
 }
 
 // raise sets a number that only grows.

@@ -23,6 +23,8 @@ type State struct {
 	Read     Names `json:"read,omitempty"`     // names that browsers sent and that have an entry
 	Unlisted Names `json:"unlisted,omitempty"` // clients' names that no rule names
 	Listed   Names `json:"listed,omitempty"`   // clients' names that a wildcard names
+
+	Origins []OriginState `json:"origins,omitempty"` // that pages load from
 }
 
 // Names are what is known of some names.
@@ -131,6 +133,7 @@ func (o *Observer) State() State {
 	for _, names := range [...]*Names{&s.Set, &s.Read, &s.Unlisted, &s.Listed} {
 		*names = (*names)[:min(len(*names), maxNameStates)]
 	}
+	s.Origins = o.originStates()
 	s.Counters = o.Counters()
 	if _, last := o.Requests(); !last.IsZero() {
 		s.Last = last.Unix()

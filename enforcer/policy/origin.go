@@ -62,11 +62,19 @@ func covers(pattern, origin string) bool {
 func (r *Resolved) RulesOf(origin string) (rules []*Rule) {
 	for i := range r.policy.Allow {
 		rule := &r.policy.Allow[i]
-		if slices.ContainsFunc(rule.Origin, func(pattern string) bool { return covers(pattern, origin) }) {
+		if rule.OriginFor(origin) != "" {
 			rules = append(rules, rule)
 		}
 	}
 	return rules
+}
+
+// OriginFor returns the rule's origin that stands for another, or "" if none does.
+func (r *Rule) OriginFor(origin string) string {
+	if i := slices.IndexFunc(r.Origin, func(pattern string) bool { return covers(pattern, origin) }); i >= 0 {
+		return r.Origin[i]
+	}
+	return ""
 }
 
 // Origins returns the origins of the rules that are let through, each once, in the order of the rules.

@@ -40,9 +40,9 @@ func (i Inventory) CSV() []byte {
 
 // CSV returns the drift as CSV with a header, one line for each finding.
 func (d Drift) CSV() []byte {
-	rows := [][]string{{"kind", "cookie", "detail"}}
+	rows := [][]string{{"kind", "cookie", "detail", "origin"}}
 	for _, f := range d.Findings {
-		rows = append(rows, []string{f.Kind, f.Cookie, f.Detail})
+		rows = append(rows, []string{f.Kind, f.Cookie, f.Detail, f.Origin})
 	}
 	return writeCSV(rows)
 }

@@ -24,10 +24,14 @@ type Drift struct {
 // Finding is one difference.
 type Finding struct {
 	Kind   string `json:"kind"`
-	Cookie string `json:"cookie"` // a name that was met, or one that the policy names; empty about gateways
+	Cookie string `json:"cookie"`           // a name that was met, or one that the policy names; empty about gateways
+	Origin string `json:"origin,omitempty"` // a third party, in place of a cookie
 	Detail string `json:"detail"`
 	Digest string `json:"digest,omitempty"` // if those of several gateways differ
 }
+
+// Subject returns the cookie or the origin that the finding is about.
+func (f *Finding) Subject() string { return cmp.Or(f.Cookie, f.Origin) }
 
 // Kinds of findings.
 const (
@@ -93,6 +97,7 @@ func NewDrift(p *policy.Resolved, o *observe.Observer, at time.Time) Drift {
 		d.add(Unlisted, name, strings.Join(places, "; "))
 	}
 	d.neverSeen(p, seen)
+	d.origins(p, o)
 	sortFindings(d.Findings)
 	return d
 }
@@ -185,7 +190,7 @@ func (d *Drift) compare(s *observe.Sighting, rule *policy.Rule) {
 // sortFindings sorts by kind, then by cookie.
 func sortFindings(findings []Finding) {
 	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Cookie, b.Cookie),
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Cookie, b.Cookie), strings.Compare(a.Origin, b.Origin),
 			strings.Compare(a.Detail, b.Detail), strings.Compare(a.Digest, b.Digest))
 	})
 }

@@ -148,7 +148,7 @@ func TestDrift(t *testing.T) {
 	p.Mode, p.Allow[0].SameSite = "", policy.SameSiteStrict
 	g := newGateway(t, p)
 	g.serve("data.city.example", "sessionid=1; _pk_id=1", "sessionid=1; Secure; HttpOnly")
-	if got := fmt.Sprint(g.drift()); got != "[{weaker sessionid sent without SameSite, declared is strict }]" {
+	if got := fmt.Sprint(g.drift()); got != "[{weaker sessionid  sent without SameSite, declared is strict }]" {
 		t.Error(got)
 	}
 }

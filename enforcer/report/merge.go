@@ -37,6 +37,7 @@ func MergeInventories(policy string, answers []Answer[Inventory], gateways []Fin
 			}
 		}
 		merged.Cookies = append(merged.Cookies, items...)
+		merged.Origins = append(merged.Origins, mergeOrigins(g.reports)...)
 	}
 	if len(groups) > 1 {
 		merged.Digest = Different
@@ -161,7 +162,7 @@ func mergeFindings(drifts []Drift) (merged []Finding) {
 				kinds = append(kinds, NeverRead)
 			}
 			for _, kind := range kinds {
-				if s := (subject{kind, f.Cookie}); !counted[s] {
+				if s := (subject{kind, f.Subject()}); !counted[s] {
 					counted[s] = true
 					gateways[s]++
 				}
@@ -173,7 +174,7 @@ func mergeFindings(drifts []Drift) (merged []Finding) {
 		for _, f := range d.Findings {
 			key := f
 			if f.Kind == NeverSeen || f.Kind == NeverRead {
-				if gateways[subject{f.Kind, f.Cookie}] < len(drifts) {
+				if gateways[subject{f.Kind, f.Subject()}] < len(drifts) {
 					continue
 				}
 				key.Detail = "" // it tells a time, which differs from gateway to gateway

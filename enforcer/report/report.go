@@ -23,6 +23,7 @@ type Inventory struct {
 	Since    time.Time `json:"since"` // the start of the observation
 	At       time.Time `json:"at"`
 	Cookies  []Item    `json:"cookies"`
+	Origins  []Origin  `json:"origins,omitempty"`  // third parties that pages load from
 	Overflow uint64    `json:"overflow,omitempty"` // cookies for whose names there was no room
 	Findings []Finding `json:"findings,omitempty"` // about gateways; of several that were merged
 }
@@ -71,6 +72,7 @@ func NewInventory(p *policy.Resolved, o *observe.Observer, at time.Time) Invento
 		}
 	}
 	sortItems(inventory.Cookies)
+	inventory.Origins = newOrigins(p, o)
 	return inventory
 }
 

@@ -354,7 +354,7 @@ func (w *writer) drift(a *Answer) {
 		t.Columns = append(t.Columns, columns(w.Columns.Digest)...)
 	}
 	for _, f := range a.Findings {
-		row := []cell{text(word(w.Words.Findings, f.Kind)), code(f.Cookie), text(printable(f.Detail))}
+		row := []cell{text(word(w.Words.Findings, f.Kind)), code(f.Subject()), text(printable(f.Detail))}
 		if hasDigests {
 			row = append(row, cell{Text: short(f.Digest), Code: f.Digest != ""})
 		}

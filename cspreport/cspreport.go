@@ -1,0 +1,155 @@
+// Package cspreport reads the reports that browsers send about a Content-Security-Policy: which origins a
+// page loads from, and nothing else of them. Reports come from anybody, and a report has full addresses:
+// of the page that was visited, and of trackers with their identifiers. Each is cut to an origin while it
+// is read.
+package cspreport
+
+import (
+	"encoding/json"
+	"mime"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+)
+
+// MaxBody is the largest number of bytes of a body, and maxReports of reports in it, that are read.
+const (
+	MaxBody    = 16 << 10
+	maxReports = 50
+)
+
+// Report says that a page asked for something that the policy does not name.
+type Report struct {
+	// The origin, as [policy.OriginOf] returns it. It is empty if the page asked its own host, and was
+	// redirected elsewhere: browsers do not tell where.
+	Origin string
+
+	// The directive of the Content-Security-Policy for what was asked for, such as img-src.
+	Directive string
+}
+
+// Why a report is dropped. There are no other reasons.
+const (
+	TooLarge    = "too_large"    // the body has more than MaxBody bytes
+	TooMany     = "too_many"     // the body has more reports than are read
+	WrongType   = "type"         // the body's type is none of reports
+	Malformed   = "malformed"    // the body cannot be read
+	OtherPage   = "other_page"   // it is about a page of another host
+	OtherPolicy = "other_policy" // it is about a directive that the gateway does not ask about
+	NoOrigin    = "no_origin"    // what was asked for has no origin: inline, data, an extension
+	TooOften    = "too_often"    // more reports came than are counted
+)
+
+// Reasons are all of them.
+var Reasons = []string{TooLarge, TooMany, WrongType, Malformed, OtherPage, OtherPolicy, NoOrigin, TooOften}
+
+// directives are those that fall back to default-src (CSP 3 section 6.1).
+var directives = []string{
+	"connect-src", "default-src", "font-src", "frame-src", "img-src", "manifest-src", "media-src", "object-src",
+	"prefetch-src", "script-src", "script-src-attr", "script-src-elem", "style-src", "style-src-attr",
+	"style-src-elem", "worker-src",
+}
+
+// oldReport is a body of the type application/csp-report (CSP 3 section 5.3).
+type oldReport struct {
+	Report *struct {
+		Document  string `json:"document-uri"`
+		Blocked   string `json:"blocked-uri"`
+		Effective string `json:"effective-directive"`
+		Violated  string `json:"violated-directive"`
+	} `json:"csp-report"`
+}
+
+// newReport is a member of a body of the type application/reports+json (Reporting API section 2.5, CSP 3
+// section 5.3).
+type newReport struct {
+	Type string `json:"type"`
+	Body struct {
+		Document  string `json:"documentURL"`
+		Blocked   string `json:"blockedURL"`
+		Effective string `json:"effectiveDirective"`
+	} `json:"body"`
+}
+
+// Read reads the reports of a body about pages of a host, and returns how many were dropped, by reason.
+// Reports of other types, which come in the same bodies, are ignored.
+func Read(contentType string, body []byte, host string) (reports []Report, dropped map[string]int) {
+	dropped = map[string]int{}
+	if len(body) > MaxBody {
+		dropped[TooLarge]++
+		return nil, dropped
+	}
+	one := func(document, blocked, directive string) {
+		if len(reports) == maxReports {
+			dropped[TooMany]++
+			return
+		}
+		r, reason := newReportOf(document, blocked, directive, host)
+		if reason != "" {
+			dropped[reason]++
+			return
+		}
+		reports = append(reports, r)
+	}
+	media, _, _ := mime.ParseMediaType(contentType)
+	switch media {
+	case "application/csp-report", "application/json": // old Firefox sends the latter
+		var old oldReport
+		if json.Unmarshal(body, &old) != nil || old.Report == nil {
+			dropped[Malformed]++
+			return nil, dropped
+		}
+		directive := old.Report.Effective
+		if directive == "" { // old Firefox: the directive with its sources
+			directive, _, _ = strings.Cut(old.Report.Violated, " ")
+		}
+		one(old.Report.Document, old.Report.Blocked, directive)
+	case "application/reports+json":
+		var all []newReport
+		if json.Unmarshal(body, &all) != nil {
+			dropped[Malformed]++
+			return nil, dropped
+		}
+		for i := range all {
+			if all[i].Type == "csp-violation" {
+				one(all[i].Body.Document, all[i].Body.Blocked, all[i].Body.Effective)
+			}
+		}
+	default:
+		dropped[WrongType]++
+	}
+	return reports, dropped
+}
+
+// newReportOf returns a report, or why it is dropped.
+func newReportOf(document, blocked, directive, host string) (r Report, reason string) {
+	page, err := url.Parse(document)
+	if err != nil || page.Host == "" || hostname(page.Host) != hostname(host) {
+		return r, OtherPage
+	}
+	i := slices.Index(directives, directive)
+	if i < 0 {
+		return r, OtherPolicy
+	}
+	r.Directive = directives[i]
+	if own, err := url.Parse(blocked); err == nil && own.Host != "" && hostname(own.Host) == hostname(host) {
+		return r, ""
+	}
+	origin, ok := policy.OriginOf(blocked)
+	if !ok {
+		return r, NoOrigin
+	}
+	r.Origin = origin
+	return r, ""
+}
+
+// hostname returns a host without its port, in lower case.
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(host)
+}

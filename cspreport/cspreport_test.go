@@ -1,0 +1,111 @@
+package cspreport
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+)
+
+const (
+	host   = "data.city.example"
+	oldCSP = "application/csp-report"
+	newCSP = "application/reports+json; charset=utf-8"
+)
+
+func older(document, blocked, effective, violated string) string {
+	b, _ := json.Marshal(map[string]any{"csp-report": map[string]any{
+		"document-uri": document, "blocked-uri": blocked, "effective-directive": effective,
+		"violated-directive": violated, "referrer": "https://secret.example", "status-code": 200,
+	}})
+	return string(b)
+}
+
+func newer(reports ...[3]string) string {
+	var all []any
+	for _, r := range reports {
+		all = append(all, map[string]any{"type": "csp-violation", "age": 1, "url": r[0], "user_agent": "secret",
+			"body": map[string]any{"documentURL": r[0], "blockedURL": r[1], "effectiveDirective": r[2], "sample": "secret"}})
+	}
+	b, _ := json.Marshal(all)
+	return string(b)
+}
+
+func TestRead(t *testing.T) {
+	const page = "https://data.city.example/explore/?q=secret"
+	report := func(origin, directive string) []Report { return []Report{{origin, directive}} }
+	many := make([][3]string, 60)
+	for i := range many {
+		many[i] = [3]string{page, fmt.Sprintf("https://h%d.example/x", i), "img-src"}
+	}
+	for _, c := range []struct {
+		name, contentType, body string
+		want                    []Report
+		dropped                 string
+	}{
+		{"an old report", oldCSP, older(page, "https://b.example/p.gif?id=secret", "img-src", ""),
+			report("https://b.example", "img-src"), ""},
+		{"an older one", "application/json", older(page, "https://b.example", "", "default-src 'self' https://x.example"),
+			report("https://b.example", "default-src"), ""},
+		{"new ones, of several types", newCSP, `[{"type":"deprecation","body":{"id":"x"}},` +
+			newer([3]string{page, "wss://live.b.example/s", "connect-src"})[1:], report("https://live.b.example", "connect-src"), ""},
+		{"a redirect of the site", oldCSP, older(page, "https://data.city.example/out", "frame-src", ""), report("", "frame-src"), ""},
+		{"with a port", oldCSP, older("https://data.city.example:8443/", "https://b.example:444/", "script-src-elem", ""),
+			report("https://b.example:444", "script-src-elem"), ""},
+		{"another page", oldCSP, older("https://evil.example/", "https://b.example", "img-src", ""), nil, "other_page:1"},
+		{"no page", oldCSP, older("about:blank", "https://b.example", "img-src", ""), nil, "other_page:1"},
+		{"another directive", oldCSP, older(page, "https://b.example", "form-action", ""), nil, "other_policy:1"},
+		{"inline", oldCSP, older(page, "inline", "script-src-elem", ""), nil, "no_origin:1"},
+		{"an extension", oldCSP, older(page, "chrome-extension://abcdef", "script-src-elem", ""), nil, "no_origin:1"},
+		{"an address", oldCSP, older(page, "https://192.0.2.1/x", "img-src", ""), nil, "no_origin:1"},
+		{"no report", oldCSP, `{}`, nil, "malformed:1"},
+		{"no object", oldCSP, `[]`, nil, "malformed:1"},
+		{"no list", newCSP, `{}`, nil, "malformed:1"},
+		{"no JSON", newCSP, `[`, nil, "malformed:1"},
+		{"deep JSON", newCSP, strings.Repeat("[", 16000), nil, "malformed:1"},
+		{"another type", "text/plain", older(page, "https://b.example", "img-src", ""), nil, "type:1"},
+		{"no type", "", "", nil, "type:1"},
+		{"too large", oldCSP, strings.Repeat(" ", MaxBody+1), nil, "too_large:1"},
+		{"nothing", newCSP, `[]`, nil, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, dropped := Read(c.contentType, []byte(c.body), host)
+			if !slices.Equal(got, c.want) {
+				t.Errorf("read %+v, want %+v", got, c.want)
+			}
+			if said := strings.TrimSuffix(strings.TrimPrefix(fmt.Sprint(dropped), "map["), "]"); said != c.dropped {
+				t.Errorf("dropped %q, want %q", said, c.dropped)
+			}
+		})
+	}
+	got, dropped := Read(newCSP, []byte(newer(many...)), host)
+	if len(got) != 50 || dropped[TooMany] != 10 {
+		t.Errorf("%d reports are read, and %v dropped", len(got), dropped)
+	}
+}
+
+// No body makes more reports than there may be, or anything that is no origin and no known word.
+func FuzzRead(f *testing.F) {
+	f.Add(oldCSP, older("https://data.city.example/", "https://b.example/x", "img-src", ""))
+	f.Add(newCSP, newer([3]string{"https://data.city.example/", "https://b.example/x", "img-src"}))
+	f.Fuzz(func(t *testing.T, contentType, body string) {
+		reports, dropped := Read(contentType, []byte(body), host)
+		if len(reports) > maxReports {
+			t.Fatalf("%d reports", len(reports))
+		}
+		for _, r := range reports {
+			if origin, _ := policy.OriginOf(r.Origin); origin != r.Origin || !slices.Contains(directives, r.Directive) {
+				t.Errorf("%+v", r)
+			}
+		}
+		for reason := range maps.Keys(dropped) {
+			if !slices.Contains(Reasons, reason) {
+				t.Errorf("dropped as %q", reason)
+			}
+		}
+	})
+}

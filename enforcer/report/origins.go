@@ -1,0 +1,121 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+)
+
+// Origin is a third party that pages load from, as browsers reported it.
+type Origin struct {
+	Origin     string            `json:"origin"` // as the rule names it, or `(redirect)`
+	Category   policy.Category   `json:"category"`
+	Rule       string            `json:"rule,omitempty"`
+	Directives []string          `json:"directives"` // kinds of what was loaded, such as img-src
+	First      time.Time         `json:"first"`
+	Last       time.Time         `json:"last"`
+	Days       int               `json:"days"`             // on which reports came
+	Count      uint64            `json:"count"`            // of reports
+	Missed     uint64            `json:"missed,omitempty"` // reports that may have come before First
+	Granted    uint64            `json:"granted"`          // reports, by what the visitor's preference said
+	Refused    uint64            `json:"refused"`
+	Undecided  uint64            `json:"undecided"`
+	Verdicts   map[string]uint64 `json:"verdicts"`
+	Hosts      []string          `json:"hosts,omitempty"` // names of the policy's sites
+}
+
+func newOrigins(p *policy.Resolved, o *observe.Observer) (origins []Origin) {
+	for _, s := range o.Origins() {
+		origin := Origin{
+			Origin: wire.Printable(s.Origin), Category: observe.Unlisted, Directives: printable(s.Directives),
+			First: s.First, Last: s.Last, Days: s.Days, Count: s.Reports, Missed: s.Missed,
+			Granted: s.Consents[policy.Granted], Refused: s.Consents[policy.Refused],
+			Undecided: s.Consents[policy.Undecided], Verdicts: s.Counts.Words(observe.Enforce), Hosts: printable(s.Hosts),
+		}
+		for word, n := range s.Counts.Words(observe.Report) {
+			origin.Verdicts[word] += n
+		}
+		if rules := p.RulesOf(s.Origin); len(rules) > 0 {
+			origin.Category, origin.Rule = rules[0].Category, rules[0].Label()
+		}
+		origins = append(origins, origin)
+	}
+	return origins
+}
+
+// mergeOrigins adds up what several gateways were told of origins.
+func mergeOrigins(inventories []Inventory) (merged []Origin) {
+	for _, inventory := range inventories {
+		for _, origin := range inventory.Origins {
+			i := slices.IndexFunc(merged, func(m Origin) bool { return m.Origin == origin.Origin })
+			if i < 0 {
+				verdicts := map[string]uint64{}
+				for word, n := range origin.Verdicts {
+					verdicts[word] = n
+				}
+				origin.Verdicts = verdicts
+				merged = append(merged, origin)
+				continue
+			}
+			into := &merged[i]
+			if origin.First.Before(into.First) {
+				into.First = origin.First
+			}
+			into.Last, into.Days = later(into.Last, origin.Last), max(into.Days, origin.Days)
+			into.Count += origin.Count
+			into.Missed += origin.Missed
+			into.Granted += origin.Granted
+			into.Refused += origin.Refused
+			into.Undecided += origin.Undecided
+			for word, n := range origin.Verdicts {
+				into.Verdicts[word] += n
+			}
+			into.Directives, into.Hosts = union(into.Directives, origin.Directives), union(into.Hosts, origin.Hosts)
+		}
+	}
+	slices.SortFunc(merged, func(a, b Origin) int { return cmp.Compare(a.Origin, b.Origin) })
+	return merged
+}
+
+// Kinds of findings about origins. Unlisted is one too: no rule names the origin.
+const (
+	// A rule names the origin, and a page loaded from it without the visitor's consent.
+	Early = "early"
+	// A page asked its own host for something, and was redirected to another one.
+	Redirects = "redirects"
+)
+
+// origins adds what browsers reported on several days.
+func (d *Drift) origins(p *policy.Resolved, o *observe.Observer) {
+	for _, s := range o.Origins() {
+		if !s.Established() {
+			continue
+		}
+		refused := s.Counts[observe.Enforce][observe.Refused] + s.Counts[observe.Report][observe.Refused]
+		detail := fmt.Sprintf("%s, loaded as %s, at %s", reported(refused, s.Days), strings.Join(printable(s.Directives), ", "),
+			strings.Join(printable(s.Hosts), ", "))
+		switch {
+		case refused == 0: // open, or let through by now
+		case s.Origin == observe.Redirect:
+			d.addOrigin(Redirects, s.Origin, detail)
+		case len(p.RulesOf(s.Origin)) == 0:
+			d.addOrigin(Unlisted, s.Origin, detail)
+		default:
+			d.addOrigin(Early, s.Origin, detail+", without consent")
+		}
+	}
+}
+
+func reported(reports uint64, days int) string {
+	return fmt.Sprintf("reported %s on %d days", plural(reports, "time"), days)
+}
+
+func (d *Drift) addOrigin(kind, origin, detail string) {
+	d.Findings = append(d.Findings, Finding{Kind: kind, Origin: wire.Printable(origin), Detail: detail})
+}
