@@ -155,7 +155,8 @@ func (b *builder) kinds(d *Data) {
 
 func (b *builder) rule(rule *policy.Rule) Rule {
 	r := Rule{
-		Cookies:  rule.Cookies,
+		Cookies: slices.Concat([]string{}, rule.Cookies),
+		Origins: rule.Origin, OriginList: strings.Join(rule.Origin, ", "),
 		Provider: rule.Provider,
 		Function: b.page.phrase(rule.Function, b.language),
 		Purpose:  b.page.phrase(rule.Purpose, b.language),

@@ -82,7 +82,9 @@ type Kind struct {
 
 // Rule is one row of a table: cookies with one provider, function, purpose and lifetime.
 type Rule struct {
-	Cookies      []string `json:"cookies"`
+	Cookies      []string `json:"cookies"`           // none if pages only load something
+	Origins      []string `json:"origins,omitempty"` // third parties that pages may load from
+	OriginList   string   `json:"-"`                 // the origins in one text
 	Provider     string   `json:"provider"`
 	Function     Phrase   `json:"function"`
 	Purpose      Phrase   `json:"purpose"`

@@ -21,10 +21,12 @@ type generated struct {
 	objections []string        // the same: until the visitor objects
 	origins    []string        // the beginning of the sentence about what pages may load
 	legends    map[string]bool // what * means
+	noCookie   map[string]bool // what stands for the name in a rule that only lets pages load something
 }
 
 var generatedTexts = sync.OnceValue(func() generated {
-	g := generated{heads: map[string]bool{}, notStated: map[string]bool{}, legends: map[string]bool{}}
+	g := generated{heads: map[string]bool{}, notStated: map[string]bool{}, legends: map[string]bool{},
+		noCookie: map[string]bool{}}
 	for _, l := range languages.All() {
 		words := l.Page.Cookies
 		g.heads[headsOf([]string{string(words.Provider), string(words.Function), string(words.Names),
@@ -35,6 +37,7 @@ var generatedTexts = sync.OnceValue(func() generated {
 		before, _, _ := strings.Cut(string(words.Origins), "{")
 		g.origins = append(g.origins, clean(before))
 		g.legends[clean(string(words.Wildcard))] = true
+		g.noCookie[clean(string(words.NoCookie))] = true
 	}
 	return g
 })
@@ -71,14 +74,14 @@ func exactNames(names []string) (in namesIn) {
 // those that mean something for a rule.
 func (r *reader) withoutConditions(line int, purpose string) string {
 	g := generatedTexts()
-	if c, _, _ := r.current(); r.generated && c.category == policy.Necessary {
-		return purpose // they stand in the rows of the others only
-	}
 	for _, start := range g.origins {
-		if at := strings.Index(purpose, start); at >= 0 && strings.Contains(purpose[at:], "://") && !r.generated {
+		if at := strings.LastIndex(purpose, start); at >= 0 && strings.Contains(purpose[at:], "://") {
 			r.note(line, Assumed, "%s is left out: origins have to be added", quoted(purpose[at:]))
 			purpose = strings.TrimSpace(purpose[:at])
 		}
+	}
+	if c, _, _ := r.current(); r.generated && c.category == policy.Necessary {
+		return purpose // the others stand in the rows of the other kinds only
 	}
 	for i, sentence := range slices.Concat(g.conditions, g.objections) {
 		before, found := strings.CutSuffix(purpose, sentence)

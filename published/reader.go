@@ -142,6 +142,10 @@ func (r *reader) record(line int, f fields, doubt string) {
 			return
 		}
 	}
+	if generatedTexts().noCookie[clean(strings.Join(nameLines, " "))] {
+		r.note(line, NotUnderstood, "this row is left out: its rule has origins and no cookie; write an allow with origin")
+		return
+	}
 	var in namesIn
 	if f.exact() {
 		in = exactNames(f[roleExact][0])

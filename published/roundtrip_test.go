@@ -2,6 +2,7 @@ package published_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,6 +86,66 @@ func TestRoundTrip(t *testing.T) {
 			if _, err := adapt(t, block).Resolve(); err != nil {
 				t.Errorf("%s: %v", l.Tag, err)
 			}
+		}
+	}
+}
+
+// Origins stand on the page, and are told to be lost when it is read: they are no cookies, and no purpose.
+func TestRoundTripOrigins(t *testing.T) {
+	from := func(category policy.Category, cookies []string, origins ...string) policy.Rule {
+		return policy.Rule{Category: category, Cookies: cookies, RuleOptions: policy.RuleOptions{
+			Provider: "Maker", Purpose: []policy.Text{{Text: "Shows it"}}, Origin: origins}}
+	}
+	e, err := enforcer.Compile(policy.Policy{Presets: []policy.Preset{{Name: "opendatasoft"}}, Allow: []policy.Rule{
+		from(policy.Necessary, nil, "https://tiles.example.org", "https://*.api.example.org"),
+		from(policy.Necessary, []string{"map"}, "https://maps.example.org"),
+		from(policy.ThirdParty, []string{"video"}, "https://*.video.example"),
+		from(policy.ThirdParty, nil, "https://ads.example:8443"),
+	}}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := page.New(page.Config{}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range languages.All() {
+		data, err := p.Data(e, page.InForce{}, page.Visitor{Language: l.Tag})
+		if err != nil {
+			t.Fatal(err)
+		}
+		html, err := p.HTML(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, origin := range []string{"https://tiles.example.org, https://*.api.example.org", "https://maps.example.org",
+			"https://*.video.example", "https://ads.example:8443"} {
+			if n := strings.Count(string(html), origin); n != 1 {
+				t.Errorf("%s: %s stands on the page %d times", l.Tag, origin, n)
+			}
+		}
+		read := published.Read(html, published.HTML)
+		var names []string
+		for _, row := range read.Rows {
+			for _, name := range row.Names {
+				names = append(names, name.Pattern)
+				if (name.Pattern == "map" || name.Pattern == "video") && row.Purpose != "Shows it" {
+					t.Errorf("%s: the purpose of %s is %q", l.Tag, name.Pattern, row.Purpose)
+				}
+			}
+		}
+		slices.Sort(names)
+		if got := strings.Join(names, " "); got != "cookies_preferences csrftoken django_language map sessionid video" {
+			t.Errorf("%s: the cookies are %s", l.Tag, got)
+		}
+		lost := 0
+		for _, n := range read.Notes {
+			if n.Kind == published.NotUnderstood && strings.Contains(n.Message, "origin") {
+				lost++
+			}
+		}
+		if lost != 2 {
+			t.Errorf("%s: %d losses are told: %+v", l.Tag, lost, read.Notes)
 		}
 	}
 }
