@@ -33,6 +33,10 @@ type Explanation struct {
 	// Each cookie on each channel, in the order of the headers.
 	Verdicts []ExplainedVerdict `json:"verdicts"`
 
+	// For each origin of the policy, whether a page may load from it, if the policy says load. It stands in
+	// place of a cookie, and the channel is load.
+	Origins []ExplainedVerdict `json:"origins,omitempty"`
+
 	// Preferences that the response sends again (option persist).
 	Renewed []string `json:"renewed"`
 
@@ -214,7 +218,29 @@ func (e *Enforcer) Explain(r Request, response map[string][]string) *Explanation
 	v.Trace()
 	v.FilterRequest()
 	v.CompleteResponse(response)
+	if e.loading != nil && r.loadsPage() && !e.loading.excepts(r.Path) {
+		v.visitor.trace.origins(&v.visitor)
+	}
 	return v.Explanation()
+}
+
+// origins records whether a page may load from each origin of the policy.
+func (t *trace) origins(v *visitor) {
+	e := v.enforcer
+	for _, origin := range e.policy.Origins(func(*policy.Rule) bool { return true }) {
+		rule, reason := v.ruleFor(origin)
+		verdict := observe.LetThrough
+		if !reason.letsThrough() {
+			verdict = observe.Refused
+		}
+		x := t.verdict(v, observe.Read, &cachedName{rule: rule}, verdict, reason)
+		x.Channel, x.Cookie, x.Rule.Pattern = "load", origin, origin
+		if x.Verdict = verdict.Word(observe.Report); e.loading.enforces {
+			x.Verdict = verdict.Word(observe.Enforce)
+		}
+		x.Text = x.sentence()
+		t.explanation.Origins = append(t.explanation.Origins, x)
+	}
 }
 
 // trace is the explanation of one Visit, as it grows.

@@ -30,20 +30,30 @@ func (v *Visit) CountLoad(origin, directive string) {
 	if e.policy.Policy().Load.IsOpen(directive) {
 		r.Verdict = observe.LetThrough
 	}
-	for i, declared := range e.policy.RulesOf(origin) {
-		rule := e.rules[declared]
-		letThrough := v.visitor.grants(rule).letsThrough()
-		if i > 0 && !letThrough {
-			continue
-		}
-		r.Origin, r.Listed, r.Category = declared.OriginFor(origin), true, declared.Category
+	if rule, reason := v.visitor.ruleFor(origin); rule != nil {
+		r.Origin, r.Listed, r.Category = rule.declared.OriginFor(origin), true, rule.declared.Category
 		r.Consent = v.visitor.consentTo(rule)
-		if letThrough {
+		if reason.letsThrough() {
 			r.Verdict = observe.LetThrough
-			break
 		}
 	}
 	e.observer.CountOrigin(r)
+}
+
+// ruleFor returns the rule that decides whether a page may load from an origin, or nil if none names it, and
+// why. Of several it is one that is let through, if there is one.
+func (v *visitor) ruleFor(origin string) (decides *rule, reason Reason) {
+	for _, declared := range v.enforcer.policy.RulesOf(origin) {
+		r := v.enforcer.rules[declared]
+		why := v.grants(r)
+		if decides == nil || why.letsThrough() {
+			decides, reason = r, why
+		}
+		if why.letsThrough() {
+			break
+		}
+	}
+	return decides, reason
 }
 
 // consentTo returns what the visitor's preference, or a signal, says about a rule.

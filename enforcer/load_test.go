@@ -284,3 +284,31 @@ func TestLoadBoundsMemory(t *testing.T) {
 		t.Errorf("%d policies are kept", n)
 	}
 }
+
+// An explanation tells of each origin whether a page may load from it, and why.
+func TestLoadExplained(t *testing.T) {
+	for load, refused := range map[string]string{policy.LoadEnforce: "refused", policy.LoadReport: "would_refuse"} {
+		e := compiled(t, loadingPolicy(policy.Load{Mode: load}))
+		x := e.Explain(enforcer.Request{Header: pageRequest(choosing(`{"matomo":true,"video":false}`))}, html())
+		var got []string
+		for _, o := range x.Origins {
+			got = append(got, fmt.Sprint(o.Channel, " ", o.Cookie, " ", o.Verdict, " ", o.Rule.Path, ": ", o.Text))
+		}
+		want := []string{
+			"load https://tiles.example.org let_through allow[0]: its category is necessary",
+			"load https://stats.example.org let_through allow[1]: the visitor consents: matomo is granted by cookies_preferences",
+			"load https://*.video.example " + refused +
+				" allow[2]: the visitor has not consented: video is refused by cookies_preferences",
+			"load https://counter.example.org let_through allow[3]: the rule is anonymous, and the visitor does not object: " +
+				"count is undecided: cookies_preferences does not name it",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s:\n%s\nwant\n%s", load, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	asset := map[string][]string{"Sec-Fetch-Dest": {"image"}}
+	e := compiled(t, loadingPolicy(policy.Load{Mode: policy.LoadEnforce}))
+	if x := e.Explain(enforcer.Request{Header: asset}, nil); len(x.Origins) > 0 {
+		t.Errorf("a picture is told of origins: %+v", x.Origins)
+	}
+}

@@ -91,6 +91,9 @@ func (q *Question) Ask(e *enforcer.Enforcer) *enforcer.Explanation {
 			mode = "no-cors"
 		}
 		request["Sec-Fetch-Mode"] = []string{mode}
+		if mode == "navigate" && request["Sec-Fetch-Dest"] == nil {
+			request["Sec-Fetch-Dest"] = []string{"document"}
+		}
 	}
 	https := q.HTTPS
 	if lines := request["X-Forwarded-Proto"]; len(lines) > 0 {
@@ -103,9 +106,11 @@ func (q *Question) Ask(e *enforcer.Enforcer) *enforcer.Explanation {
 // Locate fills in where the rules of an explanation were written: where returns the file and line of
 // a field by its path, or "".
 func Locate(x *enforcer.Explanation, where func(path string) string) {
-	for i := range x.Verdicts {
-		if rule := x.Verdicts[i].Rule; rule != nil {
-			rule.Where = where(rule.Path)
+	for _, verdicts := range [][]enforcer.ExplainedVerdict{x.Verdicts, x.Origins} {
+		for i := range verdicts {
+			if rule := verdicts[i].Rule; rule != nil {
+				rule.Where = where(rule.Path)
+			}
 		}
 	}
 }

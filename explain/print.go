@@ -29,6 +29,17 @@ func Print(w io.Writer, x *enforcer.Explanation, now time.Time) error {
 	p.line("")
 	p.visitor(x)
 	p.verdicts(x)
+	if len(x.Origins) > 0 {
+		p.line("")
+		p.line("PAGES LOAD FROM\tVERDICT\tWHY")
+	}
+	for i := range x.Origins {
+		v := &x.Origins[i]
+		p.line("%s\t%s\t%s", v.Cookie, strings.ReplaceAll(v.Verdict, "_", " "), v.Text)
+		for _, more := range details(v, x.Mode) {
+			p.line("\t\t  %s", more)
+		}
+	}
 	if len(x.Caches) > 0 {
 		p.line("")
 	}
