@@ -11,7 +11,7 @@ import (
 
 // isReport reports whether a request brings a browser's reports, which the portal never sees.
 func (h *Handler) isReport(r *http.Request) bool {
-	return h.running.enforcer.AsksForReports() && r.URL.Path == policy.ReportPath
+	return h.running.enforcer.AsksForReports() && originalURL(r).Path == policy.ReportPath
 }
 
 // serveReport counts the reports of a request. Whatever is in it, the answer is the same: nobody can tell

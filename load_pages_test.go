@@ -89,6 +89,9 @@ func TestHandlerLimitsLoads(t *testing.T) {
 		{"the script of a worker", portaltest.Response("200 OK", nil, ""),
 			"route {\n" + limitingPolicy + "header >Content-Type text/javascript\nreverse_proxy PORTAL\n}", "/w.js",
 			[]string{"Sec-Fetch-Dest: worker"}, []string{loadRefused}, false},
+		{"the script of a worker, where the portal is not told", portaltest.Response("200 OK", nil, ""),
+			"route {\n" + limitingPolicy + "request_header -Sec-Fetch-Dest\nreverse_proxy PORTAL\n}", "/w.js",
+			[]string{"Sec-Fetch-Dest: worker"}, []string{loadRefused}, false},
 		{"not modified", "", limitingPolicy + "header Content-Type text/html\nrespond 304", "/", []string{document}, nil, false},
 		{"no page", "", limitingPolicy + "header Content-Type text/css\nrespond hello", "/", []string{document}, nil, false},
 	} {
@@ -151,5 +154,19 @@ func TestHandlerAnswersConditions(t *testing.T) {
 			c.want == 304 && got.Field("Content-Security-Policy") != nil {
 			t.Errorf("%s with %s: got %.300q", c.path, c.line, got.Raw)
 		}
+	}
+}
+
+// Pages and reports are told by the URL that the browser asked for, whatever a handler made of it.
+func TestHandlerTakesReportsOfRewrittenPaths(t *testing.T) {
+	portal := portaltest.StartPortal(t, portaltest.Page())
+	gateway := caddytest.Start(t, "route {\nrewrite * /portal{uri}\n"+limitingPolicy+"reverse_proxy "+portal.Address+"\n}")
+	got := gateway.Fetch(t, true, "localhost", "/.cookie-policy/report")
+	if !strings.HasPrefix(got.Raw, "HTTP/1.1 405 ") {
+		t.Errorf("the portal was asked: %.300q", got.Raw)
+	}
+	got = gateway.Fetch(t, true, "localhost", "/backoffice/x", "Sec-Fetch-Dest: document")
+	if lines := got.Field("Content-Security-Policy"); lines != nil {
+		t.Errorf("an excepted page got %q", lines)
 	}
 }

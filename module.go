@@ -82,7 +82,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // ServeHTTP filters the request, calls the next handler, and filters its response.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
-	request := enforcer.Request{Header: r.Header, Host: r.Host, Path: r.URL.Path, HTTPS: isHTTPS(r, vars)}
+	request := enforcer.Request{Header: r.Header, Host: r.Host, Path: originalURL(r).Path, HTTPS: isHTTPS(r, vars)}
 	fw := &responseWriter{
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 		handler:               h,
