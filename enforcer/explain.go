@@ -218,7 +218,7 @@ func (e *Enforcer) Explain(r Request, response map[string][]string) *Explanation
 	v.Trace()
 	v.FilterRequest()
 	v.CompleteResponse(response)
-	if e.loading != nil && r.loadsPage() && !e.loading.excepts(r.Path) {
+	if v.visitor.asked == aPage || v.visitor.asked == aWorker {
 		v.visitor.trace.origins(&v.visitor)
 	}
 	return v.Explanation()

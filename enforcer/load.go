@@ -3,7 +3,6 @@ package enforcer
 import (
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/consent"
@@ -123,46 +122,60 @@ func union(origins, more []string) []string {
 	return all
 }
 
-// loadsPage reports whether the request is for a page, a frame, or the script of a worker: for something
-// that loads other things. Where a browser sends no Sec-Fetch-Dest, as over plain HTTP, pages are told by
-// what it accepts.
-func (r *Request) loadsPage() bool {
-	dest := r.Header["Sec-Fetch-Dest"]
-	if len(dest) == 0 {
-		return r.isWorker() || slices.ContainsFunc(r.Header["Accept"], func(line string) bool {
-			return strings.Contains(line, "text/html")
-		})
-	}
-	switch dest[0] {
-	case "document", "iframe", "frame", "embed", "object":
-		return true
-	}
-	return r.isWorker()
-}
+// asked is what a request asks for, as far as it matters for what that loads.
+type asked uint8
 
-// isWorker reports whether the request is for the script of a worker, which has a
-// Content-Security-Policy of its own (HTML section 10.2.4; Service Workers section 6.2.4).
-func (r *Request) isWorker() bool {
-	if dest := r.Header["Sec-Fetch-Dest"]; len(dest) > 0 {
-		switch dest[0] {
+const (
+	anything asked = iota
+	aPage          // something that a browser shows, also in a frame
+	aWorker        // the script of a worker, which has a policy of its own
+	excepted       // whatever is at a path whose pages get no header
+)
+
+// askedBy returns what a request asks for: by its Sec-Fetch-Dest and Sec-Fetch-Mode, or, where the browser
+// sends neither (old ones, and all over plain HTTP), by the types that it accepts. Of the script of a
+// service worker browsers tell in any case (HTML section 10.2.4; Service Workers section 6.2.4).
+func (l *loading) askedBy(r *Request) asked {
+	if l.excepts(r.Path) {
+		return excepted
+	}
+	destinations, modes := r.Header["Sec-Fetch-Dest"], r.Header["Sec-Fetch-Mode"]
+	for _, destination := range destinations {
+		switch destination {
 		case "worker", "sharedworker", "serviceworker":
-			return true
+			return aWorker
+		case "document", "iframe", "frame", "embed", "object":
+			return aPage
 		}
 	}
-	service := r.Header["Service-Worker"]
-	return len(service) > 0 && service[0] == "script"
+	switch {
+	case slices.Contains(r.Header["Service-Worker"], "script"):
+		return aWorker
+	case slices.Contains(modes, "navigate"):
+		return aPage
+	case len(destinations) > 0 || len(modes) > 0:
+		return anything
+	}
+	for _, line := range r.Header["Accept"] {
+		for member := range directives(line) {
+			if isHTMLType(member) {
+				return aPage
+			}
+		}
+	}
+	return anything
 }
 
 // dropConditions takes the conditions out of a request for a page: an answer 304 would keep the page
 // together with the Content-Security-Policy of an earlier choice, or put the gateway's in place of the
 // portal's.
-func (l *loading) dropConditions(r *Request) {
-	if !l.enforces || !r.loadsPage() || l.excepts(r.Path) {
+func (l *loading) dropConditions(v *visitor) {
+	if !l.enforces || v.asked != aPage && v.asked != aWorker {
 		return
 	}
-	for key := range r.Header {
+	for key := range v.request.Header {
 		if isField(key, "If-None-Match") || isField(key, "If-Modified-Since") {
-			delete(r.Header, key)
+			delete(v.request.Header, key)
 		}
 	}
 }
@@ -170,33 +183,45 @@ func (l *loading) dropConditions(r *Request) {
 // addPolicies adds the Content-Security-Policy of this visitor to a page or the script of a worker, and to
 // a sample of pages the one that asks for reports.
 func (l *loading) addPolicies(f *responseFilter) {
-	r := &f.visitor.request
-	isPage, isWorker := f.isHTML(), r.isWorker()
-	if f.state.notModified || !isPage && !isWorker || l.excepts(r.Path) {
+	v, s := f.visitor, f.state
+	isPage := f.isHTML()
+	if s.notModified || v.asked == excepted || !isPage && v.asked != aWorker {
 		return
 	}
 	if l.enforces {
-		f.addLine("Content-Security-Policy", l.sourcesFor(f.visitor))
+		f.addLine("Content-Security-Policy", l.sourcesFor(v))
 		if l.keys != 0 {
-			f.state.dependsOn(f.visitor, l.keys)
+			s.dependsOn(v, l.keys)
 		}
 	}
-	if isPage && rand.Float64() < l.share {
+	if !isPage {
+		return
+	}
+	if !s.drawn {
+		s.drawn, s.asksForReports = true, rand.Float64() < l.share
+	}
+	if s.asksForReports {
 		f.addLine("Content-Security-Policy-Report-Only", l.report)
-		if r.HTTPS {
+		if v.request.HTTPS {
 			f.addLine("Reporting-Endpoints", reportEndpoint)
 		}
 	}
 }
 
-// isHTML reports whether the response is a page: by its type, or, where it has none and browsers guess,
-// by the request.
+// isHTML reports whether the response is a page: by its type, under any spelling of the field. Where it
+// has none, browsers and net/http guess it from the body (MIME Sniffing section 7): what was asked for as a
+// page may become one.
 func (f *responseFilter) isHTML() bool {
-	types := f.header["Content-Type"]
-	if len(types) == 0 {
-		return f.visitor.request.loadsPage()
+	isTyped := false
+	for key, types := range f.header {
+		if isField(key, "Content-Type") {
+			isTyped = isTyped || len(types) > 0
+			if slices.ContainsFunc(types, isHTMLType) {
+				return true
+			}
+		}
 	}
-	return isHTMLType(types[0])
+	return !isTyped && f.visitor.asked == aPage
 }
 
 // addLine adds a line behind those that a field has, unless it is there already: the routes of an error

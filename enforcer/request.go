@@ -14,7 +14,7 @@ import (
 func (v *Visit) FilterRequest() {
 	v.tally.countRequest()
 	if v.enforcer.loading != nil {
-		v.enforcer.loading.dropConditions(&v.visitor.request)
+		v.enforcer.loading.dropConditions(&v.visitor)
 	}
 	f := requestFilter{enforcer: v.enforcer, visitor: &v.visitor, tally: &v.tally}
 	f.filter()

@@ -78,6 +78,9 @@ type response struct {
 	varies       bool  // by the visitor's choice
 	personal     bool  // it shows the visitor's choice
 	signals      uint8 // by these signals, a bit for each
+
+	drawn          bool // whether it is in the sample of pages that ask for reports
+	asksForReports bool
 }
 
 // rareResponse is what most responses do not need.
@@ -97,6 +100,7 @@ func (r *response) needRare() *rareResponse {
 func (r *response) adoptCounted(other *response) {
 	r.continued = true
 	r.keep(other.kept)
+	r.drawn, r.asksForReports = other.drawn, other.asksForReports
 	if other.rare != nil {
 		r.needRare().counted = other.rare.counted
 	}

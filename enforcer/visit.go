@@ -37,6 +37,9 @@ type Visit struct {
 func (e *Enforcer) Visit(r Request) Visit {
 	v := Visit{enforcer: e, visitor: visitor{enforcer: e, request: r}, tally: tally{enforcer: e, observer: e.observer}}
 	v.visitor.keepCookies()
+	if e.loading != nil { // handlers may change the header
+		v.visitor.asked = e.loading.askedBy(&r)
+	}
 	if e.persists {
 		v.began = e.now()
 	}
@@ -99,6 +102,7 @@ type visitor struct {
 	wasRead      bool // the choice was, at some time
 	read         bool // the choice is
 	fromResponse bool // and it is the one that the response writes
+	asked        asked
 	expirable    bool // the request has a cookie that a rule names and the request's choice refuses
 
 	trace *trace // nil unless somebody asks why
