@@ -84,15 +84,16 @@ func startLoadSites(t *testing.T, policy string) *loadSites {
 		case "/out":
 			http.Redirect(w, r, tracker+"/redirected", http.StatusFound)
 		case "/worker.js":
+			if isUnchanged(w, r) {
+				return
+			}
 			w.Header().Set("Content-Type", "text/javascript")
 			fmt.Fprintf(w, "fetch(%q, {mode: 'no-cors'}).then(() => postMessage('sent'), () => postMessage('stopped'))",
 				tracker+"/from-worker")
 		case "/favicon.ico":
 			w.WriteHeader(http.StatusNoContent)
 		default:
-			w.Header().Set("ETag", `"always"`)
-			if r.Header.Get("If-None-Match") != "" {
-				w.WriteHeader(http.StatusNotModified)
+			if isUnchanged(w, r) {
 				return
 			}
 			w.Header().Set("Content-Security-Policy", "object-src 'none'")
@@ -124,8 +125,22 @@ func startLoadSites(t *testing.T, policy string) *loadSites {
 		[]byte(`{"profile":{"cookie_controls_mode":0}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.profile = startChromium(t, chromedp.UserDataDir(directory), chromedp.Flag("short-reporting-delay", true))
+	// With ignore-certificate-errors the browser keeps no page, and asks for none on a condition.
+	s.profile = startChromium(t, chromedp.UserDataDir(directory), chromedp.Flag("short-reporting-delay", true),
+		chromedp.Flag("ignore-certificate-errors", false),
+		chromedp.Flag("ignore-certificate-errors-spki-list", s.portal.spki))
 	return s
+}
+
+// isUnchanged makes browsers ask each time whether something has changed, and answers those that ask.
+func isUnchanged(w http.ResponseWriter, r *http.Request) bool {
+	w.Header().Set("ETag", `"always"`)
+	w.Header().Set("Cache-Control", "no-cache")
+	if r.Header.Get("If-None-Match") == "" {
+		return false
+	}
+	w.WriteHeader(http.StatusNotModified)
+	return true
 }
 
 // visits opens a page of an origin, and returns what third parties were asked for by then, and by a script.
