@@ -1,6 +1,8 @@
 package enforcer
 
 import (
+	"strings"
+
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 )
@@ -27,7 +29,9 @@ func (v *Visit) CountLoad(origin, directive string) {
 	if origin == "" {
 		r.Origin = observe.Redirect
 	}
-	if e.policy.Policy().Load.IsOpen(directive) {
+	// Scripts and styles are reported by the directive for elements or attributes.
+	kind := strings.TrimSuffix(strings.TrimSuffix(directive, "-elem"), "-attr")
+	if e.policy.Policy().Load.IsOpen(kind) {
 		r.Verdict = observe.LetThrough
 	}
 	if rule, reason := v.visitor.ruleFor(origin); rule != nil {
