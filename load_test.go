@@ -114,6 +114,20 @@ https://b.example unlisted [img-src] 1 0 0 1 map[would_refuse:1] [localhost]`)
 		t.Errorf("what a report holds is told: …%s", answers[max(0, i-200):min(len(answers), i+50)])
 	}
 
+	// Handlers before the policy may change the path for the portal.
+	w.Reload("route {\nrewrite * /portal{uri}\n" + fmt.Sprintf(loading, "report") + "reverse_proxy " + portal.Address + "\n}")
+	seen := len(portal.Requests())
+	sendReport(t, w, "POST", oldCSP, violation("https://rewritten.example/", "img-src"), "X: y")
+	want(t, "requests of the portal behind a rewrite", len(portal.Requests()), seen)
+
+	// A body that is not read to its end does not take the answer with it.
+	for range 20 {
+		answer := sendReport(t, w, "POST", "text/plain", strings.Repeat("x", 60<<10), "X: y")
+		if !strings.HasPrefix(answer.Raw, "HTTP/1.1 204") {
+			t.Errorf("the answer to a long body is %q", answer.Raw)
+		}
+	}
+
 	// A flood costs the gateway little, and is told as one.
 	for range 300 {
 		sendReport(t, w, "POST", oldCSP, violation("https://b.example/", "img-src"), "X: y")

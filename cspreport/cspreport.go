@@ -5,7 +5,10 @@
 package cspreport
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"mime"
 	"net"
 	"net/url"
@@ -15,7 +18,9 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 )
 
-// MaxBody is the largest number of bytes of a body, and maxReports of reports in it, that are read.
+// MaxBody is the largest number of bytes of a body, and maxReports of reports in it, that are read. Chromium
+// sends all reports of a page in one body, with some 500 bytes each: of a longer list, the reports within
+// MaxBody are read.
 const (
 	MaxBody    = 16 << 10
 	maxReports = 50
@@ -33,7 +38,7 @@ type Report struct {
 
 // Why a report is dropped. There are no other reasons.
 const (
-	TooLarge    = "too_large"    // the body has more than MaxBody bytes
+	TooLarge    = "too_large"    // the body goes on behind MaxBody bytes
 	TooMany     = "too_many"     // the body has more reports than are read
 	WrongType   = "type"         // the body's type is none of reports
 	Malformed   = "malformed"    // the body cannot be read
@@ -63,24 +68,27 @@ type oldReport struct {
 	} `json:"csp-report"`
 }
 
-// newReport is a member of a body of the type application/reports+json (Reporting API section 2.5, CSP 3
+// newMember is a member of a body of the type application/reports+json, whose body depends on its type.
+type newMember struct {
+	Type string          `json:"type"`
+	Body json.RawMessage `json:"body"`
+}
+
+// newReport is the body of a member of a body of the type application/reports+json (Reporting API section 2.5, CSP 3
 // section 5.3).
 type newReport struct {
-	Type string `json:"type"`
-	Body struct {
-		Document  string `json:"documentURL"`
-		Blocked   string `json:"blockedURL"`
-		Effective string `json:"effectiveDirective"`
-	} `json:"body"`
+	Document  string `json:"documentURL"`
+	Blocked   string `json:"blockedURL"`
+	Effective string `json:"effectiveDirective"`
 }
 
 // Read reads the reports of a body about pages of a host, and returns how many were dropped, by reason.
 // Reports of other types, which come in the same bodies, are ignored.
 func Read(contentType string, body []byte, host string) (reports []Report, dropped map[string]int) {
 	dropped = map[string]int{}
+	broken := Malformed // why a body that breaks off cannot be read
 	if len(body) > MaxBody {
-		dropped[TooLarge]++
-		return nil, dropped
+		body, broken = body[:MaxBody], TooLarge
 	}
 	one := func(document, blocked, directive string) {
 		if len(reports) == maxReports {
@@ -99,7 +107,7 @@ func Read(contentType string, body []byte, host string) (reports []Report, dropp
 	case "application/csp-report", "application/json": // old Firefox sends the latter
 		var old oldReport
 		if json.Unmarshal(body, &old) != nil || old.Report == nil {
-			dropped[Malformed]++
+			dropped[broken]++
 			return nil, dropped
 		}
 		directive := old.Report.Effective
@@ -108,15 +116,18 @@ func Read(contentType string, body []byte, host string) (reports []Report, dropp
 		}
 		one(old.Report.Document, old.Report.Blocked, directive)
 	case "application/reports+json":
-		var all []newReport
-		if json.Unmarshal(body, &all) != nil {
-			dropped[Malformed]++
-			return nil, dropped
-		}
-		for i := range all {
-			if all[i].Type == "csp-violation" {
-				one(all[i].Body.Document, all[i].Body.Blocked, all[i].Body.Effective)
+		err := eachMember(body, func(member *newMember) {
+			var r newReport
+			switch {
+			case member.Type != "csp-violation":
+			case json.Unmarshal(member.Body, &r) != nil:
+				dropped[Malformed]++
+			default:
+				one(r.Document, r.Blocked, r.Effective)
 			}
+		})
+		if err != nil {
+			dropped[broken]++
 		}
 	default:
 		dropped[WrongType]++
@@ -124,11 +135,36 @@ func Read(contentType string, body []byte, host string) (reports []Report, dropp
 	return reports, dropped
 }
 
+// eachMember calls f with each member of a list, as far as it can be read.
+func eachMember(body []byte, f func(*newMember)) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	if opening, err := d.Token(); err != nil || opening != json.Delim('[') {
+		return errors.New("no list")
+	}
+	for d.More() {
+		var member newMember
+		if err := d.Decode(&member); err != nil {
+			return err
+		}
+		f(&member)
+	}
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("there is more behind the list")
+	}
+	return nil
+}
+
 // newReportOf returns a report, or why it is dropped.
 func newReportOf(document, blocked, directive, host string) (r Report, reason string) {
 	page, err := url.Parse(document)
 	if err != nil || page.Host == "" || hostname(page.Host) != hostname(host) {
 		return r, OtherPage
+	}
+	if directive == "child-src" { // in whose name some browsers report frames
+		directive = "frame-src"
 	}
 	i := slices.Index(directives, directive)
 	if i < 0 {

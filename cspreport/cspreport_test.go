@@ -70,6 +70,8 @@ func TestRead(t *testing.T) {
 		{"another type", "text/plain", older(page, "https://b.example", "img-src", ""), nil, "type:1"},
 		{"no type", "", "", nil, "type:1"},
 		{"too large", oldCSP, strings.Repeat(" ", MaxBody+1), nil, "too_large:1"},
+		{"more behind the list", newCSP, `[]x`, nil, "malformed:1"},
+		{"a frame in Safari", oldCSP, older(page, "https://b.example", "child-src", ""), report("https://b.example", "frame-src"), ""},
 		{"nothing", newCSP, `[]`, nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -81,6 +83,19 @@ func TestRead(t *testing.T) {
 				t.Errorf("dropped %q, want %q", said, c.dropped)
 			}
 		})
+	}
+	// Other types of reports have what they want in their bodies.
+	mixed := `[{"type":"x","body":{"documentURL":7}},{"type":"y","body":[1]},{"type":"z"},` +
+		`{"type":"csp-violation","body":{"blockedURL":7}},` + newer([3]string{page, "https://b.example", "img-src"})[1:]
+	if got, dropped := Read(newCSP, []byte(mixed), host); len(got) != 1 || dropped[Malformed] != 1 || len(dropped) != 1 {
+		t.Errorf("%+v are read of mixed types, and %v dropped", got, dropped)
+	}
+	// Chromium sends 120 map tiles as one list.
+	tiles := slices.Repeat([][3]string{{page, "https://tile.example/" + strings.Repeat("x", 300), "img-src"}}, 120)
+	first := [][3]string{{page, "https://first.example/", "script-src-elem"}}
+	if got, dropped := Read(newCSP, []byte(newer(append(first, tiles...)...)), host); len(got) < 20 || dropped[TooLarge] != 1 ||
+		len(dropped) != 1 || got[0].Origin != "https://first.example" {
+		t.Errorf("%d reports of a long list are read, and %v dropped", len(got), dropped)
 	}
 	got, dropped := Read(newCSP, []byte(newer(many...)), host)
 	if len(got) != 50 || dropped[TooMany] != 10 {

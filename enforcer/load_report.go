@@ -1,6 +1,8 @@
 package enforcer
 
 import (
+	"strings"
+
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 )
@@ -27,10 +29,16 @@ func (v *Visit) CountLoad(origin, directive string) {
 	if origin == "" {
 		r.Origin = observe.Redirect
 	}
-	if e.policy.Policy().Load.IsOpen(directive) {
+	// Scripts and styles are reported by the directive for elements or attributes.
+	kind := strings.TrimSuffix(strings.TrimSuffix(directive, "-elem"), "-attr")
+	if e.policy.Policy().Load.IsOpen(kind) {
 		r.Verdict = observe.LetThrough
 	}
-	if rule, reason := v.visitor.ruleFor(origin); rule != nil {
+	rule, reason := v.visitor.ruleFor(origin)
+	if rule == nil {
+		v.visitor.readOnce()
+		r.Consent = v.visitor.consentToAny()
+	} else {
 		r.Origin, r.Listed, r.Category = rule.declared.OriginFor(origin), true, rule.declared.Category
 		r.Consent = v.visitor.consentTo(rule)
 		if reason.letsThrough() {
@@ -54,6 +62,20 @@ func (v *visitor) ruleFor(origin string) (decides *rule, reason Reason) {
 		}
 	}
 	return decides, reason
+}
+
+// consentToAny returns what the visitor's preference, or a signal, says where no rule names a third party:
+// granted if it grants anything, refused if it only refuses.
+func (v *visitor) consentToAny() policy.Consent {
+	switch {
+	case v.choice.InDoubt():
+		return policy.Refused
+	case v.choice.Granted != 0:
+		return policy.Granted
+	case v.choice.Refused != 0:
+		return policy.Refused
+	}
+	return policy.Undecided
 }
 
 // consentTo returns what the visitor's preference, or a signal, says about a rule.

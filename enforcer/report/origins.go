@@ -91,9 +91,15 @@ const (
 	Redirects = "redirects"
 )
 
+// enoughReports is how many reports there have to be, on several days, before an origin that is in none of
+// them counts as never seen.
+const enoughReports = 100
+
 // origins adds what browsers reported on several days.
 func (d *Drift) origins(p *policy.Resolved, o *observe.Observer) {
-	for _, s := range o.Origins() {
+	sightings := o.Origins()
+	d.originsNeverSeen(p, sightings)
+	for _, s := range sightings {
 		if !s.Established() {
 			continue
 		}
@@ -108,6 +114,44 @@ func (d *Drift) origins(p *policy.Resolved, o *observe.Observer) {
 			d.addOrigin(Unlisted, s.Origin, detail)
 		default:
 			d.addOrigin(Early, s.Origin, detail+", without consent")
+		}
+	}
+}
+
+// originsNeverSeen adds the origins of rules that wait for consent and that no report is about, if there are
+// enough reports. Those of necessary rules are not asked for.
+func (d *Drift) originsNeverSeen(p *policy.Resolved, sightings []observe.OriginSighting) {
+	if p.LoadMode() == policy.LoadOff {
+		return
+	}
+	var reports uint64
+	established := false
+	seen := map[string]bool{}
+	trackers := map[string]bool{} // presets of which an origin was met, or that have a finding
+	for i := range sightings {
+		s := &sightings[i]
+		reports += s.Reports
+		established = established || s.Established()
+		for _, rule := range p.RulesOf(s.Origin) {
+			seen[rule.OriginFor(s.Origin)] = true
+			trackers[tracker(rule)] = true
+		}
+	}
+	if reports < enoughReports || !established {
+		return
+	}
+	for _, rule := range p.Rules() {
+		preset := tracker(rule)
+		for _, origin := range rule.Origin {
+			if rule.Category == policy.Necessary || seen[origin] || preset != "" && trackers[preset] {
+				continue
+			}
+			detail := "no report is about it"
+			if preset != "" {
+				trackers[preset] = true
+				detail = "no report is about this or another origin of the preset " + preset
+			}
+			d.addOrigin(NeverSeen, origin, detail+" since "+d.Since.UTC().Format(time.RFC3339))
 		}
 	}
 }

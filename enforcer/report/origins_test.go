@@ -1,0 +1,104 @@
+package report_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
+)
+
+// loading returns a gateway whose policy names origins.
+func loading(t *testing.T) *gateway {
+	rule := func(category policy.Category, key string, origins ...string) policy.Rule {
+		r := policy.Rule{Category: category}
+		if r.Origin = origins; key != "" {
+			r.Consent = []string{key}
+		}
+		return r
+	}
+	return newGateway(t, policy.Policy{
+		Presets: []policy.Preset{{Name: "opendatasoft"}},
+		Allow: []policy.Rule{
+			rule(policy.Necessary, "", "https://tiles.example", "https://idle.example"),
+			rule(policy.ThirdParty, "video", "https://*.video.example"),
+			rule(policy.ThirdParty, "map", "https://map.example"),
+		},
+		Load: policy.Load{Mode: policy.LoadReport},
+	})
+}
+
+// load reports what a page loads, by its origin.
+func (g *gateway) load(cookie string, origins ...string) {
+	visit := g.Visit(enforcer.Request{Header: map[string][]string{"Cookie": {cookie}}, Host: "data.city.example"})
+	for _, origin := range origins {
+		visit.CountLoad(origin, "img-src")
+	}
+}
+
+// findings returns the findings about origins.
+func (g *gateway) findings() (found []string) {
+	for _, f := range g.drift() {
+		if f.Origin != "" {
+			found = append(found, f.Kind+" "+f.Origin)
+		}
+	}
+	return found
+}
+
+func TestDriftOfOrigins(t *testing.T) {
+	g := loading(t)
+	for range 2 {
+		g.load("", "https://t.example", "https://a.video.example", "https://tiles.example", "")
+		g.now = g.now.Add(24 * time.Hour)
+	}
+	if got := g.findings(); got != nil {
+		t.Errorf("on the second day: %q", got)
+	}
+	g.load("", "https://t.example", "https://b.video.example", "")
+	want := []string{"early https://*.video.example", "redirects (redirect)", "unlisted https://t.example"}
+	if got := g.findings(); !slices.Equal(got, want) {
+		t.Errorf("on the third day: %q", got)
+	}
+	g.load("", slices.Repeat([]string{"https://tiles.example"}, 100)...)
+	want = slices.Insert(want, 1, "never_seen https://map.example")
+	if got := g.findings(); !slices.Equal(got, want) {
+		t.Errorf("after many reports: %q", got)
+	}
+
+	g = loading(t)
+	for range 3 {
+		g.load(`cookies_preferences={"video":true}`, "https://a.video.example", "https://tiles.example")
+		g.now = g.now.Add(24 * time.Hour)
+	}
+	if got := g.findings(); got != nil {
+		t.Errorf("with consent: %q", got)
+	}
+}
+
+// What a visitor had said is counted, of origins that no rule names too.
+func TestInventoryOfUnlistedOrigins(t *testing.T) {
+	g := loading(t)
+	for _, cookie := range []string{"", `cookies_preferences={"video":false}`, `cookies_preferences={"video":false,"map":true}`,
+		"cookies_preferences=%"} {
+		g.load(cookie, "https://t.example")
+	}
+	if o := g.inventory().Origins[0]; o.Undecided != 1 || o.Refused != 2 || o.Granted != 1 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// That an origin is in no report holds only if it is in none of any gateway.
+func TestMergeDriftsOfOrigins(t *testing.T) {
+	drift := func(findings ...report.Finding) report.Answer[report.Drift] {
+		return report.Answer[report.Drift]{Report: report.Drift{Digest: "d", Findings: findings}}
+	}
+	a := report.Finding{Kind: report.NeverSeen, Origin: "https://a.example"}
+	b := report.Finding{Kind: report.NeverSeen, Origin: "https://b.example"}
+	merged := report.MergeDrifts("city", []report.Answer[report.Drift]{drift(a, b), drift(b)}, nil)
+	if !slices.Equal(merged.Findings, []report.Finding{b}) {
+		t.Errorf("%+v", merged.Findings)
+	}
+}
