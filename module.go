@@ -82,13 +82,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // ServeHTTP filters the request, calls the next handler, and filters its response.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
-	request := enforcer.Request{Header: r.Header, Host: r.Host, Path: originalURL(r).Path, HTTPS: isHTTPS(r, vars)}
+	request := enforcer.Request{Header: r.Header, Host: r.Host, HTTPS: isHTTPS(r, vars)}
+	if h.running.enforcer.AsksForReports() {
+		request.Path = originalURL(r).Path
+	}
 	fw := &responseWriter{
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 		handler:               h,
-		visit:                 h.running.enforcer.Visit(request),
 		http1:                 r.ProtoMajor == 1,
 	}
+	h.running.enforcer.Begin(&fw.visit, &request)
 	if h.logger.Core().Enabled(zapcore.DebugLevel) {
 		fw.visit.Trace()
 	}

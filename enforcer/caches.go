@@ -24,10 +24,10 @@ func (f *responseFilter) protect() {
 		cacheControl = gather(f.header, "Cache-Control")
 	}
 	if f.state.varies {
-		vary = addVary(f.header, vary, "Cookie")
+		vary = f.addVary(vary, "Cookie")
 		for i := range f.enforcer.signals {
 			if f.state.signals&(1<<i) != 0 {
-				vary = addVary(f.header, vary, f.enforcer.signals[i].header)
+				vary = f.addVary(vary, f.enforcer.signals[i].header)
 			}
 		}
 	}
@@ -37,7 +37,7 @@ func (f *responseFilter) protect() {
 				return fieldOf(key) == otherCachingField
 			})
 		}
-		makePrivate(f.header, cacheControl)
+		f.makePrivate(cacheControl)
 	}
 }
 
@@ -50,12 +50,20 @@ var cacheFields = [...]string{
 	"X-Accel-Expires", "X-Litespeed-Cache-Control",
 }
 
+// cacheFieldsByLength are the same names by their lengths: most keys of a header have another length.
+var cacheFieldsByLength = func() (byLength [32][]string) {
+	for _, name := range cacheFields {
+		byLength[len(name)] = append(byLength[len(name)], name)
+	}
+	return byLength
+}()
+
 // makePrivate removes what lets shared caches store a response, and adds private. What browsers may
 // do stays as it was.
-func makePrivate(header map[string][]string, lines []string) {
+func (f *responseFilter) makePrivate(lines []string) {
 	switch {
 	case len(lines) == 0:
-		header["Cache-Control"] = []string{"private"}
+		f.header["Cache-Control"] = f.state.newValue(cacheControlField, "private")
 		return
 	case len(lines) == 1 && lines[0] == "private":
 		return
@@ -81,7 +89,7 @@ func makePrivate(header map[string][]string, lines []string) {
 			}
 		}
 	}
-	header["Cache-Control"] = []string{strings.Join(kept, ", ")}
+	f.header["Cache-Control"] = f.state.newValue(cacheControlField, strings.Join(kept, ", "))
 }
 
 // gather moves the lines under other spellings of a header field to the canonical one, and returns all
@@ -125,8 +133,11 @@ func directives(line string) iter.Seq[string] {
 }
 
 // addVary adds the name of a field to Vary, if it is not there yet, and returns the lines of Vary.
-func addVary(header map[string][]string, lines []string, name string) []string {
+func (f *responseFilter) addVary(lines []string, name string) []string {
 	for _, line := range lines {
+		if line == name {
+			return lines
+		}
 		for rest, more := line, true; more; {
 			var member string
 			member, rest, more = strings.Cut(rest, ",")
@@ -136,13 +147,17 @@ func addVary(header map[string][]string, lines []string, name string) []string {
 			}
 		}
 	}
-	if len(lines) == 0 || wire.Trim(lines[len(lines)-1]) == "" {
-		lines = append(slices.Clone(lines[:max(0, len(lines)-1)]), name)
-	} else {
+	last := len(lines) - 1
+	switch {
+	case last < 0 || last == 0 && wire.Trim(lines[0]) == "":
+		lines = f.state.newValue(varyField, name)
+	case wire.Trim(lines[last]) == "":
+		lines = append(slices.Clone(lines[:last]), name)
+	default:
 		lines = slices.Clone(lines)
-		lines[len(lines)-1] += ", " + name
+		lines[last] += ", " + name
 	}
-	header["Vary"] = lines
+	f.header["Vary"] = lines
 	return lines
 }
 

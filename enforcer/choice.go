@@ -236,7 +236,7 @@ func (f *responseFilter) choiceLines(c *consent.Change) (lines []string) {
 
 // otherCopies returns lines that remove a cookie from where the browser may have it, except for the
 // place to which it is written.
-func (f *responseFilter) otherCopies(c *cachedName, path string) (lines []string) {
+func (f *responseFilter) otherCopies(c *knownName, path string) (lines []string) {
 	for _, line := range f.expiryLines(c) {
 		cookie, _ := wire.ParseSetCookie(line)
 		a := cookie.ParseAttributes()

@@ -2,7 +2,6 @@ package enforcer
 
 import (
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/consent"
@@ -32,8 +31,7 @@ type Enforcer struct {
 	mode     observe.Mode
 	now      func() time.Time
 
-	// The names that have an entry of their own in the inventory, which bounds them.
-	set, read sync.Map // of *cachedName by name
+	set, read names // that were looked up
 }
 
 // rule is a compiled rule.
@@ -167,30 +165,4 @@ func (r *rule) acceptsPath(a *wire.Attributes) bool {
 // hasConditions reports whether the rule limits Domain or Path. A nil rule does not.
 func (r *rule) hasConditions() bool {
 	return r != nil && (len(r.domains) > 0 || len(r.declared.Path) > 0)
-}
-
-// cachedName is the result of looking up a name.
-type cachedName struct {
-	rule  *rule // nil if none names it
-	name  observe.Name
-	entry *observe.Entry // in the inventory; nil if the name has no entry of its own
-}
-
-// lookup returns the rule for a name. A name longer than browsers store has none.
-func (e *Enforcer) lookup(name string) (c cachedName) {
-	c.name.Text = name
-	if len(name) > wire.MaxPair {
-		return c
-	}
-	declared, pattern := e.policy.Lookup(name)
-	switch {
-	case declared == nil:
-		return c
-	case pattern == name:
-		c.name.Kind = observe.Exact
-	default:
-		c.name.Kind, c.name.Pattern = observe.Wildcard, pattern
-	}
-	c.rule = e.rules[declared]
-	return c
 }

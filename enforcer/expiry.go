@@ -16,7 +16,7 @@ const (
 
 // expiry is one cookie to remove, and the lines that do it.
 type expiry struct {
-	name  cachedName
+	name  knownName
 	lines []string
 }
 
@@ -100,7 +100,7 @@ func countFitting(lines []string) int {
 }
 
 // namesToExpire returns the names to remove from the browser, each once.
-func (f *responseFilter) namesToExpire() (names []cachedName) {
+func (f *responseFilter) namesToExpire() (names []knownName) {
 	seen := f.presentNames()
 	for name := range wire.Pairs(f.visitor.cookies()) {
 		if name == "" || seen[name] {
@@ -116,7 +116,7 @@ func (f *responseFilter) namesToExpire() (names []cachedName) {
 
 // expiryLines returns the lines that remove one cookie. A cookie is identified by its name, domain,
 // path and partition, and a request shows only the name: each likely variant gets a line.
-func (f *responseFilter) expiryLines(c *cachedName) (lines []string) {
+func (f *responseFilter) expiryLines(c *knownName) (lines []string) {
 	name, rule, host := c.name.Text, c.rule, wire.CookieDomain(f.visitor.request.Host)
 	require := wire.PrefixRequirements(name)
 	domains := []string{""}

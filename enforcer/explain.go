@@ -233,7 +233,7 @@ func (t *trace) origins(v *visitor) {
 		if !reason.letsThrough() {
 			verdict = observe.Refused
 		}
-		x := t.verdict(v, observe.Read, &cachedName{rule: rule}, verdict, reason)
+		x := t.verdict(v, observe.Read, &knownName{rule: rule}, verdict, reason)
 		x.Channel, x.Cookie, x.Rule.Pattern = "load", origin, origin
 		if x.Verdict = verdict.Word(observe.Report); e.loading.enforces {
 			x.Verdict = verdict.Word(observe.Enforce)
@@ -288,7 +288,7 @@ func (t *trace) line(f *responseFilter, j *judgement, mended string) {
 }
 
 // pair records the verdict on a cookie of the request.
-func (t *trace) pair(v *visitor, c *cachedName, verdict observe.Verdict, reason Reason) {
+func (t *trace) pair(v *visitor, c *knownName, verdict observe.Verdict, reason Reason) {
 	t.add(t.verdict(v, observe.Read, c, verdict, reason))
 }
 
@@ -307,7 +307,7 @@ func (t *trace) add(x ExplainedVerdict) {
 }
 
 func (t *trace) verdict(
-	v *visitor, channel observe.Channel, c *cachedName, verdict observe.Verdict, reason Reason,
+	v *visitor, channel observe.Channel, c *knownName, verdict observe.Verdict, reason Reason,
 ) ExplainedVerdict {
 	x := ExplainedVerdict{
 		Channel: channel.String(), Cookie: displayName(c.name.Text),

@@ -19,7 +19,8 @@ type headerScan struct {
 	otherCaching bool // there are fields for caches under other keys than Cache-Control and Vary
 }
 
-func scanHeader(header map[string][]string) (s headerScan) {
+// read finds what matters in a header map. The scan must be new.
+func (s *headerScan) read(header map[string][]string) {
 	for key, lines := range header {
 		switch fieldOf(key) {
 		case setCookieField:
@@ -44,7 +45,6 @@ func scanHeader(header map[string][]string) (s headerScan) {
 			s.otherCaching = true
 		}
 	}
-	return s
 }
 
 // field tells the header fields that matter here from all others.
@@ -63,28 +63,16 @@ const (
 // fieldOf reads a key of a header map. A key that carries cookies can be in any case, with blanks
 // around it, or with the prefix of a trailer.
 func fieldOf(key string) field {
-	switch key {
-	case "Set-Cookie":
-		return setCookieField
-	case "Cache-Control":
-		return cacheControlField
-	case "Vary":
-		return varyField
-	case "Date":
-		return dateField
-	case "":
+	if key == "" {
 		return otherField
 	}
 	switch key[0] {
 	case 'S', 's', 'T', 't', ' ', '\t':
-		// Letters outside ASCII count too: HTTP/3 servers lower the case of a key, and the Kelvin sign
-		// becomes a k.
-		switch name := wire.Trim(strings.TrimPrefix(key, "Trailer:")); {
-		case len(name) < len("set-cookie"):
-		case strings.EqualFold(name, "set-cookie"):
+		if key == "Set-Cookie" {
 			return setCookieField
-		case strings.EqualFold(name, "set-cookie2"):
-			return setCookie2Field
+		}
+		if f := cookieFieldOf(key); f != otherField {
+			return f
 		}
 	case 'D', 'd':
 		if isField(key, "Date") {
@@ -92,10 +80,32 @@ func fieldOf(key string) field {
 		}
 		return otherField
 	}
-	for _, name := range cacheFields {
-		if isField(key, name) {
+	switch {
+	case key == "Cache-Control":
+		return cacheControlField
+	case key == "Vary":
+		return varyField
+	case len(key) >= len(cacheFieldsByLength):
+		return otherField
+	}
+	for _, name := range cacheFieldsByLength[len(key)] {
+		if strings.EqualFold(key, name) {
 			return otherCachingField
 		}
+	}
+	return otherField
+}
+
+// cookieFieldOf tells the keys that carry cookies from all others.
+func cookieFieldOf(key string) field {
+	// Letters outside ASCII count too: HTTP/3 servers lower the case of a key, and the Kelvin sign
+	// becomes a k.
+	switch name := wire.Trim(strings.TrimPrefix(key, "Trailer:")); {
+	case len(name) < len("set-cookie"):
+	case strings.EqualFold(name, "set-cookie"):
+		return setCookieField
+	case strings.EqualFold(name, "set-cookie2"):
+		return setCookie2Field
 	}
 	return otherField
 }

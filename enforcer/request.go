@@ -68,7 +68,7 @@ func (f *requestFilter) filter() {
 // name never is.
 func (f *requestFilter) keeps(name string) bool {
 	if name == "" {
-		f.tally.countPair(&cachedName{}, observe.Refused, NoName, f.visitor)
+		f.tally.countPair(&knownName{}, observe.Refused, NoName, f.visitor)
 		return false
 	}
 	c := f.tally.lookupRead(name)

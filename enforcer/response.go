@@ -21,6 +21,7 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 		return
 	}
 	f := v.filterOf(header)
+	f.scan.read(header)
 	f.filter()
 }
 
@@ -32,17 +33,21 @@ func (v *Visit) CompleteResponse(header map[string][]string) {
 		return
 	}
 	f := v.filterOf(header)
-	f.filter()
-	if s := f.state; !s.finalized {
+	f.scan.read(header)
+	s := &v.response
+	if !s.isUnchanged(&f.scan) {
+		f.filter()
+	}
+	if !s.finalized {
 		s.finalized = true
 		f.addToPage(v.began)
 		if l := v.enforcer.loading; l != nil {
 			l.addPolicies(&f)
 		}
 	}
-	f.state.keep(header["Set-Cookie"])
+	s.keep(f.scan.setCookie)
 	// The policy's own page is no portal's response, which a policy may leave as it is.
-	if f.state.personal || f.enforcer.protects && !f.enforcer.reports {
+	if s.personal || f.enforcer.protects && !f.enforcer.reports {
 		if f.visitor.trace != nil {
 			f.visitor.trace.protect(&f)
 		} else {
@@ -64,6 +69,8 @@ func (v *Visit) filterOf(header map[string][]string) responseFilter {
 type response struct {
 	kept     []string  // the Set-Cookie lines that the last pass left in the final header
 	buffer   [4]string // room for those that most portals set
+	lines    [4]string // and for the slice of lines that the header gets in place of the portal's
+	caching  [2]string // and for the values of Vary and Cache-Control
 	rare     *rareResponse
 	unusable Unusable
 
@@ -78,6 +85,8 @@ type response struct {
 	varies       bool  // by the visitor's choice
 	personal     bool  // it shows the visitor's choice
 	signals      uint8 // by these signals, a bit for each
+
+	usedLines bool // lines is in the header
 
 	drawn          bool // whether it is in the sample of pages that ask for reports
 	asksForReports bool
@@ -94,6 +103,25 @@ func (r *response) needRare() *rareResponse {
 		r.rare = &rareResponse{counted: map[string][]string{}, rewritten: map[string]bool{}}
 	}
 	return r.rare
+}
+
+// newLines returns an empty slice for the lines of a header. The first one is part of the Visit.
+func (r *response) newLines(n int) []string {
+	if r.usedLines {
+		return make([]string, 0, n)
+	}
+	r.usedLines = true
+	return r.lines[:0]
+}
+
+// newValue returns a slice with the value of Vary or Cache-Control. The first one is part of the Visit.
+func (r *response) newValue(f field, value string) []string {
+	i := f - cacheControlField
+	if r.caching[i] != "" {
+		return []string{value}
+	}
+	r.caching[i] = value
+	return r.caching[i : i+1 : i+1]
 }
 
 // adoptCounted takes over the lines that another Visit has counted in the same header map.
@@ -133,18 +161,13 @@ type responseFilter struct {
 }
 
 func (f *responseFilter) filter() {
-	f.scan = scanHeader(f.header)
 	f.clock = wire.NewClock(f.enforcer.now, f.scan.date)
 	f.state.hasSetCookie = false
+	f.state.settled = !f.scan.nonCanonical
 	if !f.scan.hasCookies {
 		f.visitor.forgetWritten()
 		return
 	}
-	if f.state.isUnchanged(&f.scan) {
-		f.state.hasSetCookie = len(f.state.kept) > 0
-		return
-	}
-	f.state.settled = !f.scan.nonCanonical
 	f.readWritten()
 	if !f.scan.nonCanonical {
 		f.filterField("Set-Cookie", f.scan.setCookie)
@@ -164,7 +187,10 @@ func (f *responseFilter) filter() {
 
 func (f *responseFilter) filterField(key string, lines []string) {
 	kept, changed := f.filterLines(key, lines)
-	if key != "Set-Cookie" && f.tally.observes(f.visitor) {
+	switch {
+	case key == "Set-Cookie":
+		f.scan.setCookie = kept
+	case f.tally.observes(f.visitor):
 		f.state.needRare().counted[key] = kept
 	}
 	switch {
@@ -199,8 +225,8 @@ func (f *responseFilter) filterLines(key string, lines []string) (kept []string,
 	counted := f.countedLines(key)
 	names := countedNames(counted, lines)
 	kept = lines
+	var j judgement
 	for i, line := range lines {
-		var j judgement
 		f.judge(line, &j)
 		isCounted := i < len(counted)
 		if names != nil {
@@ -228,7 +254,7 @@ func (f *responseFilter) filterLines(key string, lines []string) (kept []string,
 		}
 		if !changed {
 			changed = true
-			kept = append(make([]string, 0, len(lines)), lines[:i]...)
+			kept = append(f.state.newLines(len(lines)), lines[:i]...)
 		}
 		if passes {
 			kept = append(kept, mended)
@@ -272,7 +298,7 @@ func countedNames(counted, lines []string) map[string]int {
 // judgement is the verdict on one Set-Cookie line, with what was read and looked up for it.
 type judgement struct {
 	cookie  wire.SetCookie // without a name if browsers read different ones, or none
-	name    cachedName
+	name    knownName
 	verdict observe.Verdict
 	reason  Reason   // of a deletion: why it would be refused otherwise
 	changes []string // what mending changes, if the Visit is traced
@@ -280,9 +306,8 @@ type judgement struct {
 
 // judge reads a Set-Cookie line and gives the verdict on it.
 func (f *responseFilter) judge(line string, j *judgement) {
-	j.verdict = observe.Refused
 	cookie, ok := wire.ParseSetCookie(line)
-	j.cookie = cookie
+	*j = judgement{cookie: cookie, verdict: observe.Refused}
 	if !ok {
 		j.cookie.Name, j.reason = "", NoName
 		return
@@ -291,10 +316,16 @@ func (f *responseFilter) judge(line string, j *judgement) {
 		j.cookie.Name, j.reason = "", ControlCharacter
 		return
 	}
-	if wire.HasControl(line) {
-		j.reason = ControlCharacter
-		return
+	f.judgeReadable(j, line)
+	// Nobody stores a line with a control character, whatever its rule (RFC 6265bis section 5.6, step 1). Of
+	// a refused line that is a reason only for those who ask.
+	if (j.verdict != observe.Refused || f.visitor.trace != nil) && wire.HasControl(line) {
+		j.verdict, j.reason = observe.Refused, ControlCharacter
 	}
+}
+
+// judgeReadable gives the verdict on a line whose name is known.
+func (f *responseFilter) judgeReadable(j *judgement, line string) {
 	r := j.name.rule
 	j.reason = f.visitor.judge(r)
 	if r != nil && !r.always { // the response depends on the visitor's choice
@@ -316,7 +347,7 @@ func (f *responseFilter) judge(line string, j *judgement) {
 		j.verdict = observe.LetThrough
 		return
 	}
-	if j.cookie.Storable() && a.Deletes(&f.clock) {
+	if a.Deletes(&f.clock) && j.cookie.Storable() {
 		j.verdict = observe.Deletion
 	}
 }
@@ -407,7 +438,8 @@ func (f *responseFilter) addToPage(began time.Time) {
 
 // addLines adds lines behind those that the response has.
 func (f *responseFilter) addLines(lines []string) {
-	f.header["Set-Cookie"] = slices.Concat(f.header["Set-Cookie"], lines)
+	f.scan.setCookie = slices.Concat(f.scan.setCookie, lines)
+	f.header["Set-Cookie"] = f.scan.setCookie
 	f.state.hasSetCookie = true
 }
 

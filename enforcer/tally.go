@@ -1,8 +1,6 @@
 package enforcer
 
 import (
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/wire"
@@ -15,7 +13,7 @@ type tally struct {
 	enforcer  *Enforcer
 	observer  *observe.Observer  // nil if nothing is counted
 	processor *observe.Processor // taken when there is something to count
-	began     time.Time          // when the first cookie was seen; all count as seen then
+	began     observe.Moment     // when that was; all that the Visit counts counts as seen then
 	host      observe.Host
 	site      string       // that serves the host, once it is needed
 	visit     uint64       // identifies the request where clients' names are counted
@@ -44,11 +42,11 @@ func (v *Visit) End() []Discovery {
 	t := &v.tally
 	if t.observer != nil && !t.finished {
 		t.finished = true
-		p := t.acquire()
+		t.begin()
 		if v.visitor.wasRead && !t.continued {
-			p.CountPreference(v.visitor.state)
+			t.processor.CountPreference(v.visitor.state)
 		}
-		t.observer.Release(p)
+		t.observer.Release(t.processor)
 		t.processor = nil
 	}
 	if t.found == nil {
@@ -60,26 +58,28 @@ func (v *Visit) End() []Discovery {
 // observes reports whether anybody wants to know the verdicts.
 func (t *tally) observes(v *visitor) bool { return t.observer != nil || v.trace != nil }
 
-func (t *tally) acquire() *observe.Processor {
+// begin makes the tally ready to count. There must be an observer.
+func (t *tally) begin() {
 	if t.processor == nil {
 		t.processor = t.observer.Acquire()
+		t.time()
 	}
-	return t.processor
 }
 
+// time returns when the Visit began to count.
 func (t *tally) time() time.Time {
-	if t.began.IsZero() {
-		t.began = t.enforcer.now()
+	if t.began.Time().IsZero() {
+		t.began = observe.NewMoment(t.enforcer.now())
 	}
-	return t.began
+	return t.began.Time()
 }
 
 // hostOf returns the host of the request, hashed once for all of its cookies.
-func (t *tally) hostOf(v *visitor) observe.Host {
+func (t *tally) hostOf(v *visitor) *observe.Host {
 	if !t.hashed {
 		t.hashed, t.host = true, observe.NewHost(v.request.Host)
 	}
-	return t.host
+	return &t.host
 }
 
 // siteOf returns the site that serves the host of the request.
@@ -93,50 +93,40 @@ func (t *tally) siteOf(v *visitor) string {
 // countRequest counts the request.
 func (t *tally) countRequest() {
 	if t.observer != nil && !t.continued {
-		t.acquire().CountRequest(t.time())
+		t.begin()
+		t.processor.CountRequest(&t.began)
 	}
 }
 
 // lookupSet looks up a name of a Set-Cookie line. It reports whether the name is unreadable: it
 // contains a control character.
-func (t *tally) lookupSet(name string, c *cachedName) (unreadable bool) {
-	if cached, ok := t.enforcer.set.Load(name); ok {
-		*c = *cached.(*cachedName)
+func (t *tally) lookupSet(name string, k *knownName) (unreadable bool) {
+	if known := t.enforcer.set.find(name); known != nil {
+		*k = *known
 		return false
 	}
 	if wire.HasControl(name) {
 		return true
 	}
-	*c = t.enforcer.lookup(name)
+	*k = t.enforcer.lookup(name)
 	if o := t.observer; o != nil {
-		c.entry = o.SetEntry(c.name, t.time())
-		c.storeIn(&t.enforcer.set)
+		k.entry = o.SetEntry(k.name, t.time())
+		t.enforcer.set.add(k)
 	}
 	return false
 }
 
 // lookupRead looks up a name of a Cookie header.
-func (t *tally) lookupRead(name string) (c cachedName) {
-	if cached, ok := t.enforcer.read.Load(name); ok {
-		return *cached.(*cachedName)
+func (t *tally) lookupRead(name string) knownName {
+	if known := t.enforcer.read.find(name); known != nil {
+		return *known
 	}
-	c = t.enforcer.lookup(name)
+	k := t.enforcer.lookup(name)
 	if o := t.observer; o != nil {
-		c.entry = o.ReadEntry(c.name, t.time())
-		c.storeIn(&t.enforcer.read)
+		k.entry = o.ReadEntry(k.name, t.time())
+		t.enforcer.read.add(&k)
 	}
-	return c
-}
-
-// storeIn stores the result of a lookup for the next requests. Only names that have an entry of their
-// own in the inventory are stored, so nobody can make the cache grow.
-func (c *cachedName) storeIn(cache *sync.Map) {
-	if c.entry == nil || len(c.name.Text) > wire.MaxWord {
-		return
-	}
-	stored := *c
-	stored.name.Text = strings.Clone(c.name.Text) // a substring would keep the whole header alive
-	cache.Store(stored.name.Text, &stored)
+	return k
 }
 
 // counter returns the number of the counter for a rule's cookies.
@@ -149,9 +139,9 @@ func (r *rule) counter() int {
 
 // countLine counts a verdict on a Set-Cookie line.
 func (t *tally) countLine(j *judgement, v *visitor, state *response) {
-	o, p, rule := t.observer, t.acquire(), j.name.rule
+	t.begin()
+	o, p, rule, entry := t.observer, t.processor, j.name.rule, j.name.entry
 	p.Count(t.enforcer.mode, observe.Set, rule.counter(), j.verdict)
-	entry := j.name.entry
 	if j.cookie.Name == "" {
 		entry = o.SetEntry(observe.Name{}, t.time())
 	}
@@ -159,14 +149,16 @@ func (t *tally) countLine(j *judgement, v *visitor, state *response) {
 		p.Overflow()
 		return
 	}
-	entry.Count(p, t.enforcer.mode, j.verdict, t.time())
-	var paths []string
-	if rule != nil {
-		paths = rule.declared.Path
-	}
-	domain, isNew := o.RecordLine(entry, p, &j.cookie, t.hostOf(v), paths, t.time())
-	if isNew && j.verdict == observe.LetThrough && len(t.enforcer.rewrites) == 0 {
-		state.checkDomain(v, j.cookie.Name, wire.NormalDomain(domain))
+	entry.Count(p, t.enforcer.mode, j.verdict, &t.began)
+	if host := t.hostOf(v); !entry.IsKnown(p, j.cookie.Attributes, host) {
+		var paths []string
+		if rule != nil {
+			paths = rule.declared.Path
+		}
+		domain := o.RecordLine(entry, &j.cookie, host, paths, &t.began)
+		if j.verdict == observe.LetThrough && len(t.enforcer.rewrites) == 0 {
+			state.checkDomain(v, j.cookie.Name, wire.NormalDomain(domain))
+		}
 	}
 	if rule == nil && o.ReportOnce(entry, t.time()) {
 		attributes := wire.Printable(j.cookie.Describe())
@@ -175,26 +167,28 @@ func (t *tally) countLine(j *judgement, v *visitor, state *response) {
 }
 
 // countPair counts a verdict on a pair of the Cookie header.
-func (t *tally) countPair(c *cachedName, verdict observe.Verdict, reason Reason, v *visitor) {
+func (t *tally) countPair(k *knownName, verdict observe.Verdict, reason Reason, v *visitor) {
 	if t.continued {
 		return
 	}
 	if v.trace != nil {
-		v.trace.pair(v, c, verdict, reason)
+		v.trace.pair(v, k, verdict, reason)
 	}
 	o := t.observer
 	if o == nil {
 		return
 	}
-	p := t.acquire()
-	p.Count(t.enforcer.mode, observe.Read, c.rule.counter(), verdict)
-	entry := c.entry
-	if c.name.Text == "" {
-		entry = o.ReadEntry(c.name, t.time())
+	t.begin()
+	p, entry := t.processor, k.entry
+	p.Count(t.enforcer.mode, observe.Read, k.rule.counter(), verdict)
+	if k.name.Text == "" {
+		entry = o.ReadEntry(k.name, t.time())
 	}
 	if entry != nil {
-		entry.Count(p, t.enforcer.mode, verdict, t.time())
-		o.RecordHost(entry, p, t.hostOf(v))
+		entry.Count(p, t.enforcer.mode, verdict, &t.began)
+		if host := t.hostOf(v); !entry.IsKnown(p, "", host) {
+			o.RecordHost(entry, host)
+		}
 		return
 	}
 	if t.clients++; t.clients > observe.NamesPerRequest {
@@ -205,29 +199,29 @@ func (t *tally) countPair(c *cachedName, verdict observe.Verdict, reason Reason,
 		t.visit = o.NewVisit()
 	}
 	tell, requests, entry := o.CountClient(observe.ClientCookie{
-		Name: c.name, Mode: t.enforcer.mode, Verdict: verdict, Site: t.siteOf(v),
+		Name: k.name, Mode: t.enforcer.mode, Verdict: verdict, Site: t.siteOf(v),
 		Visit: t.visit, Now: t.time(),
 	})
 	if entry != nil {
-		entry.Count(p, t.enforcer.mode, verdict, t.time())
+		entry.Count(p, t.enforcer.mode, verdict, &t.began)
 	}
 	if tell {
-		t.discover(observe.Read, c.name.Text, v, Discovery{Requests: requests})
+		t.discover(observe.Read, k.name.Text, v, Discovery{Requests: requests})
 	}
 }
 
 // countExpiry counts that a cookie is removed from the browser.
-func (t *tally) countExpiry(c *cachedName) {
+func (t *tally) countExpiry(k *knownName) {
 	o := t.observer
 	if o == nil {
 		return
 	}
-	p := t.acquire()
-	p.Count(t.enforcer.mode, observe.Expire, c.rule.counter(), observe.Expired)
-	if c.entry != nil {
-		c.entry.Count(p, t.enforcer.mode, observe.Expired, t.time())
+	t.begin()
+	t.processor.Count(t.enforcer.mode, observe.Expire, k.rule.counter(), observe.Expired)
+	if k.entry != nil {
+		k.entry.Count(t.processor, t.enforcer.mode, observe.Expired, &t.began)
 	} else {
-		o.CountExpired(c.name, t.enforcer.mode)
+		o.CountExpired(k.name, t.enforcer.mode)
 	}
 }
 

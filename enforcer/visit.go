@@ -34,16 +34,23 @@ type Visit struct {
 }
 
 // Visit begins a request. If the Enforcer has an observer, [Visit.End] must end it.
-func (e *Enforcer) Visit(r Request) Visit {
-	v := Visit{enforcer: e, visitor: visitor{enforcer: e, request: r}, tally: tally{enforcer: e, observer: e.observer}}
+func (e *Enforcer) Visit(r Request) (v Visit) {
+	e.Begin(&v, &r)
+	return v
+}
+
+// Begin does what [Enforcer.Visit] does, with a Visit that is part of something else. It must be new.
+func (e *Enforcer) Begin(v *Visit, r *Request) {
+	v.enforcer, v.visitor.enforcer, v.tally.enforcer = e, e, e
+	v.visitor.request = *r
+	v.tally.observer = e.observer
 	v.visitor.keepCookies()
 	if e.loading != nil { // handlers may change the header
-		v.visitor.asked = e.loading.askedBy(&r)
+		v.visitor.asked = e.loading.askedBy(r)
 	}
 	if e.persists {
 		v.began = e.now()
 	}
-	return v
 }
 
 // Continue makes the Visit go on with a request that an earlier Visit of the same policy has seen, such

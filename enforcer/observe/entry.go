@@ -177,12 +177,24 @@ func (n *Name) key() (string, Kind) {
 // Overflow counts a cookie for whose name there is no room.
 func (p *Processor) Overflow() { p.overflow.Add(1) }
 
+// Moment is when a request's cookies count as seen.
+type Moment struct {
+	time    time.Time
+	seconds int64 // the same as Unix time
+}
+
+// NewMoment returns the Moment of a time.
+func NewMoment(now time.Time) Moment { return Moment{now, now.Unix()} }
+
+// Time returns the time of the Moment.
+func (m *Moment) Time() time.Time { return m.time }
+
 // Count counts one verdict.
-func (e *Entry) Count(p *Processor, m Mode, v Verdict, now time.Time) {
+func (e *Entry) Count(p *Processor, m Mode, v Verdict, at *Moment) {
 	s := &e.stripes[p.index%stripes]
 	s.verdicts[m][v].Add(1)
-	if seconds := now.Unix(); s.last.Load() < seconds {
-		s.last.Store(seconds)
+	if s.last.Load() < at.seconds {
+		s.last.Store(at.seconds)
 	}
 }
 
@@ -198,19 +210,26 @@ type Host struct {
 // NewHost returns the Host for the value of a Host header.
 func NewHost(host string) Host { return Host{host, maphash.String(hashSeed, host)} }
 
-// isRecent reports whether attributes and a host have been noted lately. If not, they count as noted
-// from now on.
-func (e *Entry) isRecent(p *Processor, attributes string, host Host) bool {
-	hash := bits.RotateLeft64(maphash.String(hashSeed, attributes), 1) ^ host.hash
+// IsKnown reports whether attributes have been noted lately together with a host. If not, they count as
+// noted from now on, and [Observer.RecordLine] or [Observer.RecordHost] must note them.
+func (e *Entry) IsKnown(p *Processor, attributes string, host *Host) bool {
+	hash := host.hash
+	if attributes != "" {
+		hash ^= bits.RotateLeft64(maphash.String(hashSeed, attributes), 1)
+	}
 	recent := &e.stripes[p.index%stripes].recent
-	place := int(hash % uint64(len(recent)))
-	for i := range recent { // most are found at once
-		i = (place + i) % len(recent)
-		switch recent[i].Load() {
+	place := hash % uint64(len(recent))
+	return recent[place].Load() == hash || isKnown(recent, hash, place)
+}
+
+// isKnown looks for a hash in all other places than the one where most are.
+func isKnown(recent *[7]atomic.Uint64, hash, place uint64) bool {
+	for i := range uint64(len(recent)) {
+		switch r := &recent[(place+i)%uint64(len(recent))]; r.Load() {
 		case hash:
 			return true
 		case 0:
-			recent[i].Store(hash)
+			r.Store(hash)
 			return false
 		}
 	}
@@ -218,33 +237,28 @@ func (e *Entry) isRecent(p *Processor, attributes string, host Host) bool {
 	return false
 }
 
-// RecordLine keeps what is new about a line's attributes and its host, and reports whether the
-// attributes were new; then it returns the Domain. Of a deletion only the host is kept: it has no
-// lifetime, and portals omit its other attributes. The paths are those that the policy names for the
-// cookie; others are kept as [OtherPath], because they may contain names of people.
+// RecordLine keeps what is new about a line's attributes and its host, and returns the Domain. Of a
+// deletion only the host is kept: it has no lifetime, and portals omit its other attributes. The paths
+// are those that the policy names for the cookie; others are kept as [OtherPath], because they may
+// contain names of people.
 func (o *Observer) RecordLine(
-	e *Entry, p *Processor, c *wire.SetCookie, host Host, paths []string, now time.Time,
-) (domain string, isNew bool) {
-	if e.isRecent(p, c.Attributes, host) {
-		return "", false
-	}
+	e *Entry, c *wire.SetCookie, host *Host, paths []string, at *Moment,
+) (domain string) {
 	a := c.ParseAttributes()
 	if a.Path != "" && a.Path != "/" && !slices.Contains(paths, a.Path) {
 		a.Path = OtherPath
 	}
 	s := observation{host: o.Site(host.name), attributes: &a}
-	if s.lifetime, s.persistent = a.Lifetime(now); s.persistent && s.lifetime <= 0 || c.Name == "" {
+	if s.lifetime, s.persistent = a.Lifetime(at.time); s.persistent && s.lifetime <= 0 || c.Name == "" {
 		s.attributes = nil
 	}
 	e.addFacts(&s)
-	return a.Domain, true
+	return a.Domain
 }
 
 // RecordHost keeps the host of a request.
-func (o *Observer) RecordHost(e *Entry, p *Processor, host Host) {
-	if !e.isRecent(p, "", host) {
-		e.addFacts(&observation{host: o.Site(host.name)})
-	}
+func (o *Observer) RecordHost(e *Entry, host *Host) {
+	e.addFacts(&observation{host: o.Site(host.name)})
 }
 
 // observation is what one line or pair shows of a name.

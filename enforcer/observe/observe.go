@@ -151,10 +151,10 @@ func (p *Processor) Count(m Mode, c Channel, category int, v Verdict) {
 func (p *Processor) CountPreference(s policy.PreferenceState) { p.preferences[s].Add(1) }
 
 // CountRequest counts a request.
-func (p *Processor) CountRequest(now time.Time) {
+func (p *Processor) CountRequest(at *Moment) {
 	p.requests.Add(1)
-	if seconds := now.Unix(); p.last.Load() < seconds {
-		p.last.Store(seconds)
+	if p.last.Load() < at.seconds {
+		p.last.Store(at.seconds)
 	}
 }
 

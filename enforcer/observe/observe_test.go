@@ -88,7 +88,8 @@ func TestReadEntryTakesOver(t *testing.T) {
 		t.Fatal("a name that the portal set has no place")
 	}
 	p := o.Acquire()
-	entry.Count(p, observe.Enforce, observe.LetThrough, later)
+	at := observe.NewMoment(later)
+	entry.Count(p, observe.Enforce, observe.LetThrough, &at)
 	o.Release(p)
 	s, _ := sighting(o, observe.Read, "stray")
 	want := observe.Counts{{1, 30, 0, 0}, {0, 0, 0, 1}}

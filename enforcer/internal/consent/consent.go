@@ -146,7 +146,7 @@ func (r *Reader) Writes(line string) string {
 	}
 	for i := range r.preferences {
 		cookie := r.preferences[i].cookie
-		if strings.HasPrefix(line, cookie) {
+		if line != "" && line[0] == cookie[0] && strings.HasPrefix(line, cookie) {
 			if name, _, found := strings.Cut(line[len(cookie):], "="); found && wire.Trim(name) == "" {
 				return cookie
 			}

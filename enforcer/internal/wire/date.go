@@ -19,6 +19,50 @@ import (
 // date by days for a larger offset, so such a date is not read. Neither is a year up to 1601, which
 // some browsers do not read, nor a text of more than 128 bytes, which no server writes.
 func ParseDate(text string) (time.Time, bool) {
+	if date, ok := parseFixedDate(text); ok {
+		return date, true
+	}
+	return parseAnyDate(text)
+}
+
+// parseFixedDate reads a date in the form in which HTTP asks servers to write it, such as
+// `Thu, 01 Jan 1970 00:00:00 GMT` (RFC 9110 section 5.6.7). Almost all dates have it. It reports false for
+// any other date, and for one that may be wrong.
+func parseFixedDate(text string) (date time.Time, ok bool) {
+	if len(text) != len("Thu, 01 Jan 1970 00:00:00 GMT") || text[3:5] != ", " || text[7] != ' ' ||
+		text[11] != ' ' || text[16] != ' ' || text[19] != ':' || text[22] != ':' || text[25:] != " GMT" {
+		return date, false
+	}
+	switch text[:3] {
+	case "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun":
+	default:
+		return date, false
+	}
+	var numbers [6]int // day, century, year, hour, minute, second
+	for i, place := range [...]int{5, 12, 14, 17, 20, 23} {
+		tens, ones := text[place]-'0', text[place+1]-'0'
+		if tens > 9 || ones > 9 {
+			return date, false
+		}
+		numbers[i] = 10*int(tens) + int(ones)
+	}
+	month := monthNamed(text[8:11])
+	day, year := numbers[0], 100*numbers[1]+numbers[2]
+	hour, minute, second := numbers[3], numbers[4], numbers[5]
+	if month == 0 || day == 0 || day > 28 && day > daysIn(month, year) || year <= 1601 ||
+		hour > 23 || minute > 59 || second > 59 {
+		return date, false
+	}
+	return time.Date(year, month, day, hour, minute, second, 0, time.UTC), true
+}
+
+// daysIn returns the number of days of a month.
+func daysIn(month time.Month, year int) int {
+	return time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC).Day()
+}
+
+// parseAnyDate reads a date in any form.
+func parseAnyDate(text string) (time.Time, bool) {
 	if len(text) > maxDate {
 		return time.Time{}, false
 	}
@@ -109,21 +153,24 @@ const maxOffset = 1200
 // nextToken returns the first run of non-delimiters in s and what follows it.
 func nextToken(s string) (token, rest string) {
 	start := 0
-	for start < len(s) && isDateDelimiter(s[start]) {
+	for start < len(s) && dateDelimiters[s[start]] {
 		start++
 	}
 	end := start
-	for end < len(s) && !isDateDelimiter(s[end]) {
+	for end < len(s) && !dateDelimiters[s[end]] {
 		end++
 	}
 	return s[start:end], s[end:]
 }
 
-// isDateDelimiter follows the grammar of RFC 6265bis section 5.6.1.
-func isDateDelimiter(c byte) bool {
-	return c == '\t' || ' ' <= c && c <= '/' || ';' <= c && c <= '@' ||
-		'[' <= c && c <= '`' || '{' <= c && c <= '~'
-}
+// dateDelimiters are the delimiters of the grammar of RFC 6265bis section 5.6.1.
+var dateDelimiters = func() (delimiters [256]bool) {
+	for c := range delimiters {
+		delimiters[c] = c == '\t' || ' ' <= c && c <= '/' || ';' <= c && c <= '@' ||
+			'[' <= c && c <= '`' || '{' <= c && c <= '~'
+	}
+	return delimiters
+}()
 
 // isPlainDelimiter reports whether there are only spaces, tabs and commas.
 func isPlainDelimiter(delimiters string) bool {

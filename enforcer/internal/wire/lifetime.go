@@ -60,7 +60,7 @@ func (c *Clock) readOnce() {
 // Max-Age wins over Expires (RFC 6265bis section 5.7, step 8), unless it is not a number: then it
 // counts as if it were absent (section 5.6.2).
 func (a *Attributes) Deletes(c *Clock) bool {
-	if a.Rejected {
+	if a.Rejected || a.MaxAge == "" && a.Expires == "" {
 		return false
 	}
 	switch m := parseMaxAge(a.MaxAge); {

@@ -54,25 +54,53 @@ func (c *SetCookie) ParseAttributes() (a Attributes) {
 		} else {
 			av, more = rest, false
 		}
-		name, value := av, ""
-		if equals := strings.IndexByte(av, '='); equals >= 0 {
-			name, value = av[:equals], Trim(av[equals+1:])
+		av = trimLeft(av)
+		known, value := usualAttribute(av)
+		if known == unknownAttribute {
+			name, _, _ := strings.Cut(av, "=")
+			value = av[min(len(name)+1, len(av)):]
+			name = Trim(name)
+			known = attributeNamed(name)
+			if hasTab && strings.IndexByte(name, '\t') >= 0 {
+				a.Rejected = true // by Chromium, whether it knows the attribute or not
+			}
 		}
-		name = Trim(name)
-		if hasTab && (strings.IndexByte(name, '\t') >= 0 || strings.IndexByte(value, '\t') >= 0) {
-			a.Rejected = true // by Chromium, whether it knows the attribute or not
+		value = Trim(value)
+		if hasTab && strings.IndexByte(value, '\t') >= 0 {
+			a.Rejected = true
 		}
 		if len(value) <= MaxAttributeValue {
-			a.set(name, value)
+			a.set(known, value)
 		}
 	}
 	a.Rejected = a.Rejected || !a.meet(c.Name)
 	return a
 }
 
+// usualAttribute reads an attribute that is written as most portals do.
+func usualAttribute(av string) (known attribute, value string) {
+	switch {
+	case strings.HasPrefix(av, "Path="):
+		return pathAttribute, av[len("Path="):]
+	case strings.HasPrefix(av, "expires="), strings.HasPrefix(av, "Expires="):
+		return expiresAttribute, av[len("expires="):]
+	case strings.HasPrefix(av, "Max-Age="):
+		return maxAgeAttribute, av[len("Max-Age="):]
+	case strings.HasPrefix(av, "SameSite="):
+		return sameSiteAttribute, av[len("SameSite="):]
+	case strings.HasPrefix(av, "Domain="):
+		return domainAttribute, av[len("Domain="):]
+	case av == "Secure":
+		return secureAttribute, ""
+	case av == "HttpOnly":
+		return httpOnlyAttribute, ""
+	}
+	return unknownAttribute, ""
+}
+
 // set stores an attribute, if it is one that is known.
-func (a *Attributes) set(name, value string) {
-	switch attributeNamed(name) {
+func (a *Attributes) set(known attribute, value string) {
+	switch known {
 	case domainAttribute:
 		a.Domain = value
 	case pathAttribute:
