@@ -19,6 +19,7 @@ type responseWriter struct {
 	handler  *Handler
 	visit    enforcer.Visit
 	http1    bool
+	exposed  bool // a handler was given the header since it was completed
 	switched bool // the connection speaks another protocol now
 	returned bool // the handler has: what runs now is outside of it
 
@@ -28,12 +29,18 @@ type responseWriter struct {
 	others    []*responseWriter
 }
 
+// Header returns the header map of the response.
+func (w *responseWriter) Header() http.Header {
+	w.exposed = true
+	return w.ResponseWriter.Header()
+}
+
 // WriteHeader filters at each informational status too: the sender restores its header map
 // afterwards, and what was removed is there again. 101 is one of them. Over HTTP/1.1 nothing follows
 // it; HTTP/2 and HTTP/3 send it like any other informational status.
 func (w *responseWriter) WriteHeader(status int) {
 	if 100 <= status && status <= 199 {
-		w.visit.FilterResponse(w.Header())
+		w.visit.FilterResponse(w.ResponseWriter.Header())
 		w.switched = w.switched || w.http1 && status == http.StatusSwitchingProtocols
 	} else {
 		if status == http.StatusNotModified {
@@ -74,10 +81,16 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // complete filters the final header and adds to it. When the handler has returned, that is what was
 // set without anything being written, what is left in the map for an error route or for a writer that
 // holds the response back, and trailers.
+//
+// A header that nobody asked for since it was completed, and that has as many fields as then, is not
+// looked through again if the response depends on no visitor: each part of a body comes past here.
 func (w *responseWriter) complete() {
-	if !w.switched {
-		w.visit.CompleteResponse(w.Header())
+	header := w.ResponseWriter.Header()
+	if w.switched || !w.exposed && w.visit.IsComplete(header) {
+		return
 	}
+	w.exposed = false
+	w.visit.CompleteResponse(header)
 }
 
 // Interface guards

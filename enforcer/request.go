@@ -16,8 +16,10 @@ func (v *Visit) FilterRequest() {
 	if v.enforcer.loading != nil {
 		v.enforcer.loading.dropConditions(&v.visitor)
 	}
-	f := requestFilter{enforcer: v.enforcer, visitor: &v.visitor, tally: &v.tally}
-	f.filter()
+	if cookies := v.visitor.cookies(); len(cookies) > 0 {
+		f := requestFilter{enforcer: v.enforcer, visitor: &v.visitor, tally: &v.tally}
+		f.filter(cookies)
+	}
 }
 
 // FilterRequestTrailer removes Cookie, in any spelling, from a request's trailer: from the names that
@@ -41,8 +43,7 @@ type requestFilter struct {
 	tally    *tally
 }
 
-func (f *requestFilter) filter() {
-	cookies := f.visitor.cookies()
+func (f *requestFilter) filter(cookies []string) {
 	var lines []string // what is left, once something was removed
 	changed := false
 	for i, line := range cookies {

@@ -54,6 +54,15 @@ func (v *Visit) CompleteResponse(header map[string][]string) {
 			f.protect()
 		}
 	}
+	s.fields = len(header)
+}
+
+// IsComplete reports whether the header is, as far as it shows without looking through it, as
+// CompleteResponse left it. A header from which nobody has taken a field in exchange for another one
+// needs no other look then. A response that depends on the visitor is never complete.
+func (v *Visit) IsComplete(header map[string][]string) bool {
+	s := &v.response
+	return s.finalized && len(header) == s.fields && !s.hasSetCookie && s.settled && !s.varies && !s.personal
 }
 
 // NotModified says that the response has the status 304. It must be called before CompleteResponse.
@@ -74,6 +83,7 @@ type response struct {
 	rare     *rareResponse
 	unusable Unusable
 
+	fields     int    // in the header, when it was completed last
 	needsHTTPS string // the name of a cookie; see Visit.NeedsHTTPS
 
 	notModified  bool  // it has the status 304
@@ -306,14 +316,15 @@ type judgement struct {
 
 // judge reads a Set-Cookie line and gives the verdict on it.
 func (f *responseFilter) judge(line string, j *judgement) {
-	cookie, ok := wire.ParseSetCookie(line)
-	*j = judgement{cookie: cookie, verdict: observe.Refused}
+	var ok bool
+	j.cookie, ok = wire.ParseSetCookie(line)
+	j.verdict, j.changes = observe.Refused, nil
 	if !ok {
-		j.cookie.Name, j.reason = "", NoName
+		j.cookie.Name, j.name, j.reason = "", knownName{}, NoName
 		return
 	}
-	if f.tally.lookupSet(cookie.Name, &j.name) {
-		j.cookie.Name, j.reason = "", ControlCharacter
+	if f.tally.lookupSet(j.cookie.Name, &j.name) {
+		j.cookie.Name, j.name, j.reason = "", knownName{}, ControlCharacter
 		return
 	}
 	f.judgeReadable(j, line)
@@ -379,6 +390,9 @@ func (f *responseFilter) readWritten() {
 
 func (f *responseFilter) appendWritten(written []consent.Written, lines []string) []consent.Written {
 	for _, line := range lines {
+		if !f.enforcer.preferences.MayWrite(line) {
+			continue
+		}
 		cookie := f.enforcer.preferences.Writes(line)
 		if cookie == "" {
 			continue

@@ -117,9 +117,11 @@ type visitor struct {
 
 // keepCookies keeps the request's cookies as they came: handlers may change the lines in place.
 func (v *visitor) keepCookies() {
-	if lines := v.request.Header["Cookie"]; len(lines) <= len(v.line) {
-		v.lineCount = uint8(copy(v.line[:], lines))
-	} else {
+	switch lines := v.request.Header["Cookie"]; len(lines) {
+	case 0:
+	case 1:
+		v.line[0], v.lineCount = lines[0], 1
+	default:
 		v.lines = slices.Clone(lines)
 	}
 }

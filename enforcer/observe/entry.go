@@ -218,7 +218,7 @@ func (e *Entry) IsKnown(p *Processor, attributes string, host *Host) bool {
 		hash ^= bits.RotateLeft64(maphash.String(hashSeed, attributes), 1)
 	}
 	recent := &e.stripes[p.index%stripes].recent
-	place := hash % uint64(len(recent))
+	place := uint64(uint32(hash)) * uint64(len(recent)) >> 32
 	return recent[place].Load() == hash || isKnown(recent, hash, place)
 }
 

@@ -75,6 +75,7 @@ type Written struct {
 type Reader struct {
 	preferences []preference
 	now         func() time.Time
+	initials    [256]bool // the bytes with which a line that writes one can begin
 }
 
 // preference is one cookie that stores choices, and how it is read.
@@ -118,6 +119,9 @@ func NewReader(preferences []policy.Preference, now func() time.Time) *Reader {
 				compiled.timestamp = splitPath(p.Timestamp)
 			}
 			r.preferences = append(r.preferences, compiled)
+			for _, c := range [...]byte{name[0], ' ', '\t'} {
+				r.initials[c] = true
+			}
 		}
 	}
 	return r
@@ -136,17 +140,15 @@ func (r *Reader) Knows(key string) bool {
 	return slices.ContainsFunc(r.preferences, func(p preference) bool { return slices.Contains(p.keys, key) })
 }
 
+// MayWrite reports whether a Set-Cookie line can be one that writes a preference cookie. Most are not.
+func (r *Reader) MayWrite(line string) bool { return line != "" && r.initials[line[0]] }
+
 // Writes returns the name of the preference cookie that a Set-Cookie line writes, or "".
 func (r *Reader) Writes(line string) string {
-	if line == "" {
-		return ""
-	}
-	if line[0] == ' ' || line[0] == '\t' {
-		line = wire.Trim(line)
-	}
+	line = wire.Trim(line)
 	for i := range r.preferences {
 		cookie := r.preferences[i].cookie
-		if line != "" && line[0] == cookie[0] && strings.HasPrefix(line, cookie) {
+		if strings.HasPrefix(line, cookie) {
 			if name, _, found := strings.Cut(line[len(cookie):], "="); found && wire.Trim(name) == "" {
 				return cookie
 			}
