@@ -37,17 +37,20 @@ func (w *memoryWriter) Header() http.Header       { return w.header }
 func (*memoryWriter) WriteHeader(int)             {}
 func (*memoryWriter) Write(b []byte) (int, error) { return len(b), nil }
 
-// requestContext gives every round of a benchmark a replacer of its own, as Caddy does for every
-// request: what a handler maps into it stays there. What it puts among the request's variables is
-// taken out again.
+// requestContext gives every round of a benchmark a replacer and variables of its own, as Caddy does
+// for every request: what a handler puts into them stays there.
 type requestContext struct {
 	context.Context
 	replacer *caddy.Replacer
+	vars     map[string]any
 }
 
 func (c *requestContext) Value(key any) any {
-	if key == caddy.ReplacerCtxKey {
+	switch key {
+	case caddy.ReplacerCtxKey:
 		return c.replacer
+	case caddyhttp.VarsCtxKey:
+		return c.vars
 	}
 	return c.Context.Value(key)
 }
@@ -106,14 +109,15 @@ func BenchmarkHandler(b *testing.B) {
 					r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
 					perRequest := &requestContext{Context: r.Context()}
 					r = r.WithContext(perRequest)
-					vars := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 					b.ReportAllocs()
 					for b.Loop() {
 						perRequest.replacer = caddy.NewReplacer()
 						perRequest.replacer.Map(func(string) (any, bool) {
 							return nil, false
 						}) // Caddy's own `http.request.…`
-						delete(vars, firstWriterVar)
+						perRequest.vars = map[string]any{
+							caddyhttp.TrustedProxyVarKey: false, caddyhttp.ClientIPVarKey: "192.0.2.1",
+						}
 						if err := h.handler.ServeHTTP(w, r, next); err != nil {
 							b.Fatal(err)
 						}

@@ -19,7 +19,6 @@ type responseWriter struct {
 	handler  *Handler
 	visit    enforcer.Visit
 	http1    bool
-	exposed  bool // a handler was given the header since it was completed
 	switched bool // the connection speaks another protocol now
 	returned bool // the handler has: what runs now is outside of it
 
@@ -27,12 +26,6 @@ type responseWriter struct {
 	// Of the outermost: the one that resolves placeholders now, and all others of the request.
 	innermost *responseWriter
 	others    []*responseWriter
-}
-
-// Header returns the header map of the response.
-func (w *responseWriter) Header() http.Header {
-	w.exposed = true
-	return w.ResponseWriter.Header()
 }
 
 // WriteHeader filters at each informational status too: the sender restores its header map
@@ -81,16 +74,10 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // complete filters the final header and adds to it. When the handler has returned, that is what was
 // set without anything being written, what is left in the map for an error route or for a writer that
 // holds the response back, and trailers.
-//
-// A header that nobody asked for since it was completed, and that has as many fields as then, is not
-// looked through again if the response depends on no visitor: each part of a body comes past here.
 func (w *responseWriter) complete() {
-	header := w.ResponseWriter.Header()
-	if w.switched || !w.exposed && w.visit.IsComplete(header) {
-		return
+	if !w.switched {
+		w.visit.CompleteResponse(w.ResponseWriter.Header())
 	}
-	w.exposed = false
-	w.visit.CompleteResponse(header)
 }
 
 // Interface guards

@@ -17,17 +17,16 @@ import (
 // and by the header of each signal that could have decided. Any other response keeps the portal's
 // caching headers.
 func (f *responseFilter) protect() {
-	vary, cacheControl := f.scan.vary, f.scan.cacheControl
 	private := f.state.hasSetCookie || f.state.personal
 	if f.scan.otherCaching && (f.state.varies || private) {
-		vary = gather(f.header, "Vary")
-		cacheControl = gather(f.header, "Cache-Control")
+		f.scan.vary = gather(f.header, "Vary")
+		f.scan.cacheControl = gather(f.header, "Cache-Control")
 	}
 	if f.state.varies {
-		vary = f.addVary(vary, "Cookie")
+		f.addVary("Cookie")
 		for i := range f.enforcer.signals {
 			if f.state.signals&(1<<i) != 0 {
-				vary = f.addVary(vary, f.enforcer.signals[i].header)
+				f.addVary(f.enforcer.signals[i].header)
 			}
 		}
 	}
@@ -37,7 +36,7 @@ func (f *responseFilter) protect() {
 				return fieldOf(key) == otherCachingField
 			})
 		}
-		f.makePrivate(cacheControl)
+		f.makePrivate()
 	}
 }
 
@@ -60,10 +59,11 @@ var cacheFieldsByLength = func() (byLength [32][]string) {
 
 // makePrivate removes what lets shared caches store a response, and adds private. What browsers may
 // do stays as it was.
-func (f *responseFilter) makePrivate(lines []string) {
+func (f *responseFilter) makePrivate() {
+	lines := f.scan.cacheControl
 	switch {
 	case len(lines) == 0:
-		f.header["Cache-Control"] = f.state.newValue(cacheControlField, "private")
+		f.setCacheControl("private")
 		return
 	case len(lines) == 1 && lines[0] == "private":
 		return
@@ -89,7 +89,12 @@ func (f *responseFilter) makePrivate(lines []string) {
 			}
 		}
 	}
-	f.header["Cache-Control"] = f.state.newValue(cacheControlField, strings.Join(kept, ", "))
+	f.setCacheControl(strings.Join(kept, ", "))
+}
+
+func (f *responseFilter) setCacheControl(value string) {
+	f.scan.cacheControl = f.state.newValue(cacheControlField, value)
+	f.header["Cache-Control"] = f.scan.cacheControl
 }
 
 // gather moves the lines under other spellings of a header field to the canonical one, and returns all
@@ -132,24 +137,22 @@ func directives(line string) iter.Seq[string] {
 	}
 }
 
-// addVary adds the name of a field to Vary, if it is not there yet, and returns the lines of Vary.
-func (f *responseFilter) addVary(lines []string, name string) []string {
+// addVary adds the name of a field to Vary, if it is not there yet.
+func (f *responseFilter) addVary(name string) {
+	lines := f.scan.vary
 	for _, line := range lines {
-		if line == name {
-			return lines
-		}
 		for rest, more := line, true; more; {
 			var member string
 			member, rest, more = strings.Cut(rest, ",")
 			if member = wire.Trim(member); member == "*" ||
 				len(member) == len(name) && strings.EqualFold(member, name) {
-				return lines
+				return
 			}
 		}
 	}
 	last := len(lines) - 1
 	switch {
-	case last < 0 || last == 0 && wire.Trim(lines[0]) == "":
+	case last < 0:
 		lines = f.state.newValue(varyField, name)
 	case wire.Trim(lines[last]) == "":
 		lines = append(slices.Clone(lines[:last]), name)
@@ -157,8 +160,7 @@ func (f *responseFilter) addVary(lines []string, name string) []string {
 		lines = slices.Clone(lines)
 		lines[last] += ", " + name
 	}
-	f.header["Vary"] = lines
-	return lines
+	f.scan.vary, f.header["Vary"] = lines, lines
 }
 
 // mayBeShared reports whether a shared cache may store the response. If the portal said nothing about

@@ -149,13 +149,13 @@ func (t *tally) countLine(j *judgement, v *visitor, state *response) {
 		p.Overflow()
 		return
 	}
-	entry.Count(p, t.enforcer.mode, j.verdict, &t.began)
-	if host := t.hostOf(v); !entry.IsKnown(p, j.cookie.Attributes, host) {
+	mayBeNew := entry.Count(p, t.enforcer.mode, j.verdict, &t.began)
+	if mayBeNew && !entry.IsKnown(p, j.cookie.Attributes, t.hostOf(v)) {
 		var paths []string
 		if rule != nil {
 			paths = rule.declared.Path
 		}
-		domain := o.RecordLine(entry, &j.cookie, host, paths, &t.began)
+		domain := o.RecordLine(entry, &j.cookie, t.hostOf(v), paths, &t.began)
 		if j.verdict == observe.LetThrough && len(t.enforcer.rewrites) == 0 {
 			state.checkDomain(v, j.cookie.Name, wire.NormalDomain(domain))
 		}
@@ -185,9 +185,9 @@ func (t *tally) countPair(k *knownName, verdict observe.Verdict, reason Reason, 
 		entry = o.ReadEntry(k.name, t.time())
 	}
 	if entry != nil {
-		entry.Count(p, t.enforcer.mode, verdict, &t.began)
-		if host := t.hostOf(v); !entry.IsKnown(p, "", host) {
-			o.RecordHost(entry, host)
+		mayBeNew := entry.Count(p, t.enforcer.mode, verdict, &t.began)
+		if mayBeNew && !entry.IsKnown(p, "", t.hostOf(v)) {
+			o.RecordHost(entry, t.hostOf(v))
 		}
 		return
 	}

@@ -26,9 +26,11 @@ func appendDecoded(text []byte, value string, escapes bool) (_ []byte, reason st
 	text = slices.Grow(text, len(value))[:start+len(value)] // it never gets longer
 	n := start
 	var rawQuote, encodedQuote bool
+	var all byte
 	for i := 0; i < len(value); i++ {
 		c := value[i]
 		switch {
+		case !mayBeCoded[c]:
 		case c == '%':
 			if i+2 >= len(value) {
 				return nil, badEscape, i
@@ -50,17 +52,21 @@ func appendDecoded(text []byte, value string, escapes bool) (_ []byte, reason st
 			}
 			rawQuote = rawQuote || c == '"'
 		}
+		all |= c
 		text[n] = c
 		n++
 	}
 	switch {
 	case rawQuote && encodedQuote:
 		return nil, "quotes are percent-encoded in one place and not in another", noPlace
-	case !utf8.Valid(text[start:n]):
+	case all >= utf8.RuneSelf && !utf8.Valid(text[start:n]):
 		return nil, "it is not UTF-8", noPlace
 	}
 	return text[:n], "", 0
 }
+
+// mayBeCoded are the bytes that stand for another one, or put quotes around text.
+var mayBeCoded = [256]bool{'%': true, '"': true, '\\': true}
 
 // badEscape is the reason for which percent-encoding cannot be read.
 const badEscape = "a percent sign begins no escape of two hexadecimal digits"

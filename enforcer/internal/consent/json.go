@@ -262,7 +262,25 @@ func (r *jsonReader) string() (inside []byte, ok bool) {
 	if !r.take('"') {
 		return nil, false
 	}
-	for start := r.i; r.i < len(r.text); r.i++ {
+	start := r.i
+	for i, c := range r.text[start:] { // most strings are plain
+		if c == '"' {
+			r.i = start + i + 1
+			return r.text[start : start+i], true
+		}
+		if c < ' ' || c == '\\' {
+			r.i = start + i
+			return r.stringWithEscapes(start)
+		}
+	}
+	r.i = len(r.text)
+	return nil, false
+}
+
+// stringWithEscapes returns the inside of a string that begins at start and was read up to a byte that
+// needs another look.
+func (r *jsonReader) stringWithEscapes(start int) (inside []byte, ok bool) {
+	for ; r.i < len(r.text); r.i++ {
 		switch c := r.text[r.i]; {
 		case c == '"':
 			r.i++

@@ -188,7 +188,7 @@ type Requirements struct {
 // PrefixRequirements returns what browsers require of a cookie with this name, ignoring the case of
 // the prefix (RFC 6265bis section 5.4; Chromium and Firefox know __Http- and __Host-Http- too).
 func PrefixRequirements(name string) (r Requirements) {
-	if !HasPrefixFold(name, "__") {
+	if len(name) < 2 || name[:2] != "__" {
 		return r
 	}
 	r.HostOnly = HasPrefixFold(name, "__host-")

@@ -25,6 +25,14 @@ const (
 
 // Trim removes spaces and tabs around s, and nothing else: U+00A0 and U+0085 stay.
 func Trim(s string) string {
+	if s == "" || min(s[0], s[len(s)-1]) > ' ' { // nearly always, and this much is inlined
+		return s
+	}
+	return trimBoth(s)
+}
+
+//go:noinline
+func trimBoth(s string) string {
 	s = trimLeft(s)
 	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
 		s = s[:len(s)-1]
