@@ -1,10 +1,12 @@
 package cookiepolicy
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -134,6 +136,34 @@ https://b.example unlisted [img-src] 1 0 0 1 map[would_refuse:1] [localhost]`)
 	}
 	if n := w.Metrics()[`load_reports_dropped_total{policy="city",reason="too_often"}`]; n == "" {
 		t.Error("every report of a flood was counted")
+	}
+}
+
+// What browsers reported on few days is listed, in the table and as data, and is no drift: the exit status
+// and the suggested lines do not know it.
+func TestRareOrigins(t *testing.T) {
+	w := caddytest.StartInstance(t, "cookie_policy {\nname city\nallow necessary {\norigin https://tiles.example.org\n}\n"+
+		"load report\n}\nrespond ok")
+	sendReport(t, w, "POST", "application/csp-report", violation("https://b.example/", "img-src"))
+	for _, c := range []struct {
+		q    query
+		says string
+	}{
+		{query{}, `\n\nThe portal and the policy do not differ.\n\nFINDING +COOKIE +DETAIL\n` +
+			`rare +https://b.example +unlisted: reported once on one day, loaded as img-src, at localhost\n$`},
+		{query{json: true, policy: "city"}, `"kind": "rare",\n\t+"cookie": "",\n\t+"origin": "https://b.example",`},
+		{query{suggest: true}, `^# Policy city, [^\n]*\n\n?# Every cookie that was met has a rule.\n$`},
+	} {
+		c.q.addresses = []string{w.Admin}
+		var out bytes.Buffer
+		status, err := c.q.drift(&out)
+		if status != exitDone || err != nil || !regexp.MustCompile(c.says).MatchString(out.String()) {
+			t.Errorf("%+v: %d, %v, not %s in\n%s", c.q, status, err, c.says, out.String())
+		}
+	}
+	rows := csvOf(t, w, "/cookie-policy/city/drift?format=csv")
+	if len(rows) != 1 || rows[0]["kind"] != "rare" || rows[0]["origin"] != "https://b.example" {
+		t.Errorf("the drift as CSV is %v", rows)
 	}
 }
 

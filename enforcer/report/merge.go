@@ -169,9 +169,18 @@ func mergeFindings(drifts []Drift) (merged []Finding) {
 			}
 		}
 	}
+	often := map[string]bool{} // origins that are not rare on all gateways
+	for _, d := range drifts {
+		for _, f := range d.Findings {
+			often[f.Origin] = often[f.Origin] || f.Counts() && f.Kind != NeverSeen
+		}
+	}
 	added := map[Finding]int{}
 	for _, d := range drifts {
 		for _, f := range d.Findings {
+			if f.Kind == Rare && often[f.Origin] {
+				continue
+			}
 			key := f
 			if f.Kind == NeverSeen || f.Kind == NeverRead {
 				if gateways[subject{f.Kind, f.Subject()}] < len(drifts) {
