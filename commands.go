@@ -299,7 +299,7 @@ func printInventory(out io.Writer, i *inventoryAnswer) error {
 			v["expired"], v["would_refuse"], v["would_expire"], lifetime,
 			c.Last.UTC().Format(time.RFC3339), printableWords(strings.Join(c.Hosts, " ")))
 	}
-	printOrigins(w, i.Origins)
+	printOrigins(w, i.Origins, by)
 	if i.Overflow > 0 {
 		fmt.Fprintf(w, "\n%d more cookies had names for which there was no room.\n", i.Overflow)
 	}
@@ -307,15 +307,15 @@ func printInventory(out io.Writer, i *inventoryAnswer) error {
 }
 
 // printOrigins prints the third parties that browsers reported, and nothing if there are none.
-func printOrigins(w io.Writer, origins []report.Origin) {
+func printOrigins(w io.Writer, origins []report.Origin, by column) {
 	if len(origins) == 0 {
 		return
 	}
-	fmt.Fprintln(w, "\nORIGIN\tCATEGORY\tREPORTS\tDAYS\tGRANTED\tREFUSED\tUNDECIDED\tLAST\tLOADED AS")
+	fmt.Fprintln(w, "\n"+by.digest("DIGEST")+"ORIGIN\tCATEGORY\tREPORTS\tDAYS\tGRANTED\tREFUSED\tUNDECIDED\tLAST\tLOADED AS")
 	for _, o := range origins {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\n", report.Printable(o.Origin),
-			report.Printable(string(o.Category)), o.Count, o.Days, o.Granted, o.Refused, o.Undecided,
-			o.Last.UTC().Format(time.RFC3339), printableWords(strings.Join(o.Directives, " ")))
+		fmt.Fprintf(w, "%s%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\n", by.digest(o.Digest),
+			report.Printable(o.Origin), report.Printable(string(o.Category)), o.Count, o.Days, o.Granted,
+			o.Refused, o.Undecided, o.Last.UTC().Format(time.RFC3339), printableWords(strings.Join(o.Directives, " ")))
 	}
 }
 

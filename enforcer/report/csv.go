@@ -19,7 +19,7 @@ var inventoryColumns = slices.Concat(
 	[]string{"name", "channel", "mode", "category", "rule", "first", "last", "count", "missed"},
 	verdictColumns,
 	[]string{"domains", "paths", "same_site", "lifetime", "session", "insecure", "missing_http_only", "hosts",
-		"directives", "days", "granted", "refused_by_choice", "undecided"},
+		"directives", "days", "granted", "refused_by_choice", "undecided", "digest"},
 )
 
 // loadChannel is the channel of origins, which are in the same table as cookies.
@@ -42,7 +42,7 @@ func (i Inventory) CSV() []byte {
 			"domains": list(c.Domains), "paths": list(c.Paths), "same_site": list(c.SameSite),
 			"lifetime": strconv.FormatInt(c.Lifetime, 10), "session": strconv.FormatBool(c.Session),
 			"insecure": strconv.FormatBool(c.Insecure), "missing_http_only": strconv.FormatBool(c.MissingHTTPOnly),
-			"hosts": list(c.Hosts),
+			"hosts": list(c.Hosts), "digest": c.Digest,
 		}
 		for _, verdict := range verdictColumns {
 			cells[verdict] = number(c.Verdicts[verdict])
@@ -55,6 +55,7 @@ func (i Inventory) CSV() []byte {
 			"first": stamp(o.First), "last": stamp(o.Last), "count": number(o.Count), "missed": number(o.Missed),
 			"hosts": list(o.Hosts), "directives": list(o.Directives), "days": strconv.Itoa(o.Days),
 			"granted": number(o.Granted), "refused_by_choice": number(o.Refused), "undecided": number(o.Undecided),
+			"digest": o.Digest,
 		}
 		for _, verdict := range []string{"let_through", "refused", "would_refuse"} {
 			cells[verdict] = number(o.Verdicts[verdict])
@@ -70,9 +71,9 @@ func list(words []string) string { return strings.Join(words, " ") }
 
 // CSV returns the drift as CSV with a header, one line for each finding.
 func (d Drift) CSV() []byte {
-	rows := [][]string{{"kind", "cookie", "detail", "origin"}}
+	rows := [][]string{{"kind", "cookie", "detail", "origin", "digest"}}
 	for _, f := range d.Findings {
-		rows = append(rows, []string{f.Kind, f.Cookie, f.Detail, f.Origin})
+		rows = append(rows, []string{f.Kind, f.Cookie, f.Detail, f.Origin, f.Digest})
 	}
 	return writeCSV(rows)
 }

@@ -63,6 +63,19 @@ func TestInventoryCSVOfOrigins(t *testing.T) {
 	}
 }
 
+// Rows of gateways with different policies can be told apart.
+func TestCSVOfDigests(t *testing.T) {
+	_, rows := rowsOf(t, report.Inventory{Origins: []report.Origin{{Origin: "https://a.example", Digest: "x"}},
+		Cookies: []report.Item{{Name: "a", Channel: "set", Digest: "y"}}}.CSV())
+	if rows["load https://a.example"]["digest"] != "x" || rows["set a"]["digest"] != "y" {
+		t.Errorf("the inventory is %v", rows)
+	}
+	_, rows = rowsOf(t, report.Drift{Findings: []report.Finding{{Kind: "early", Origin: "https://a.example", Digest: "z"}}}.CSV())
+	if rows[" "]["digest"] != "z" {
+		t.Errorf("the drift is %v", rows)
+	}
+}
+
 // What another gateway answered, or a damaged record holds, is no formula for a spreadsheet.
 func TestCSVOfHostileOrigins(t *testing.T) {
 	_, rows := rowsOf(t, report.Inventory{Origins: []report.Origin{{

@@ -17,7 +17,8 @@ type Origin struct {
 	Origin     string            `json:"origin"` // as the rule names it, or `(redirect)`
 	Category   policy.Category   `json:"category"`
 	Rule       string            `json:"rule,omitempty"`
-	Directives []string          `json:"directives"` // kinds of what was loaded, such as img-src
+	Digest     string            `json:"digest,omitempty"` // if those of several gateways differ
+	Directives []string          `json:"directives"`       // kinds of what was loaded, such as img-src
 	First      time.Time         `json:"first"`
 	Last       time.Time         `json:"last"`
 	Days       int               `json:"days"`             // on which reports came
@@ -49,7 +50,7 @@ func newOrigins(p *policy.Resolved, o *observe.Observer) (origins []Origin) {
 	return origins
 }
 
-// mergeOrigins adds up what several gateways were told of origins.
+// mergeOrigins adds up what several gateways with one digest were told of origins.
 func mergeOrigins(inventories []Inventory) (merged []Origin) {
 	for _, inventory := range inventories {
 		for _, origin := range inventory.Origins {
@@ -79,8 +80,14 @@ func mergeOrigins(inventories []Inventory) (merged []Origin) {
 			into.Directives, into.Hosts = union(into.Directives, origin.Directives), union(into.Hosts, origin.Hosts)
 		}
 	}
-	slices.SortFunc(merged, func(a, b Origin) int { return cmp.Compare(a.Origin, b.Origin) })
 	return merged
+}
+
+// sortOrigins sorts by origin, then by digest.
+func sortOrigins(origins []Origin) {
+	slices.SortFunc(origins, func(a, b Origin) int {
+		return cmp.Or(cmp.Compare(a.Origin, b.Origin), cmp.Compare(a.Digest, b.Digest))
+	})
 }
 
 // Kinds of findings about origins. Unlisted is one too: no rule names the origin.

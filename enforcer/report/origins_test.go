@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -117,6 +118,39 @@ func TestMergeDriftsOfOrigins(t *testing.T) {
 	merged := report.MergeDrifts("city", []report.Answer[report.Drift]{drift(a, b), drift(b)}, nil)
 	if !slices.Equal(merged.Findings, []report.Finding{b}) {
 		t.Errorf("%+v", merged.Findings)
+	}
+}
+
+// Where the policies of gateways differ, each origin has the digest under which it was reported, and those
+// of one digest are added up.
+func TestMergeInventoriesOfOrigins(t *testing.T) {
+	inventory := func(digest string, origins ...string) report.Answer[report.Inventory] {
+		i := report.Inventory{Digest: digest}
+		for _, origin := range origins {
+			i.Origins = append(i.Origins, report.Origin{Origin: origin, Days: 1, Count: 2, Verdicts: map[string]uint64{"refused": 2}})
+		}
+		return report.Answer[report.Inventory]{Report: i}
+	}
+	for _, c := range []struct {
+		answers []report.Answer[report.Inventory]
+		want    []string
+	}{
+		{[]report.Answer[report.Inventory]{inventory("x", "https://b.example", "https://a.example"), inventory("x", "https://a.example")},
+			[]string{"https://a.example  4", "https://b.example  2"}},
+		{[]report.Answer[report.Inventory]{inventory("y", "https://b.example", "https://a.example"), inventory("x", "https://b.example"),
+			inventory("x", "https://b.example")},
+			[]string{"https://a.example y 2", "https://b.example x 4", "https://b.example y 2"}},
+	} {
+		var got []string
+		for _, o := range report.MergeInventories("city", c.answers, nil).Origins {
+			got = append(got, fmt.Sprint(o.Origin, " ", o.Digest, " ", o.Verdicts["refused"]))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+		if n := c.answers[0].Report.Origins[0].Verdicts["refused"]; n != 2 {
+			t.Errorf("merging changes an answer: %d", n)
+		}
 	}
 }
 
