@@ -6,6 +6,7 @@ package cspreport
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -28,7 +29,7 @@ const (
 
 // Report says that a page asked for something that the policy does not name.
 type Report struct {
-	// The origin, as [policy.OriginOf] returns it. It is empty if the page asked its own host, and was
+	// The origin, as [policy.OriginOf] returns it. It is empty if the page asked its own site, and was
 	// redirected elsewhere: browsers do not tell where.
 	Origin string
 
@@ -171,7 +172,7 @@ func newReportOf(document, blocked, directive, host string) (r Report, reason st
 		return r, OtherPolicy
 	}
 	r.Directive = directives[i]
-	if own, err := url.Parse(blocked); err == nil && own.Host != "" && hostname(own.Host) == hostname(host) {
+	if asked, err := url.Parse(blocked); err == nil && isSelf(page, asked) {
 		return r, ""
 	}
 	origin, ok := policy.OriginOf(blocked)
@@ -180,6 +181,21 @@ func newReportOf(document, blocked, directive, host string) (r Report, reason st
 	}
 	r.Origin = origin
 	return r, ""
+}
+
+// defaultPorts are the ports of the schemes that have an origin, where a URL names none.
+var defaultPorts = map[string]string{"http": "80", "ws": "80", "https": "443", "wss": "443"}
+
+// isSelf reports whether 'self' matches a URL on a page: one of the page's own origin, or of the same host
+// over a scheme that is as secure (CSP 3 section 6.7.2.8).
+func isSelf(page, asked *url.URL) bool {
+	from, to := defaultPorts[page.Scheme], defaultPorts[asked.Scheme]
+	if from == "" || to == "" || !strings.EqualFold(page.Hostname(), asked.Hostname()) {
+		return false
+	}
+	fromPort, toPort := cmp.Or(page.Port(), from), cmp.Or(asked.Port(), to)
+	samePort := fromPort == toPort || fromPort == from && toPort == to
+	return samePort && (to == "443" || page.Scheme == "http")
 }
 
 // hostname returns a host without its port, in lower case.

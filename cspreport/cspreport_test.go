@@ -1,6 +1,7 @@
 package cspreport
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -100,6 +101,41 @@ func TestRead(t *testing.T) {
 	got, dropped := Read(newCSP, []byte(newer(many...)), host)
 	if len(got) != 50 || dropped[TooMany] != 10 {
 		t.Errorf("%d reports are read, and %v dropped", len(got), dropped)
+	}
+}
+
+// Of what the site itself is asked for, a report means a redirect: 'self' matches it (CSP 3 section
+// 6.7.2.8). It does not match another port, nor http where the page came over https: these are origins
+// like others.
+func TestReadOfOwnHost(t *testing.T) {
+	for _, c := range []struct{ page, blocked, want string }{
+		{"https://data.city.example/", "https://data.city.example/out", "self"},
+		{"https://data.city.example/", "https://DATA.city.example:443/out", "self"},
+		{"https://data.city.example/", "wss://data.city.example/live", "self"},
+		{"https://data.city.example/", "https://data.city.example:8443/out", "https://data.city.example:8443"},
+		{"https://data.city.example/", "wss://data.city.example:8443/live", "https://data.city.example:8443"},
+		{"https://data.city.example/", "http://data.city.example/out", "http://data.city.example"},
+		{"https://data.city.example/", "https://data.city.example:80/out", "https://data.city.example:80"},
+		{"https://data.city.example:8443/", "https://data.city.example:8443/out", "self"},
+		{"https://data.city.example:8443/", "https://data.city.example/out", "https://data.city.example"},
+		{"http://data.city.example/", "http://data.city.example:80/out", "self"},
+		{"http://data.city.example/", "https://data.city.example/out", "self"},
+		{"http://data.city.example/", "ws://data.city.example/live", "self"},
+		{"http://data.city.example/", "wss://data.city.example/live", "self"},
+		{"http://data.city.example:8080/", "ws://data.city.example:8080/live", "self"},
+		{"http://data.city.example:8080/", "https://data.city.example:8080/out", "self"},
+		{"http://data.city.example:8080/", "https://data.city.example/out", "https://data.city.example"},
+		{"http://data.city.example:8080/", "http://data.city.example/out", "http://data.city.example"},
+		{"https://data.city.example/", "ftp://data.city.example/out", "nothing"},
+		{"https://data.city.example/", "https://data.city.example:x/out", "nothing"},
+	} {
+		got := "nothing"
+		if reports, _ := Read(oldCSP, []byte(older(c.page, c.blocked, "img-src", "")), host); len(reports) == 1 {
+			got = cmp.Or(reports[0].Origin, "self")
+		}
+		if got != c.want {
+			t.Errorf("%s on %s is %s, want %s", c.blocked, c.page, got, c.want)
+		}
 	}
 }
 
