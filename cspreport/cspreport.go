@@ -47,10 +47,11 @@ const (
 	OtherPolicy = "other_policy" // it is about a directive that the gateway does not ask about
 	NoOrigin    = "no_origin"    // what was asked for has no origin: inline, data, an extension
 	TooOften    = "too_often"    // more reports came than are counted
+	Repeated    = "repeated"     // another report of the body says the same
 )
 
 // Reasons are all of them.
-var Reasons = []string{TooLarge, TooMany, WrongType, Malformed, OtherPage, OtherPolicy, NoOrigin, TooOften}
+var Reasons = []string{TooLarge, TooMany, WrongType, Malformed, OtherPage, OtherPolicy, NoOrigin, TooOften, Repeated}
 
 // directives are those that fall back to default-src (CSP 3 section 6.1).
 var directives = []string{
@@ -84,7 +85,8 @@ type newReport struct {
 }
 
 // Read reads the reports of a body about pages of a host, and returns how many were dropped, by reason.
-// Reports of other types, which come in the same bodies, are ignored.
+// Reports of other types, which come in the same bodies, are ignored, and of those that say the same one
+// is read.
 func Read(contentType string, body []byte, host string) (reports []Report, dropped map[string]int) {
 	dropped = map[string]int{}
 	broken := Malformed // why a body that breaks off cannot be read
@@ -92,13 +94,17 @@ func Read(contentType string, body []byte, host string) (reports []Report, dropp
 		body, broken = body[:MaxBody], TooLarge
 	}
 	one := func(document, blocked, directive string) {
-		if len(reports) == maxReports {
+		if len(reports)+dropped[Repeated] == maxReports {
 			dropped[TooMany]++
 			return
 		}
 		r, reason := newReportOf(document, blocked, directive, host)
 		if reason != "" {
 			dropped[reason]++
+			return
+		}
+		if slices.Contains(reports, r) { // a map has many tiles, and is loaded from one origin
+			dropped[Repeated]++
 			return
 		}
 		reports = append(reports, r)
