@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,6 +137,29 @@ https://b.example unlisted [img-src] 1 0 0 1 map[would_refuse:1] [localhost]`)
 	}
 	if n := w.Metrics()[`load_reports_dropped_total{policy="city",reason="too_often"}`]; n == "" {
 		t.Error("every report of a flood was counted")
+	}
+}
+
+// What the warnings about header directives say is so: those that are warned of take the gateway's policy
+// away from pages, or never give theirs.
+func TestLoadBehindHeaders(t *testing.T) {
+	page := strings.Replace(portaltest.Response("200 OK", nil, "hello"), "text/plain", "text/html", 1)
+	portal := portaltest.StartPortal(t, page)
+	for directive, c := range map[string]struct{ gateways, own bool }{
+		`header >Content-Security-Policy "img-src *"`:                          {false, true},
+		"header {\nContent-Security-Policy \"img-src *\"\n-Server\n}":          {false, true},
+		`header -Content-Security-*`:                                           {false, false},
+		`header ?Content-Security-Policy "img-src *"`:                          {true, false},
+		`header Content-Security-Policy "img-src *"`:                           {true, true},
+		"header {\n+Content-Security-Policy \"img-src *\"\n-Server\n}":         {true, true},
+		`header >Content-Security-Policy "font-src a.example" "font-src *"`:    {true, false},
+		`header >Content-Security-Policy "default-src 'self'" "default-src *"`: {false, false},
+	} {
+		w := caddytest.StartInstance(t, "route {\n"+directive+"\n"+fmt.Sprintf(loading, "enforce")+"reverse_proxy "+portal.Address+"\n}")
+		policies := w.Get("/", "Sec-Fetch-Dest: document").Field("Content-Security-Policy")
+		gateways := slices.ContainsFunc(policies, func(p string) bool { return strings.HasPrefix(p, "default-src 'self' 'unsafe-inline'") })
+		want(t, directive+": the gateway's policy", gateways, c.gateways)
+		want(t, directive+": the directive's policy", slices.Contains(policies, "img-src *"), c.own)
 	}
 }
 
