@@ -126,12 +126,14 @@ func driftCommand(q *query) *cobra.Command {
 		Short: "Lists where the portal and its policy differ",
 		Long: `Lists where the portal and its policy differ: cookies that no rule names, rules whose cookies were
 never met, cookies that live longer or have weaker attributes than declared, and necessary cookies
-that browsers never send back. Without --policy it answers for every policy.
+that browsers never send back. With load, also what browsers reported of the third parties that pages
+load from; those of less than three days are rare. Without --policy it answers for every policy.
 
-With --suggest it writes, in place of the table, a Caddyfile line for each cookie that no rule names.
-Which category a cookie belongs to is left open, and the lines do not load before it is filled in.
+With --suggest it writes, in place of the table, a Caddyfile line for each cookie that no rule names, and
+each third party that is not rare. Which category it belongs to is left open, and the lines do not load
+before it is filled in.
 
-The exit status is 0 if there is no drift and the gateways have the same policies, 1 if not, and 2 if a
+The exit status is 0 if there is no drift, but for what is rare, and the gateways have the same policies, 1 if not, and 2 if a
 gateway could not be asked; what the others answered is printed all the same.`,
 		Args: noArgs,
 		RunE: q.run(q.drift),
@@ -161,7 +163,7 @@ func (q *query) drift(out io.Writer) (int, error) {
 	answers := make([]driftAnswer, len(a.reports))
 	for i, drift := range a.reports {
 		answers[i].Drift = drift
-		findings += len(drift.Findings)
+		findings += report.Counted(drift.Findings)
 		if q.fleet {
 			answers[i].About = a.abouts[i]
 		}
@@ -297,7 +299,7 @@ func printInventory(out io.Writer, i *inventoryAnswer) error {
 			v["expired"], v["would_refuse"], v["would_expire"], lifetime,
 			c.Last.UTC().Format(time.RFC3339), printableWords(strings.Join(c.Hosts, " ")))
 	}
-	printOrigins(w, i.Origins)
+	printOrigins(w, i.Origins, by)
 	if i.Overflow > 0 {
 		fmt.Fprintf(w, "\n%d more cookies had names for which there was no room.\n", i.Overflow)
 	}
@@ -305,15 +307,15 @@ func printInventory(out io.Writer, i *inventoryAnswer) error {
 }
 
 // printOrigins prints the third parties that browsers reported, and nothing if there are none.
-func printOrigins(w io.Writer, origins []report.Origin) {
+func printOrigins(w io.Writer, origins []report.Origin, by column) {
 	if len(origins) == 0 {
 		return
 	}
-	fmt.Fprintln(w, "\nORIGIN\tCATEGORY\tREPORTS\tDAYS\tGRANTED\tREFUSED\tUNDECIDED\tLAST\tLOADED AS")
+	fmt.Fprintln(w, "\n"+by.digest("DIGEST")+"ORIGIN\tCATEGORY\tREPORTS\tDAYS\tGRANTED\tREFUSED\tUNDECIDED\tLAST\tLOADED AS")
 	for _, o := range origins {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\n", report.Printable(o.Origin),
-			report.Printable(string(o.Category)), o.Count, o.Days, o.Granted, o.Refused, o.Undecided,
-			o.Last.UTC().Format(time.RFC3339), printableWords(strings.Join(o.Directives, " ")))
+		fmt.Fprintf(w, "%s%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\n", by.digest(o.Digest),
+			report.Printable(o.Origin), report.Printable(string(o.Category)), o.Count, o.Days, o.Granted,
+			o.Refused, o.Undecided, o.Last.UTC().Format(time.RFC3339), printableWords(strings.Join(o.Directives, " ")))
 	}
 }
 
@@ -321,9 +323,13 @@ func printDrift(out io.Writer, d *driftAnswer) error {
 	w := columns(out)
 	printHead(w, d.Policy, d.Digest, d.Since)
 	printInstances(w, d.About)
-	if len(d.Findings) == 0 {
+	if report.Counted(d.Findings) == 0 {
 		fmt.Fprintln(w, "The portal and the policy do not differ.")
-	} else {
+		if len(d.Findings) > 0 {
+			fmt.Fprintln(w)
+		}
+	}
+	if len(d.Findings) > 0 {
 		printFindings(w, d.Findings, d.Digest)
 	}
 	return w.Flush()

@@ -118,6 +118,22 @@ func TestCommandGatewaysDiffer(t *testing.T) {
 	}
 }
 
+// The table of origins has digests where that of cookies does.
+func TestOriginsOfGatewaysDiffer(t *testing.T) {
+	for digest, says := range map[string]string{
+		report.Different: `\nDIGEST +ORIGIN +CATEGORY .*\n01234567 +https://t\.example +unlisted +2 `,
+		"0123456789":     `\nORIGIN +CATEGORY .*\nhttps://t\.example +unlisted +2 `,
+	} {
+		var out bytes.Buffer
+		origin := report.Origin{Origin: "https://t.example", Category: "unlisted", Digest: "0123456789", Count: 2}
+		err := printInventory(&out, &inventoryAnswer{Inventory: report.Inventory{
+			Policy: "city", Digest: digest, Origins: []report.Origin{origin}}})
+		if err != nil || !regexp.MustCompile(says).MatchString(out.String()) {
+			t.Errorf("%v, not %s in\n%s", err, says, out.String())
+		}
+	}
+}
+
 // Policies of a gateway are those of its config: explained by the same rules, on the same hosts.
 func TestCommandPoliciesOfGateway(t *testing.T) {
 	w := caddytest.NewInstance(t)

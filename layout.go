@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
 // layout is where in a config policies are: on which sites, and among which other handlers.
@@ -47,6 +48,7 @@ func newLayout(app *caddyhttp.App) *layout {
 		w := walk{layout: l, name: name, server: server}
 		w.routes(server.Routes, place{})
 		w.withoutPolicy()
+		w.withoutReports()
 		if server.Errors != nil {
 			w.routes(server.Errors.Routes, place{inErrors: true})
 		}
@@ -76,8 +78,9 @@ type walk struct {
 
 // placedPolicy is a policy and the hosts of the site that it is on; none means all hosts.
 type placedPolicy struct {
-	policy *runningPolicy
-	hosts  []string
+	policy    *runningPolicy
+	hosts     []string
+	noReports bool // browsers' reports do not get there
 }
 
 // placedProxy is a proxy, by the addresses of its upstreams, and where it is.
@@ -94,13 +97,15 @@ type metPolicy struct {
 
 // place is what is known at one place of the routes, from what comes before and around it.
 type place struct {
-	hosts          []string     // of the nearest host matcher around
-	conditions     []*condition // that hold for all requests here
-	met            []metPolicy  // before, by some of the requests
-	answered       bool         // by a handler before, every request
-	unprotected    bool         // by a proxy before, some requests, which met no policy
-	deferredCookie bool         // a deferred header before sets Set-Cookie
-	inErrors       bool
+	hosts       []string       // of the nearest host matcher around
+	conditions  []*condition   // that hold for all requests here
+	met         []metPolicy    // before, by some of the requests
+	answered    bool           // by a handler before, every request
+	unprotected bool           // by a proxy before, some requests, which met no policy
+	lateHeaders []lateHeader   // before
+	rewrites    [][]*condition // before, by the conditions there
+	noReports   bool           // no report of a browser gets here
+	inErrors    bool
 }
 
 // protected reports whether every request here has met a policy.
@@ -136,7 +141,7 @@ func (w *walk) routes(routes caddyhttp.RouteList, at place) place {
 		if g == nil {
 			g = new(group)
 		}
-		inside.conditions = slices.Concat(at.conditions, g.passed, allOf(route.MatcherSets))
+		inside.require(slices.Concat(g.passed, allOf(route.MatcherSets)))
 		hosts := hostsOf(route.MatcherSets)
 		if len(hosts) > 0 {
 			inside.hosts = hosts
@@ -153,16 +158,16 @@ func (w *walk) routes(routes caddyhttp.RouteList, at place) place {
 		if !ends {
 			at.met = inside.met
 		} else if len(hosts) == 0 && !g.continues {
-			at.conditions = slices.Concat(at.conditions, noneOf(route.MatcherSets))
+			at.require(noneOf(route.MatcherSets))
 		}
 		switch {
 		case len(hosts) > 0: // another site
 		case route.Group != "":
 			g.unprotected = g.unprotected || inside.unprotected && !at.unprotected
-			at.deferredCookie = inside.deferredCookie
+			at.lateHeaders, at.rewrites = inside.lateHeaders, inside.rewrites
 		case len(route.MatcherSets) > 0:
 			at.unprotected = at.unprotected || inside.unprotected
-			at.deferredCookie = inside.deferredCookie
+			at.lateHeaders, at.rewrites = inside.lateHeaders, inside.rewrites
 		default:
 			at = inside
 		}
@@ -198,14 +203,16 @@ func (w *walk) handler(handler caddyhttp.MiddlewareHandler, at place) place {
 			w.invoked = w.invoked[:len(w.invoked)-1]
 		}
 	case *headers.Handler:
-		if h.Response != nil && h.Response.Deferred && writes(h.Response.HeaderOps, "Set-Cookie") {
-			at.deferredCookie = true
+		if h.Response != nil && (h.Response.Deferred || h.Response.Require != nil) {
+			at.lateHeaders = append(slices.Clip(at.lateHeaders), lateHeader{h.Response, at.conditions})
 		}
 		w.requestHeader(h.Request, at)
 	case *reverseproxy.Handler:
 		w.proxy(h, at)
 		at.unprotected = at.unprotected || !at.protected()
 		at.answered = at.answered || len(h.HandleResponse) == 0 // forward_auth passes requests on
+	case *rewrite.Rewrite:
+		at.rewrites = append(slices.Clip(at.rewrites), at.conditions)
 	case *fileserver.FileServer:
 		at.answered = at.answered || !h.PassThru
 	case *caddyhttp.StaticResponse, *caddyhttp.StaticError:
@@ -248,7 +255,7 @@ func (w *walk) requestHeader(ops *headers.HeaderOps, at place) {
 
 func (w *walk) policy(p *runningPolicy, at place) {
 	if !at.inErrors {
-		w.policies = append(w.policies, placedPolicy{p, at.hosts})
+		w.policies = append(w.policies, placedPolicy{p, at.hosts, at.noReports})
 	}
 	for _, host := range at.hosts {
 		if host = strings.ToLower(host); !slices.Contains(w.layout.sites[p], host) {
@@ -261,9 +268,7 @@ func (w *walk) policy(p *runningPolicy, at place) {
 	case at.unprotected:
 		w.layout.warn(p, w.name, bypassedWarning)
 	}
-	if at.deferredCookie {
-		w.layout.warn(p, w.name, deferredHeaderWarning)
-	}
+	w.lateHeaders(p, at)
 	if !at.answered {
 		w.secondPolicy(p, at)
 	}

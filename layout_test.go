@@ -54,8 +54,11 @@ func layoutWarnings(t *testing.T, caddyfile string, run func(config []byte) erro
 // does a validation.
 func TestLayoutWarnings(t *testing.T) {
 	portal := portaltest.StartPortal(t, portaltest.Response("200 OK", nil, ""))
-	for _, c := range portaltest.ReadCases(t, filepath.Join("testdata", "layout.txtar"),
-		"PORTAL", portal.Address) {
+	var cases []portaltest.Case
+	for _, file := range []string{"layout.txtar", "layout_load.txtar"} {
+		cases = append(cases, portaltest.ReadCases(t, filepath.Join("testdata", file), "PORTAL", portal.Address)...)
+	}
+	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			caddyfile := strings.ReplaceAll(c.Caddyfile, "PORT", fmt.Sprint(portaltest.FreePort(t)))
 			for what, run := range map[string]func([]byte) error{

@@ -1,10 +1,13 @@
 package cookiepolicy
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -134,6 +137,57 @@ https://b.example unlisted [img-src] 1 0 0 1 map[would_refuse:1] [localhost]`)
 	}
 	if n := w.Metrics()[`load_reports_dropped_total{policy="city",reason="too_often"}`]; n == "" {
 		t.Error("every report of a flood was counted")
+	}
+}
+
+// What the warnings about header directives say is so: those that are warned of take the gateway's policy
+// away from pages, or never give theirs.
+func TestLoadBehindHeaders(t *testing.T) {
+	page := strings.Replace(portaltest.Response("200 OK", nil, "hello"), "text/plain", "text/html", 1)
+	portal := portaltest.StartPortal(t, page)
+	for directive, c := range map[string]struct{ gateways, own bool }{
+		`header >Content-Security-Policy "img-src *"`:                          {false, true},
+		"header {\nContent-Security-Policy \"img-src *\"\n-Server\n}":          {false, true},
+		`header -Content-Security-*`:                                           {false, false},
+		`header ?Content-Security-Policy "img-src *"`:                          {true, false},
+		`header Content-Security-Policy "img-src *"`:                           {true, true},
+		"header {\n+Content-Security-Policy \"img-src *\"\n-Server\n}":         {true, true},
+		`header >Content-Security-Policy "font-src a.example" "font-src *"`:    {true, false},
+		`header >Content-Security-Policy "default-src 'self'" "default-src *"`: {false, false},
+	} {
+		w := caddytest.StartInstance(t, "route {\n"+directive+"\n"+fmt.Sprintf(loading, "enforce")+"reverse_proxy "+portal.Address+"\n}")
+		policies := w.Get("/", "Sec-Fetch-Dest: document").Field("Content-Security-Policy")
+		gateways := slices.ContainsFunc(policies, func(p string) bool { return strings.HasPrefix(p, "default-src 'self' 'unsafe-inline'") })
+		want(t, directive+": the gateway's policy", gateways, c.gateways)
+		want(t, directive+": the directive's policy", slices.Contains(policies, "img-src *"), c.own)
+	}
+}
+
+// What browsers reported on few days is listed, in the table and as data, and is no drift: the exit status
+// and the suggested lines do not know it.
+func TestRareOrigins(t *testing.T) {
+	w := caddytest.StartInstance(t, "cookie_policy {\nname city\nallow necessary {\norigin https://tiles.example.org\n}\n"+
+		"load report\n}\nrespond ok")
+	sendReport(t, w, "POST", "application/csp-report", violation("https://b.example/", "img-src"))
+	for _, c := range []struct {
+		q    query
+		says string
+	}{
+		{query{}, `\n\nThe portal and the policy do not differ.\n\nFINDING +COOKIE +DETAIL\n` +
+			`rare +https://b.example +unlisted: reported once on one day, loaded as img-src, at localhost\n$`},
+		{query{json: true, policy: "city"}, `"kind": "rare",\n\t+"cookie": "",\n\t+"origin": "https://b.example",`},
+		{query{suggest: true}, `^# Policy city, [^\n]*\n\n?# Every cookie that was met has a rule.\n$`},
+	} {
+		c.q.addresses = []string{w.Admin}
+		var out bytes.Buffer
+		status, err := c.q.drift(&out)
+		if status != exitDone || err != nil || !regexp.MustCompile(c.says).MatchString(out.String()) {
+			t.Errorf("%+v: %d, %v, not %s in\n%s", c.q, status, err, c.says, out.String())
+		}
+	}
+	rows := csvOf(t, w, "/cookie-policy/city/drift?format=csv")
+	if len(rows) != 1 || rows[0]["kind"] != "rare" || rows[0]["origin"] != "https://b.example" {
+		t.Errorf("the drift as CSV is %v", rows)
 	}
 }
 

@@ -6,6 +6,7 @@ package cspreport
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -28,7 +29,7 @@ const (
 
 // Report says that a page asked for something that the policy does not name.
 type Report struct {
-	// The origin, as [policy.OriginOf] returns it. It is empty if the page asked its own host, and was
+	// The origin, as [policy.OriginOf] returns it. It is empty if the page asked its own site, and was
 	// redirected elsewhere: browsers do not tell where.
 	Origin string
 
@@ -46,10 +47,11 @@ const (
 	OtherPolicy = "other_policy" // it is about a directive that the gateway does not ask about
 	NoOrigin    = "no_origin"    // what was asked for has no origin: inline, data, an extension
 	TooOften    = "too_often"    // more reports came than are counted
+	Repeated    = "repeated"     // another report of the body says the same
 )
 
 // Reasons are all of them.
-var Reasons = []string{TooLarge, TooMany, WrongType, Malformed, OtherPage, OtherPolicy, NoOrigin, TooOften}
+var Reasons = []string{TooLarge, TooMany, WrongType, Malformed, OtherPage, OtherPolicy, NoOrigin, TooOften, Repeated}
 
 // directives are those that fall back to default-src (CSP 3 section 6.1).
 var directives = []string{
@@ -83,7 +85,8 @@ type newReport struct {
 }
 
 // Read reads the reports of a body about pages of a host, and returns how many were dropped, by reason.
-// Reports of other types, which come in the same bodies, are ignored.
+// Reports of other types, which come in the same bodies, are ignored, and of those that say the same one
+// is read.
 func Read(contentType string, body []byte, host string) (reports []Report, dropped map[string]int) {
 	dropped = map[string]int{}
 	broken := Malformed // why a body that breaks off cannot be read
@@ -91,13 +94,17 @@ func Read(contentType string, body []byte, host string) (reports []Report, dropp
 		body, broken = body[:MaxBody], TooLarge
 	}
 	one := func(document, blocked, directive string) {
-		if len(reports) == maxReports {
+		if len(reports)+dropped[Repeated] == maxReports {
 			dropped[TooMany]++
 			return
 		}
 		r, reason := newReportOf(document, blocked, directive, host)
 		if reason != "" {
 			dropped[reason]++
+			return
+		}
+		if slices.Contains(reports, r) { // a map has many tiles, and is loaded from one origin
+			dropped[Repeated]++
 			return
 		}
 		reports = append(reports, r)
@@ -171,7 +178,7 @@ func newReportOf(document, blocked, directive, host string) (r Report, reason st
 		return r, OtherPolicy
 	}
 	r.Directive = directives[i]
-	if own, err := url.Parse(blocked); err == nil && own.Host != "" && hostname(own.Host) == hostname(host) {
+	if asked, err := url.Parse(blocked); err == nil && isSelf(page, asked) {
 		return r, ""
 	}
 	origin, ok := policy.OriginOf(blocked)
@@ -180,6 +187,21 @@ func newReportOf(document, blocked, directive, host string) (r Report, reason st
 	}
 	r.Origin = origin
 	return r, ""
+}
+
+// defaultPorts are the ports of the schemes that have an origin, where a URL names none.
+var defaultPorts = map[string]string{"http": "80", "ws": "80", "https": "443", "wss": "443"}
+
+// isSelf reports whether 'self' matches a URL on a page: one of the page's own origin, or of the same host
+// over a scheme that is as secure (CSP 3 section 6.7.2.8).
+func isSelf(page, asked *url.URL) bool {
+	from, to := defaultPorts[page.Scheme], defaultPorts[asked.Scheme]
+	if from == "" || to == "" || !strings.EqualFold(page.Hostname(), asked.Hostname()) {
+		return false
+	}
+	fromPort, toPort := cmp.Or(page.Port(), from), cmp.Or(asked.Port(), to)
+	samePort := fromPort == toPort || fromPort == from && toPort == to
+	return samePort && (to == "443" || page.Scheme == "http")
 }
 
 // hostname returns a host without its port, in lower case.

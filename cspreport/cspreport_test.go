@@ -1,6 +1,7 @@
 package cspreport
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -93,13 +94,57 @@ func TestRead(t *testing.T) {
 	// Chromium sends 120 map tiles as one list.
 	tiles := slices.Repeat([][3]string{{page, "https://tile.example/" + strings.Repeat("x", 300), "img-src"}}, 120)
 	first := [][3]string{{page, "https://first.example/", "script-src-elem"}}
-	if got, dropped := Read(newCSP, []byte(newer(append(first, tiles...)...)), host); len(got) < 20 || dropped[TooLarge] != 1 ||
-		len(dropped) != 1 || got[0].Origin != "https://first.example" {
-		t.Errorf("%d reports of a long list are read, and %v dropped", len(got), dropped)
+	if got, dropped := Read(newCSP, []byte(newer(append(first, tiles...)...)), host); !slices.Equal(got, []Report{
+		{"https://first.example", "script-src-elem"}, {"https://tile.example", "img-src"}}) ||
+		dropped[TooLarge] != 1 || dropped[Repeated] < 20 || len(dropped) != 2 {
+		t.Errorf("%+v are read of a long list, and %v dropped", got, dropped)
+	}
+	// Only what is the same in all that is kept is the same. Repeated ones are read, too.
+	short := slices.Repeat([][3]string{{page, "https://t.example/1", "img-src"}, {page, "https://t.example/2", "font-src"},
+		{page, "https://t.example/3", "img-src"}, {page, page, "img-src"}, {page, page, "img-src"}}, 12)
+	if got, dropped := Read(newCSP, []byte(newer(short...)), host); !slices.Equal(got, []Report{
+		{"https://t.example", "img-src"}, {"https://t.example", "font-src"}, {"", "img-src"}}) ||
+		dropped[Repeated] != 47 || dropped[TooMany] != 10 || len(dropped) != 2 {
+		t.Errorf("%+v are read, and %v dropped", got, dropped)
 	}
 	got, dropped := Read(newCSP, []byte(newer(many...)), host)
 	if len(got) != 50 || dropped[TooMany] != 10 {
 		t.Errorf("%d reports are read, and %v dropped", len(got), dropped)
+	}
+}
+
+// Of what the site itself is asked for, a report means a redirect: 'self' matches it (CSP 3 section
+// 6.7.2.8). It does not match another port, nor http where the page came over https: these are origins
+// like others.
+func TestReadOfOwnHost(t *testing.T) {
+	for _, c := range []struct{ page, blocked, want string }{
+		{"https://data.city.example/", "https://data.city.example/out", "self"},
+		{"https://data.city.example/", "https://DATA.city.example:443/out", "self"},
+		{"https://data.city.example/", "wss://data.city.example/live", "self"},
+		{"https://data.city.example/", "https://data.city.example:8443/out", "https://data.city.example:8443"},
+		{"https://data.city.example/", "wss://data.city.example:8443/live", "https://data.city.example:8443"},
+		{"https://data.city.example/", "http://data.city.example/out", "http://data.city.example"},
+		{"https://data.city.example/", "https://data.city.example:80/out", "https://data.city.example:80"},
+		{"https://data.city.example:8443/", "https://data.city.example:8443/out", "self"},
+		{"https://data.city.example:8443/", "https://data.city.example/out", "https://data.city.example"},
+		{"http://data.city.example/", "http://data.city.example:80/out", "self"},
+		{"http://data.city.example/", "https://data.city.example/out", "self"},
+		{"http://data.city.example/", "ws://data.city.example/live", "self"},
+		{"http://data.city.example/", "wss://data.city.example/live", "self"},
+		{"http://data.city.example:8080/", "ws://data.city.example:8080/live", "self"},
+		{"http://data.city.example:8080/", "https://data.city.example:8080/out", "self"},
+		{"http://data.city.example:8080/", "https://data.city.example/out", "https://data.city.example"},
+		{"http://data.city.example:8080/", "http://data.city.example/out", "http://data.city.example"},
+		{"https://data.city.example/", "ftp://data.city.example/out", "nothing"},
+		{"https://data.city.example/", "https://data.city.example:x/out", "nothing"},
+	} {
+		got := "nothing"
+		if reports, _ := Read(oldCSP, []byte(older(c.page, c.blocked, "img-src", "")), host); len(reports) == 1 {
+			got = cmp.Or(reports[0].Origin, "self")
+		}
+		if got != c.want {
+			t.Errorf("%s on %s is %s, want %s", c.blocked, c.page, got, c.want)
+		}
 	}
 }
 

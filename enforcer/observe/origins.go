@@ -20,7 +20,6 @@ const Redirect = "(redirect)"
 const (
 	maxListedOrigins   = 1000
 	maxUnlistedOrigins = 200
-	maxOrigin          = 300 // bytes
 	maxDirectives      = 16
 	maxDirective       = 32 // bytes
 )
@@ -259,7 +258,7 @@ func (o *Observer) restoreOrigins(states []OriginState, now time.Time) {
 	defer s.mu.Unlock()
 	for i := range states {
 		n := &states[i]
-		if n.Origin == "" || len(n.Origin) > maxOrigin || wire.HasControl(string(n.Origin)) {
+		if !n.isValid() {
 			continue
 		}
 		known := s.entries[string(n.Origin)] != nil
@@ -292,6 +291,18 @@ func (o *Observer) restoreOrigins(states []OriginState, now time.Time) {
 		}
 		e.Hosts = restoreWords(e.Hosts, n.Hosts)
 	}
+}
+
+// isValid reports whether an Observer can have written the origin.
+func (n *OriginState) isValid() bool {
+	switch {
+	case n.Listed:
+		return policy.IsOrigin(string(n.Origin))
+	case n.Origin == Redirect:
+		return true
+	}
+	origin, ok := policy.OriginOf(string(n.Origin))
+	return ok && origin == string(n.Origin)
 }
 
 func earlierOf(a, b time.Time) time.Time {

@@ -59,6 +59,14 @@ func TestOriginsRestore(t *testing.T) {
 	for day := range 4 {
 		o.CountOrigin(unlistedReport("https://tracker.example", noon.AddDate(0, 0, day)))
 	}
+	for _, origin := range []string{"http://tracker.example:8080", observe.Redirect} {
+		o.CountOrigin(unlistedReport(origin, noon))
+	}
+	for _, origin := range []string{"https://*.video.example", "https://tiles.example:8443"} {
+		listed := unlistedReport(origin, noon)
+		listed.Listed = true
+		o.CountOrigin(listed)
+	}
 	o.CountDropped("malformed", 3)
 	later := noon.AddDate(0, 0, 5)
 	b, err := json.Marshal(o.State())
@@ -69,8 +77,15 @@ func TestOriginsRestore(t *testing.T) {
 	if err := json.Unmarshal(b, &state); err != nil {
 		t.Fatal(err)
 	}
-	state.Origins = append(state.Origins, observe.OriginState{Origin: "https://a\nb.example", Reports: 1},
-		observe.OriginState{}, observe.OriginState{Origin: observe.Text(strings.Repeat("x", 1000)), Reports: 1})
+	for _, forged := range []string{"", "https://a\nb.example", strings.Repeat("x", 1000), "=HYPERLINK(1)", "t.example",
+		"https://t.example/path?q", "https://T.example", "https://t.example:443", "https://user@t.example",
+		"https://192.0.2.1", "https://[2001:db8::1]", "https://localhost", "https://" + strings.Repeat("x", 300) + ".example",
+		"ftp://t.example", "https://*.t.example", "(more)"} {
+		state.Origins = append(state.Origins, observe.OriginState{Origin: observe.Text(forged), Reports: 1})
+	}
+	for _, forged := range []string{"https://*", "https://*.com", "https://a.*.example", "http://t.example", observe.Redirect} {
+		state.Origins = append(state.Origins, observe.OriginState{Origin: observe.Text(forged), Listed: true, Reports: 1})
+	}
 	restored := observe.New(later)
 	restored.Restore(&state, later)
 	if got, want := restored.Origins(), o.Origins(); !reflect.DeepEqual(got, want) {
@@ -80,8 +95,10 @@ func TestOriginsRestore(t *testing.T) {
 		t.Errorf("restored is %+v, want %+v", got, want)
 	}
 	restored.CountOrigin(unlistedReport("https://tracker.example", noon.AddDate(0, 0, 3)))
-	if days := restored.Origins()[0].Days; days != 4 {
-		t.Errorf("the same day counts again: %d", days)
+	for _, s := range restored.Origins() {
+		if s.Origin == "https://tracker.example" && s.Days != 4 {
+			t.Errorf("the same day counts again: %d", s.Days)
+		}
 	}
 }
 

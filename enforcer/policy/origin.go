@@ -117,6 +117,12 @@ func (v *validator) origin(path, origin string) {
 
 const anyOrigin = "write one such as https://cdn.example.org or https://*.example.org"
 
+// IsOrigin reports whether a rule can have an origin.
+func IsOrigin(origin string) bool {
+	problem, _ := originFault(origin)
+	return problem == ""
+}
+
 // originFault returns what is wrong with an origin, and what would be right.
 func originFault(origin string) (problem, right string) {
 	scheme, rest, found := strings.Cut(origin, "://")

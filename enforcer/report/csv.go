@@ -14,35 +14,66 @@ var verdictColumns = []string{
 	"let_through", "refused", "deletion", "expired", "would_refuse", "would_expire",
 }
 
-// CSV returns the inventory as CSV with a header, one line for each item.
+// inventoryColumns are the columns of an inventory. What has no meaning for a row is empty in it.
+var inventoryColumns = slices.Concat(
+	[]string{"name", "channel", "mode", "category", "rule", "first", "last", "count", "missed"},
+	verdictColumns,
+	[]string{"domains", "paths", "same_site", "lifetime", "session", "insecure", "missing_http_only", "hosts",
+		"directives", "days", "granted", "refused_by_choice", "undecided", "digest"},
+)
+
+// loadChannel is the channel of origins, which are in the same table as cookies.
+const loadChannel = "load"
+
+// CSV returns the inventory as CSV with a header, one line for each cookie and then for each origin.
 func (i Inventory) CSV() []byte {
-	rows := [][]string{slices.Concat(
-		[]string{"name", "channel", "mode", "category", "rule", "first", "last", "count", "missed"},
-		verdictColumns,
-		[]string{"domains", "paths", "same_site", "lifetime", "session", "insecure", "missing_http_only", "hosts"},
-	)}
-	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	rows := [][]string{inventoryColumns}
+	add := func(cells map[string]string) {
+		row := make([]string, len(inventoryColumns))
+		for n, column := range inventoryColumns {
+			row[n] = cells[column]
+		}
+		rows = append(rows, row)
+	}
 	for _, c := range i.Cookies {
-		row := []string{
-			c.Name, c.Channel, c.Mode, string(c.Category), c.Rule, stamp(c.First), stamp(c.Last),
-			number(c.Count), number(c.Missed),
+		cells := map[string]string{
+			"name": c.Name, "channel": c.Channel, "mode": c.Mode, "category": string(c.Category), "rule": c.Rule,
+			"first": stamp(c.First), "last": stamp(c.Last), "count": number(c.Count), "missed": number(c.Missed),
+			"domains": list(c.Domains), "paths": list(c.Paths), "same_site": list(c.SameSite),
+			"lifetime": strconv.FormatInt(c.Lifetime, 10), "session": strconv.FormatBool(c.Session),
+			"insecure": strconv.FormatBool(c.Insecure), "missing_http_only": strconv.FormatBool(c.MissingHTTPOnly),
+			"hosts": list(c.Hosts), "digest": c.Digest,
 		}
 		for _, verdict := range verdictColumns {
-			row = append(row, number(c.Verdicts[verdict]))
+			cells[verdict] = number(c.Verdicts[verdict])
 		}
-		rows = append(rows, append(row,
-			strings.Join(c.Domains, " "), strings.Join(c.Paths, " "), strings.Join(c.SameSite, " "),
-			strconv.FormatInt(c.Lifetime, 10), strconv.FormatBool(c.Session), strconv.FormatBool(c.Insecure),
-			strconv.FormatBool(c.MissingHTTPOnly), strings.Join(c.Hosts, " ")))
+		add(cells)
+	}
+	for _, o := range i.Origins {
+		cells := map[string]string{
+			"name": o.Origin, "channel": loadChannel, "category": string(o.Category), "rule": o.Rule,
+			"first": stamp(o.First), "last": stamp(o.Last), "count": number(o.Count), "missed": number(o.Missed),
+			"hosts": list(o.Hosts), "directives": list(o.Directives), "days": strconv.Itoa(o.Days),
+			"granted": number(o.Granted), "refused_by_choice": number(o.Refused), "undecided": number(o.Undecided),
+			"digest": o.Digest,
+		}
+		for _, verdict := range []string{"let_through", "refused", "would_refuse"} {
+			cells[verdict] = number(o.Verdicts[verdict])
+		}
+		add(cells)
 	}
 	return writeCSV(rows)
 }
 
+func number(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func list(words []string) string { return strings.Join(words, " ") }
+
 // CSV returns the drift as CSV with a header, one line for each finding.
 func (d Drift) CSV() []byte {
-	rows := [][]string{{"kind", "cookie", "detail", "origin"}}
+	rows := [][]string{{"kind", "cookie", "detail", "origin", "digest"}}
 	for _, f := range d.Findings {
-		rows = append(rows, []string{f.Kind, f.Cookie, f.Detail, f.Origin})
+		rows = append(rows, []string{f.Kind, f.Cookie, f.Detail, f.Origin, f.Digest})
 	}
 	return writeCSV(rows)
 }

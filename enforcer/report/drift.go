@@ -33,6 +33,19 @@ type Finding struct {
 // Subject returns the cookie or the origin that the finding is about.
 func (f *Finding) Subject() string { return cmp.Or(f.Cookie, f.Origin) }
 
+// Counts reports whether the portal and the policy differ because of the finding.
+func (f *Finding) Counts() bool { return f.Kind != Rare }
+
+// Counted returns the number of findings that count.
+func Counted(findings []Finding) (n int) {
+	for i := range findings {
+		if findings[i].Counts() {
+			n++
+		}
+	}
+	return n
+}
+
 // Kinds of findings.
 const (
 	// A name was met that no rule names. A client's name is reported once it came with 100 requests, or
@@ -187,10 +200,16 @@ func (d *Drift) compare(s *observe.Sighting, rule *policy.Rule) {
 	}
 }
 
-// sortFindings sorts by kind, then by cookie.
+// sortFindings sorts by kind, then by cookie. Those that do not count are the last: anybody can cause them.
 func sortFindings(findings []Finding) {
+	doesNotCount := func(f *Finding) int {
+		if f.Counts() {
+			return 0
+		}
+		return 1
+	}
 	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Cookie, b.Cookie), strings.Compare(a.Origin, b.Origin),
+		return cmp.Or(cmp.Compare(doesNotCount(&a), doesNotCount(&b)), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Cookie, b.Cookie), strings.Compare(a.Origin, b.Origin),
 			strings.Compare(a.Detail, b.Detail), strings.Compare(a.Digest, b.Digest))
 	})
 }

@@ -19,8 +19,8 @@ type Answer[T Inventory | Drift] struct {
 
 // MergeInventories adds up what several gateways answered about the policy of one name. Since is the
 // latest start among them and At the latest answer; counts before Since are included. Inventories of
-// different digests are not added up: each item then has the digest under which it was counted. The
-// findings about the gateways are added to those of the merging.
+// different digests are not added up: each item and origin then has the digest under which it was
+// counted. The findings about the gateways are added to those of the merging.
 func MergeInventories(policy string, answers []Answer[Inventory], gateways []Finding) Inventory {
 	merged := Inventory{Policy: policy, Cookies: []Item{}, Findings: slices.Clone(gateways)}
 	groups := byDigest(answers, func(i Inventory) string { return i.Digest })
@@ -30,20 +30,24 @@ func MergeInventories(policy string, answers []Answer[Inventory], gateways []Fin
 			merged.Overflow += inventory.Overflow
 		}
 		merged.Digest = g.digest
-		items := mergeItems(g.reports)
+		items, origins := mergeItems(g.reports), mergeOrigins(g.reports)
 		if len(groups) > 1 {
 			for i := range items {
 				items[i].Digest = g.digest
 			}
+			for i := range origins {
+				origins[i].Digest = g.digest
+			}
 		}
 		merged.Cookies = append(merged.Cookies, items...)
-		merged.Origins = append(merged.Origins, mergeOrigins(g.reports)...)
+		merged.Origins = append(merged.Origins, origins...)
 	}
 	if len(groups) > 1 {
 		merged.Digest = Different
 		merged.Findings = append(merged.Findings, differs(groups))
 	}
 	sortItems(merged.Cookies)
+	sortOrigins(merged.Origins)
 	sortFindings(merged.Findings)
 	return merged
 }
@@ -169,9 +173,18 @@ func mergeFindings(drifts []Drift) (merged []Finding) {
 			}
 		}
 	}
+	often := map[string]bool{} // origins that are not rare on all gateways
+	for _, d := range drifts {
+		for _, f := range d.Findings {
+			often[f.Origin] = often[f.Origin] || f.Counts() && f.Kind != NeverSeen
+		}
+	}
 	added := map[Finding]int{}
 	for _, d := range drifts {
 		for _, f := range d.Findings {
+			if f.Kind == Rare && often[f.Origin] {
+				continue
+			}
 			key := f
 			if f.Kind == NeverSeen || f.Kind == NeverRead {
 				if gateways[subject{f.Kind, f.Subject()}] < len(drifts) {

@@ -17,7 +17,8 @@ type Origin struct {
 	Origin     string            `json:"origin"` // as the rule names it, or `(redirect)`
 	Category   policy.Category   `json:"category"`
 	Rule       string            `json:"rule,omitempty"`
-	Directives []string          `json:"directives"` // kinds of what was loaded, such as img-src
+	Digest     string            `json:"digest,omitempty"` // if those of several gateways differ
+	Directives []string          `json:"directives"`       // kinds of what was loaded, such as img-src
 	First      time.Time         `json:"first"`
 	Last       time.Time         `json:"last"`
 	Days       int               `json:"days"`             // on which reports came
@@ -49,7 +50,7 @@ func newOrigins(p *policy.Resolved, o *observe.Observer) (origins []Origin) {
 	return origins
 }
 
-// mergeOrigins adds up what several gateways were told of origins.
+// mergeOrigins adds up what several gateways with one digest were told of origins.
 func mergeOrigins(inventories []Inventory) (merged []Origin) {
 	for _, inventory := range inventories {
 		for _, origin := range inventory.Origins {
@@ -79,8 +80,14 @@ func mergeOrigins(inventories []Inventory) (merged []Origin) {
 			into.Directives, into.Hosts = union(into.Directives, origin.Directives), union(into.Hosts, origin.Hosts)
 		}
 	}
-	slices.SortFunc(merged, func(a, b Origin) int { return cmp.Compare(a.Origin, b.Origin) })
 	return merged
+}
+
+// sortOrigins sorts by origin, then by digest.
+func sortOrigins(origins []Origin) {
+	slices.SortFunc(origins, func(a, b Origin) int {
+		return cmp.Or(cmp.Compare(a.Origin, b.Origin), cmp.Compare(a.Digest, b.Digest))
+	})
 }
 
 // Kinds of findings about origins. Unlisted is one too: no rule names the origin.
@@ -89,32 +96,38 @@ const (
 	Early = "early"
 	// A page asked its own host for something, and was redirected to another one.
 	Redirects = "redirects"
+	// One of these findings about an origin that was reported on few days: an extension of one visitor's
+	// browser causes reports too, and anybody can send one. It does not count.
+	Rare = "rare"
 )
 
 // enoughReports is how many reports there have to be, on several days, before an origin that is in none of
 // them counts as never seen.
 const enoughReports = 100
 
-// origins adds what browsers reported on several days.
+// origins adds what browsers reported.
 func (d *Drift) origins(p *policy.Resolved, o *observe.Observer) {
 	sightings := o.Origins()
 	d.originsNeverSeen(p, sightings)
 	for _, s := range sightings {
-		if !s.Established() {
-			continue
-		}
 		refused := s.Counts[observe.Enforce][observe.Refused] + s.Counts[observe.Report][observe.Refused]
 		detail := fmt.Sprintf("%s, loaded as %s, at %s", reported(refused, s.Days), strings.Join(printable(s.Directives), ", "),
 			strings.Join(printable(s.Hosts), ", "))
+		kind := Early
 		switch {
 		case refused == 0: // open, or let through by now
+			continue
 		case s.Origin == observe.Redirect:
-			d.addOrigin(Redirects, s.Origin, detail)
+			kind = Redirects
 		case len(p.RulesOf(s.Origin)) == 0:
-			d.addOrigin(Unlisted, s.Origin, detail)
+			kind = Unlisted
 		default:
-			d.addOrigin(Early, s.Origin, detail+", without consent")
+			detail += ", without consent"
 		}
+		if !s.Established() {
+			kind, detail = Rare, kind+": "+detail
+		}
+		d.addOrigin(kind, s.Origin, detail)
 	}
 }
 
@@ -157,6 +170,9 @@ func (d *Drift) originsNeverSeen(p *policy.Resolved, sightings []observe.OriginS
 }
 
 func reported(reports uint64, days int) string {
+	if days == 1 {
+		return fmt.Sprintf("reported %s on one day", plural(reports, "time"))
+	}
 	return fmt.Sprintf("reported %s on %d days", plural(reports, "time"), days)
 }
 

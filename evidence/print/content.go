@@ -130,7 +130,7 @@ func (w *writer) summary(a *Answer) {
 	default:
 		items = append(items, string(s.Chain))
 	}
-	items = append(items, w.say(s.Drift, "count", w.number(uint64(len(a.Findings)))))
+	items = append(items, w.say(s.Drift, "count", w.number(uint64(report.Counted(a.Findings)))))
 	if today := a.At.UTC().Format(time.DateOnly); a.Since <= today && today <= a.Until {
 		items = append(items, w.say(s.NotOver, "day", today))
 	}

@@ -130,6 +130,8 @@ func fixed(t testing.TB) *Report {
 	r.Findings = []report.Finding{
 		{Kind: report.Unlisted, Cookie: "campaign", Detail: "met on read 40 times, at (other)"},
 		{Kind: report.Longer, Cookie: "_pk_id.1", Detail: "lives 395d, declared are 183d"},
+		{Kind: report.Rare, Origin: "https://t.example",
+			Detail: "unlisted: reported once on one day, loaded as img-src, at data.city.example"},
 	}
 	r.Chains = []evidence.Chain{
 		{Instance: r.Instances[0].Instance, Holds: true, Days: 7, First: r.Days[0].Day, Last: r.Days[6].Day,
