@@ -326,36 +326,6 @@ func (x *auditQuery) write(
 	return exitDone, nil
 }
 
-func printAudit(out io.Writer, r *audit.Report, excused func(*audit.Finding) bool) {
-	w := columns(out)
-	fmt.Fprintf(w, "Policy %s, digest %s, %s to %s\n\n", report.Printable(r.Policy.Name),
-		report.Printable(r.Policy.Digest), r.Started.Format(time.RFC3339), r.Ended.Format(time.RFC3339))
-	fmt.Fprintln(w, "STATE\tBY\tRUN\tVERDICT\tWHY")
-	for _, s := range r.States {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", report.Printable(s.State), s.By, s.Run, s.Verdict,
-			printableWords(strings.Join(s.Reasons, "; ")))
-	}
-	_ = w.Flush()
-	if len(r.Findings) == 0 {
-		return
-	}
-	w = columns(out)
-	fmt.Fprintln(w, "\nLEVEL\tFINDING\tSTATE\tNAME\tSET BY\tDETAIL")
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		level, setter := f.Level, ""
-		if excused(f) {
-			level = "known"
-		}
-		if f.Setter != nil {
-			setter = f.Setter.Kind + " " + f.Setter.URL
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", level, f.Finding, report.Printable(f.State), report.Printable(f.Name),
-			printableWords(setter), printableWords(f.Detail))
-	}
-	_ = w.Flush()
-}
-
 // excused returns which findings do not count: those of the baseline, and those that are accepted until
 // a day that has not passed.
 func (x *auditQuery) excused() (func(*audit.Finding) bool, error) {

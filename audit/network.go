@@ -45,7 +45,7 @@ func (r *recorder) requestWillBeSent(e *cdp.Event) error {
 	return nil
 }
 
-func (r *recorder) webSocket(e *cdp.Event) error {
+func (r *recorder) webSocket(e *cdp.Event, target cdp.Target) error {
 	var p struct {
 		ID        string `json:"requestId"`
 		URL       string
@@ -56,7 +56,7 @@ func (r *recorder) webSocket(e *cdp.Event) error {
 	}
 	if u := parseURL(p.URL); u != nil {
 		r.add(&request{id: p.ID, session: e.Session, url: u, method: "GET", kind: "WebSocket",
-			initiator: p.Initiator.setter()})
+			frame: target.ID, initiator: p.Initiator.setter()})
 	}
 	return nil
 }
@@ -108,8 +108,9 @@ func (r *recorder) response(e *cdp.Event) error {
 
 func (r *recorder) finished(e *cdp.Event) error {
 	var p struct {
-		ID        string `json:"requestId"`
-		ErrorText string
+		ID            string `json:"requestId"`
+		ErrorText     string
+		BlockedReason string
 	}
 	if err := e.Decode(&p); err != nil {
 		return err
@@ -117,7 +118,8 @@ func (r *recorder) finished(e *cdp.Event) error {
 	r.active = time.Now()
 	delete(r.inFlight, p.ID)
 	if hops := r.hops[p.ID]; len(hops) > 0 {
-		hops[len(hops)-1].failed = p.ErrorText
+		last := hops[len(hops)-1]
+		last.failed, last.byCSP = p.ErrorText, p.BlockedReason == "csp"
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ var words = map[string][]string{
 	"Read.party":  {partyHost, partySite, partyThird},
 	"Stored.kind": {"local", "session", "indexeddb", "cache", "worker"},
 	"Finding.finding": {SetRefused, SentRefused, Kept, Unlisted, Longer, Weaker, Renewed, ChoiceMissing, ChoiceContrary,
-		ChoiceLost, Unattributed, ThirdParty, StorageUsed, NeverSeen, ControlNotShown},
+		ChoiceLost, Unattributed, Early, ThirdParty, StorageUsed, NeverSeen, ControlNotShown},
 }
 
 // schemaOf returns the JSON Schema of a type, and adds those of structs to defs.

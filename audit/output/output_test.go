@@ -275,7 +275,7 @@ func TestDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	sums, err := os.ReadFile(filepath.Join(dir, sumsName))
-	if err != nil || sum(sums) != digest || strings.Count(string(sums), "\n") != 8 {
+	if err != nil || sum(sums) != digest || strings.Count(string(sums), "\n") != 9 {
 		t.Errorf("the list is %q, %v", sums, err)
 	}
 	check := exec.Command("sha256sum", "--check", "--quiet", sumsName)
