@@ -111,6 +111,7 @@ func (r *recorder) finished(e *cdp.Event) error {
 		ID            string `json:"requestId"`
 		ErrorText     string
 		BlockedReason string
+		Canceled      bool
 	}
 	if err := e.Decode(&p); err != nil {
 		return err
@@ -119,7 +120,9 @@ func (r *recorder) finished(e *cdp.Event) error {
 	delete(r.inFlight, p.ID)
 	if hops := r.hops[p.ID]; len(hops) > 0 {
 		last := hops[len(hops)-1]
-		last.failed, last.byCSP = p.ErrorText, p.BlockedReason == "csp"
+		last.failed = p.ErrorText
+		// Chromium says «canceled» where a redirect leads to what the page's policy forbids.
+		last.held = p.BlockedReason == "csp" || p.ErrorText == "net::ERR_BLOCKED_BY_CSP" || p.Canceled && len(hops) > 1
 	}
 	return nil
 }

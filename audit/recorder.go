@@ -38,8 +38,8 @@ type request struct {
 	address     string // of who answered
 	failed      string
 	firewall    string
-	byCSP       bool // it failed by a Content-Security-Policy
-	unsent      bool // for that reason it never left the browser
+	held        bool // it failed, perhaps by a Content-Security-Policy
+	unsent      bool // for that reason it never left the browser: no event tells what was sent
 
 	sent    []sentCookie
 	lines   []string // Set-Cookie lines
@@ -322,7 +322,7 @@ func (r *recorder) all() (requests []*request, writes []write) {
 			if len(sent) > 0 {
 				q.sent, sent = sent[0].cookies, sent[1:]
 			} else {
-				q.unsent = q.byCSP
+				q.unsent = q.held
 			}
 			if len(received) > 0 {
 				q.lines, q.blocked, received = received[0].lines, received[0].blocked, received[1:]
