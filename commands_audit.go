@@ -46,8 +46,8 @@ func auditCommand(q *query) *cobra.Command {
 			"[--state <state,...>] [--output <dir>] [--json] <url>... | --report <audit.json>",
 		Short: "Visits a portal with a browser, and compares what it does with the policy",
 		Long: `Visits pages of a portal with Chromium, with a new profile for each state: nothing answered (none),
-all refused, all granted, granted and then withdrawn. It compares what the browser stores and sends with
-the policy. A refusal holds only where the same pages set the cookies with consent; what could not be
+all refused, all granted, granted and then withdrawn. It compares what the browser stores and sends, and
+from which third parties pages load, with the policy. A refusal holds only where the same pages set the cookies with consent; what could not be
 observed makes a state incomplete. Values of cookies are never kept.
 
 The choice is stored as the gateway writes it (--by stored), or the banner is clicked (--by clicked, with
