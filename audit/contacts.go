@@ -56,7 +56,11 @@ func (c *collector) contact(q *request, s *step) {
 	f := Finding{Page: s.page.URL, At: &at, Request: &i,
 		Detail: fmt.Sprintf("a request (%s) that %s asked for", report.Printable(q.kind), orPage(q.initiator.URL))}
 	o := c.judge.load(s.choiceAt(q.at), c.out.top, origin)
-	switch kind := c.findingOf(q, party, &o); {
+	kind := c.findingOf(q, party, &o)
+	if kind == Early && !s.chosen.IsZero() && !c.judge.load(s.choiceAt(s.page.Started), c.out.top, origin).refused {
+		kind = "" // a page keeps the choice with which it was loaded: the next one counts
+	}
+	switch {
 	case kind == Early:
 		addTo(&r.Early, c.out.state.State)
 		f.Finding, f.Level, f.Name = Early, LevelError, r.Origin
@@ -92,14 +96,16 @@ func (c *collector) newContact(origin, host, party string) Contact {
 }
 
 // findingOf returns [Early] or [Unlisted] for a request that the policy's origins do not allow, or "". The page
-// itself may go anywhere, as links do. A frame of another party comes with all that it loads from origins in no
-// rule: a page cannot say what it loads. Hosts of the portal's own site need no rule.
+// itself may go anywhere, as links do, and a Content-Security-Policy stops no report: CSP 3 has no directive for
+// them. A frame of another party comes with all that it loads from origins in no rule: a page cannot say what it
+// loads. Hosts of the portal's own site need no rule.
 func (c *collector) findingOf(q *request, party string, o *opinion) string {
 	load := &c.judge.resolved.Policy().Load
-	if !c.judge.namesOrigins || !o.refused || q.kind == "Document" && q.document == "" || load.IsOpen(directives[q.kind]) {
+	switch {
+	case !c.judge.namesOrigins || !o.refused, q.kind == "Document" && q.document == "",
+		q.kind == "CSPViolationReport", load.IsOpen(directives[q.kind]):
 		return ""
-	}
-	if o.rule != nil {
+	case o.rule != nil:
 		return Early
 	}
 	asker := parseURL(q.document)

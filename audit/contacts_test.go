@@ -74,6 +74,8 @@ func TestContacts(t *testing.T) {
 		{"the portal's site, in no rule", None, "", nil, script("https://www.city.example/"), "", ""},
 		{"the portal itself", None, "", nil, script("https://data.city.example/a.js"), "", "-"},
 		{"the page itself", None, "", nil, asked{"https://b.example/", "Document", ""}, "third_party b.example", ""},
+		{"a report of the portal's own policy", None, "", nil, asked{"https://b.example/", "CSPViolationReport", portal},
+			"third_party b.example", ""},
 		{"unlisted, by a frame of a third party", None, "", nil, framed("https://b.example/"), "third_party b.example", ""},
 		{"unlisted, by a frame of a third party, with consent", Grant, grantsVideo, nil, framed("https://b.example/"), "", ""},
 		{"listed, by a frame of a third party", None, "", nil, framed("https://a.stats.example/"),
@@ -145,19 +147,33 @@ func TestContactsUnsent(t *testing.T) {
 	}
 }
 
-// On the page on which consent is withdrawn by a click, what is asked for before the click was granted.
+// A click counts for the page on which it is made where it grants, and for the next one where it refuses: a page
+// keeps the choice with which it was loaded.
 func TestContactsAtTheClick(t *testing.T) {
-	a := newAuditOf(t, originPolicy(nil))
-	out := newOutcome(t, Withdrawn, refusesAll, 1)
-	s := &out.steps[0]
-	s.phase, s.before.preference, s.chosen = "refused", grantsVideo, begun.Add(10*time.Second)
-	for i, link := range []string{"https://a.stats.example/", "https://video.example:8443/"} {
-		q := out.request(t, 0, link)
-		q.at, q.document = begun.Add(time.Duration(5+10*i)*time.Second), portal
-	}
-	a.collect(out)
-	if got, want := a.kinds(), []string{"early https://video.example:8443"}; !slices.Equal(got, want) {
-		t.Errorf("found %q, want %q", got, want)
+	for _, c := range []struct {
+		what, state, before, after string
+		page                       int
+		seconds                    int // the click comes after ten
+		want                       []string
+	}{
+		{"before the withdrawal", Withdrawn, grantsVideo, refusesAll, 0, 5, nil},
+		{"after the withdrawal", Withdrawn, grantsVideo, refusesAll, 0, 15, []string{"third_party a.stats.example"}},
+		{"on the page after the withdrawal", Withdrawn, grantsVideo, refusesAll, 1, 0, []string{"early https://a.stats.example"}},
+		{"before the consent", Grant, "", grantsVideo, 0, 5, []string{"early https://a.stats.example"}},
+		{"after the consent", Grant, "", grantsVideo, 0, 15, nil},
+		{"before the refusal", Refuse, "", refusesAll, 0, 5, []string{"early https://a.stats.example"}},
+		{"after the refusal", Refuse, "", refusesAll, 0, 15, []string{"early https://a.stats.example"}},
+	} {
+		a := newAuditOf(t, originPolicy(nil))
+		out := newOutcome(t, c.state, c.after, 2)
+		s := &out.steps[0]
+		s.before.preference, s.chosen = c.before, begun.Add(10*time.Second)
+		q := out.request(t, c.page, "https://a.stats.example/")
+		q.at, q.document = out.steps[c.page].page.Started.Add(time.Duration(c.seconds)*time.Second), portal
+		a.collect(out)
+		if got := a.kinds(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: found %q, want %q", c.what, got, c.want)
+		}
 	}
 }
 
