@@ -46,8 +46,8 @@ func auditCommand(q *query) *cobra.Command {
 			"[--state <state,...>] [--output <dir>] [--json] <url>... | --report <audit.json>",
 		Short: "Visits a portal with a browser, and compares what it does with the policy",
 		Long: `Visits pages of a portal with Chromium, with a new profile for each state: nothing answered (none),
-all refused, all granted, granted and then withdrawn. It compares what the browser stores and sends with
-the policy. A refusal holds only where the same pages set the cookies with consent; what could not be
+all refused, all granted, granted and then withdrawn. It compares what the browser stores and sends, and
+from which third parties pages load, with the policy. A refusal holds only where the same pages set the cookies with consent; what could not be
 observed makes a state incomplete. Values of cookies are never kept.
 
 The choice is stored as the gateway writes it (--by stored), or the banner is clicked (--by clicked, with
@@ -324,36 +324,6 @@ func (x *auditQuery) write(
 		return status, errors.New(why)
 	}
 	return exitDone, nil
-}
-
-func printAudit(out io.Writer, r *audit.Report, excused func(*audit.Finding) bool) {
-	w := columns(out)
-	fmt.Fprintf(w, "Policy %s, digest %s, %s to %s\n\n", report.Printable(r.Policy.Name),
-		report.Printable(r.Policy.Digest), r.Started.Format(time.RFC3339), r.Ended.Format(time.RFC3339))
-	fmt.Fprintln(w, "STATE\tBY\tRUN\tVERDICT\tWHY")
-	for _, s := range r.States {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", report.Printable(s.State), s.By, s.Run, s.Verdict,
-			printableWords(strings.Join(s.Reasons, "; ")))
-	}
-	_ = w.Flush()
-	if len(r.Findings) == 0 {
-		return
-	}
-	w = columns(out)
-	fmt.Fprintln(w, "\nLEVEL\tFINDING\tSTATE\tNAME\tSET BY\tDETAIL")
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		level, setter := f.Level, ""
-		if excused(f) {
-			level = "known"
-		}
-		if f.Setter != nil {
-			setter = f.Setter.Kind + " " + f.Setter.URL
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", level, f.Finding, report.Printable(f.State), report.Printable(f.Name),
-			printableWords(setter), printableWords(f.Detail))
-	}
-	_ = w.Flush()
 }
 
 // excused returns which findings do not count: those of the baseline, and those that are accepted until

@@ -35,8 +35,9 @@ func reportCommand(q *query) *cobra.Command {
 			"[--language en|fr] [--html | --json]",
 		Short: "Writes what an auditor asks for: what was in force, met, refused and chosen, by day",
 		Long: `Writes what an auditor asks for, for some days: which policy was in force when and how it changed, the
-verdicts by day, the cookies that were met and what became of them, choices by consent key, where portal
-and policy differ, gaps in the observation, and whether the chain of days holds. Values are never kept.
+verdicts by day, the cookies that were met and what became of them, third parties that browsers reported,
+choices by consent key, where portal and policy differ, gaps in the observation, and whether the chain of
+days holds. Values are never kept.
 
 It is Markdown, or with --html one file for a browser and for print, or with --json the data. Days are
 those of UTC. Without --policy it answers for every policy. Of several addresses, each answers for itself;

@@ -29,7 +29,8 @@ type audit struct {
 	report  *Report
 
 	index    map[jarKey]int        // in report.Cookies
-	hosts    map[string]int        // in report.Requests
+	origins  map[string]int        // in report.Requests
+	loaded   map[string]bool       // origins of rules from which something was loaded
 	findings map[string]int        // in report.Findings, by id
 	controls map[*policy.Rule]bool // met with consent
 	exchange Recorded
@@ -63,8 +64,8 @@ func Run(ctx context.Context, o Options, recorded Recorded) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &audit{options: &o, judge: j, masker: newMasker(), index: map[jarKey]int{}, hosts: map[string]int{},
-		findings: map[string]int{}, controls: map[*policy.Rule]bool{}, exchange: recorded}
+	a := &audit{options: &o, judge: j, masker: newMasker(), index: map[jarKey]int{}, origins: map[string]int{},
+		loaded: map[string]bool{}, findings: map[string]int{}, controls: map[*policy.Rule]bool{}, exchange: recorded}
 	a.report = o.newReport(j)
 	before, err := a.askBefore()
 	if err != nil {

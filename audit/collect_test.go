@@ -46,13 +46,18 @@ func address(t *testing.T, text string) *url.URL {
 
 func newAudit(t *testing.T) *audit {
 	t.Helper()
-	o := Options{Policy: testPolicy(), Runs: 1, Pages: []*url.URL{address(t, "https://data.city.example/")}}
+	return newAuditOf(t, testPolicy())
+}
+
+func newAuditOf(t *testing.T, p policy.Policy) *audit {
+	t.Helper()
+	o := Options{Policy: p, Runs: 1, Pages: []*url.URL{address(t, "https://data.city.example/")}}
 	j, err := newJudge(o.Policy)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &audit{options: &o, judge: j, masker: newMasker(), index: map[jarKey]int{}, hosts: map[string]int{},
-		findings: map[string]int{}, controls: map[*policy.Rule]bool{}, report: o.newReport(j)}
+	return &audit{options: &o, judge: j, masker: newMasker(), index: map[jarKey]int{}, origins: map[string]int{},
+		loaded: map[string]bool{}, findings: map[string]int{}, controls: map[*policy.Rule]bool{}, report: o.newReport(j)}
 }
 
 // begun is when the states of these tests begin.

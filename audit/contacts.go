@@ -2,8 +2,12 @@ package audit
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/observe"
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 )
 
@@ -14,25 +18,27 @@ const (
 	maxList     = 30
 )
 
-// contact records a request to another host than the portal's.
+// contact records a request to another host than the portal's, and judges it by its origin.
 func (c *collector) contact(q *request, s *step) {
+	if q.unsent {
+		return
+	}
 	host := q.url.Hostname()
 	party := partyOf(host, c.out.top.Hostname(), c.options.FirstParty)
+	origin := originFor(q.url)
+	c.meetOrigin(s, origin)
 	if party == partyHost {
 		return
 	}
-	i, known := c.hosts[host]
+	i, known := c.origins[origin]
 	if !known {
 		if len(c.report.Requests) >= maxContacts {
 			c.out.state.Integrity.Dropped++
 			return
 		}
 		i = len(c.report.Requests)
-		c.hosts[host] = i
-		c.report.Requests = append(c.report.Requests, Contact{
-			Host: report.Printable(host), Site: report.Printable(siteOf(host)), Party: party, States: []string{},
-			Pages: []string{}, Types: []string{}, Initiators: []string{}, QueryKeys: []string{},
-		})
+		c.origins[origin] = i
+		c.report.Requests = append(c.report.Requests, c.newContact(origin, host, party))
 	}
 	r := &c.report.Requests[i]
 	r.Count++
@@ -43,10 +49,95 @@ func (c *collector) contact(q *request, s *step) {
 	for _, key := range queryKeys(q.url) {
 		addTo(&r.QueryKeys, key)
 	}
-	if party == partyThird && s.judged && c.judge.refusesContact(q.url, c.isGranting(s)) {
-		at := q.at.UTC()
-		c.add(Finding{Finding: ThirdParty, Level: LevelWarning, Name: r.Host, Page: s.page.URL, At: &at,
-			Detail: fmt.Sprintf("a request (%s) that %s asked for", report.Printable(q.kind), orPage(q.initiator.URL))})
+	if !s.judged {
+		return
+	}
+	at := q.at.UTC()
+	f := Finding{Page: s.page.URL, At: &at, Request: &i,
+		Detail: fmt.Sprintf("a request (%s) that %s asked for", report.Printable(q.kind), orPage(q.initiator.URL))}
+	o := c.judge.load(s.choiceAt(q.at), c.out.top, origin)
+	kind := c.findingOf(q, party, &o)
+	if kind == Early && !s.chosen.IsZero() && !c.judge.load(s.choiceAt(s.page.Started), c.out.top, origin).refused {
+		kind = "" // a page keeps the choice with which it was loaded: the next one counts
+	}
+	switch {
+	case kind == Early:
+		addTo(&r.Early, c.out.state.State)
+		f.Finding, f.Level, f.Name = Early, LevelError, r.Origin
+		f.Rule, f.Keys = o.rule.Label(), o.rule.ConsentKeys()
+		f.Detail += ", without the consent of a key of its rule: " + strings.Join(f.Keys, ", ")
+	case kind == Unlisted:
+		f.Finding, f.Level, f.Name = Unlisted, LevelError, r.Origin
+		f.Detail += "; no rule names the origin"
+	case o.rule != nil && !o.refused: // a rule lets pages load from it
+		return
+	case party == partyThird && !c.isGranting(s):
+		f.Finding, f.Level, f.Name = ThirdParty, LevelWarning, r.Host
+	default:
+		return
+	}
+	c.add(f)
+}
+
+// newContact returns the report's entry of an origin. What the rules say of it is in it if they name origins.
+func (c *collector) newContact(origin, host, party string) Contact {
+	r := Contact{
+		Origin: report.Printable(origin), Host: report.Printable(host), Site: report.Printable(siteOf(host)), Party: party,
+		States: []string{}, Pages: []string{}, Types: []string{}, Initiators: []string{}, QueryKeys: []string{},
+	}
+	if !c.judge.namesOrigins {
+		return r
+	}
+	r.Category = string(observe.Unlisted)
+	if rules := c.judge.resolved.RulesOf(origin); len(rules) > 0 {
+		r.Category, r.Rule, r.Consent = string(rules[0].Category), rules[0].Label(), rules[0].ConsentKeys()
+	}
+	return r
+}
+
+// findingOf returns [Early] or [Unlisted] for a request that the policy's origins do not allow, or "". The page
+// itself may go anywhere, as links do, and a Content-Security-Policy stops no report: CSP 3 has no directive for
+// them. A frame of another party comes with all that it loads from origins in no rule: a page cannot say what it
+// loads. Hosts of the portal's own site need no rule.
+func (c *collector) findingOf(q *request, party string, o *opinion) string {
+	load := &c.judge.resolved.Policy().Load
+	switch {
+	case !c.judge.namesOrigins || !o.refused, q.kind == "Document" && q.document == "",
+		q.kind == "CSPViolationReport", load.IsOpen(directives[q.kind]):
+		return ""
+	case o.rule != nil:
+		return Early
+	}
+	asker := parseURL(q.document)
+	if party != partyThird || asker == nil ||
+		partyOf(asker.Hostname(), c.out.top.Hostname(), c.options.FirstParty) == partyThird {
+		return ""
+	}
+	return Unlisted
+}
+
+// directives are those of a Content-Security-Policy for the kinds of requests that a policy can open.
+var directives = map[string]string{
+	"Image": "img-src", "Font": "font-src", "Media": "media-src", "TextTrack": "media-src", "Stylesheet": "style-src",
+}
+
+// originFor returns the origin of a URL as a policy names it, or, where a policy cannot, as it is.
+func originFor(u *url.URL) string {
+	shown := u.Scheme + "://" + u.Host
+	if origin, ok := policy.OriginOf(shown); ok {
+		return origin
+	}
+	return shown
+}
+
+// meetOrigin notes which rules' origins were met, and which rules were met by an origin where consent was granted:
+// the positive control of rules that name no cookie.
+func (c *collector) meetOrigin(s *step, origin string) {
+	for _, rule := range c.judge.resolved.RulesOf(origin) {
+		c.loaded[rule.OriginFor(origin)] = true
+		if len(rule.Cookies) == 0 {
+			c.meet(s, rule)
+		}
 	}
 }
 

@@ -1,7 +1,10 @@
 package audit
 
 import (
+	"slices"
 	"time"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer/report"
 )
 
 // Schema names the format of audit.json. The JSON Schema is in audit/schema.
@@ -204,8 +207,10 @@ type Flags struct {
 	SameSite string `json:"same_site"`
 }
 
-// Contact is a host other than the portal's to which the browser sent requests.
+// Contact is an origin of another host than the portal's to which the browser sent requests. Its category, rule
+// and consent keys are empty where the policy names no origins.
 type Contact struct {
+	Origin     string   `json:"origin"` // as a policy names it
 	Host       string   `json:"host"`
 	Site       string   `json:"site"`
 	Party      string   `json:"party"` // site or third
@@ -215,6 +220,16 @@ type Contact struct {
 	Initiators []string `json:"initiators"`
 	QueryKeys  []string `json:"query_keys"`
 	Count      int      `json:"count"`
+	Category   string   `json:"category,omitempty"` // of the rule that names the origin, or unlisted
+	Rule       string   `json:"rule,omitempty"`
+	Consent    []string `json:"consent,omitempty"`
+	Early      []string `json:"early,omitempty"` // states in which it was asked for without consent
+}
+
+// NamesOrigins reports whether the policy said from which third parties pages load. Without any request that
+// cannot be told.
+func (r *Report) NamesOrigins() bool {
+	return slices.ContainsFunc(r.Requests, func(c Contact) bool { return c.Category != "" })
 }
 
 // Stored is what was stored otherwise than as a cookie.
@@ -252,7 +267,8 @@ const (
 	SetRefused      = "set_refused"           // set without the visitor's consent
 	SentRefused     = "sent_refused"          // sent without the visitor's consent
 	Kept            = "kept_after_withdrawal" // still in the browser after the withdrawal
-	Unlisted        = "unlisted"              // no rule names it
+	Unlisted        = "unlisted"              // no rule names the cookie, or the origin that a page loads from
+	Early           = report.Early            // a page loads from an origin of a rule without the visitor's consent
 	Longer          = "longer"                // it lives longer than declared
 	Weaker          = "weaker"                // its attributes are weaker than declared, or not accepted
 	Renewed         = "renewed"               // an exempt cookie whose life begins anew at a later page
@@ -262,7 +278,7 @@ const (
 	Unattributed    = "unattributed"          // nothing that the browser tells shows who set it
 	ThirdParty      = "third_party"           // another site was spoken to without consent
 	StorageUsed     = "storage"               // something was stored without consent, otherwise than as a cookie
-	NeverSeen       = "never_seen"            // declared, and not met
+	NeverSeen       = "never_seen"            // a cookie or an origin that is declared, and was not met
 	ControlNotShown = "not_demonstrated"      // with consent the cookies were not met either
 )
 
@@ -273,8 +289,9 @@ type Finding struct {
 	Level   string `json:"level"`
 	State   string `json:"state"`
 	Runs    []int  `json:"runs"`
-	Cookie  *int   `json:"cookie,omitempty"` // in cookies
-	Name    string `json:"name"`             // of the cookie, host, key or consent keys
+	Cookie  *int   `json:"cookie,omitempty"`  // in cookies
+	Request *int   `json:"request,omitempty"` // in requests
+	Name    string `json:"name"`              // of the cookie, origin, host, key or consent keys
 	Domain  string `json:"domain,omitempty"`
 	Rule    string `json:"rule,omitempty"`
 

@@ -20,6 +20,9 @@ type judge struct {
 	engine   *enforcer.Enforcer
 	resolved *policy.Resolved
 
+	// The policy says which third parties pages load from.
+	namesOrigins bool
+
 	met     keeper // of all that was met in any state
 	granted keeper // of what was set while consent was granted
 }
@@ -54,6 +57,8 @@ func newJudge(p policy.Policy) (*judge, error) {
 		return nil, err
 	}
 	j := &judge{policy: p, engine: engine, resolved: engine.Policy()}
+	j.namesOrigins = j.resolved.LoadMode() != policy.LoadOff ||
+		len(j.resolved.Origins(func(*policy.Rule) bool { return true })) > 0
 	if j.met, err = newKeeper(p); err != nil {
 		return nil, err
 	}
@@ -171,9 +176,13 @@ func explain(e *enforcer.Enforcer, r enforcer.Request, response map[string][]str
 	return v.Explanation()
 }
 
-// refusesContact reports whether a page should not have asked another site for something. A policy says
-// nothing of third parties: without consent each is to be looked at.
-func (j *judge) refusesContact(_ *url.URL, granted bool) bool { return !granted }
+// load judges a request of a page of the portal to an origin.
+func (j *judge) load(c *choice, portal *url.URL, origin string) opinion {
+	v := j.engine.Visit(enforcer.Request{Header: c.header(""), Host: portal.Host, HTTPS: isSecure(portal)})
+	defer v.End()
+	rule, reason := v.MayLoad(origin)
+	return opinion{rule: rule, reason: reason, refused: reason > enforcer.UnlistedPasses}
+}
 
 // sent records that a name was sent, for what was never met.
 func (j *judge) sent(host, name string) {

@@ -45,7 +45,7 @@ func (r *recorder) requestWillBeSent(e *cdp.Event) error {
 	return nil
 }
 
-func (r *recorder) webSocket(e *cdp.Event) error {
+func (r *recorder) webSocket(e *cdp.Event, target cdp.Target) error {
 	var p struct {
 		ID        string `json:"requestId"`
 		URL       string
@@ -56,7 +56,7 @@ func (r *recorder) webSocket(e *cdp.Event) error {
 	}
 	if u := parseURL(p.URL); u != nil {
 		r.add(&request{id: p.ID, session: e.Session, url: u, method: "GET", kind: "WebSocket",
-			initiator: p.Initiator.setter()})
+			frame: target.ID, initiator: p.Initiator.setter()})
 	}
 	return nil
 }
@@ -108,8 +108,10 @@ func (r *recorder) response(e *cdp.Event) error {
 
 func (r *recorder) finished(e *cdp.Event) error {
 	var p struct {
-		ID        string `json:"requestId"`
-		ErrorText string
+		ID            string `json:"requestId"`
+		ErrorText     string
+		BlockedReason string
+		Canceled      bool
 	}
 	if err := e.Decode(&p); err != nil {
 		return err
@@ -117,7 +119,10 @@ func (r *recorder) finished(e *cdp.Event) error {
 	r.active = time.Now()
 	delete(r.inFlight, p.ID)
 	if hops := r.hops[p.ID]; len(hops) > 0 {
-		hops[len(hops)-1].failed = p.ErrorText
+		last := hops[len(hops)-1]
+		last.failed = p.ErrorText
+		// Chromium says «canceled» where a redirect leads to what the page's policy forbids.
+		last.held = p.BlockedReason == "csp" || p.ErrorText == "net::ERR_BLOCKED_BY_CSP" || p.Canceled && len(hops) > 1
 	}
 	return nil
 }

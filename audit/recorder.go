@@ -29,7 +29,7 @@ type request struct {
 	url         *url.URL
 	method      string
 	kind        string // Document, Script, Ping, …
-	document    string // the page or frame that asked
+	document    string // the page or frame that asked, also for a frame; "" for a page and where it is not known
 	initiator   setter
 	frame       string
 	hasExtra    *bool // whether the browser reports its cookies; nil if that is not known
@@ -38,6 +38,8 @@ type request struct {
 	address     string // of who answered
 	failed      string
 	firewall    string
+	held        bool // it failed, perhaps by a Content-Security-Policy
+	unsent      bool // for that reason it never left the browser: no event tells what was sent
 
 	sent    []sentCookie
 	lines   []string // Set-Cookie lines
@@ -90,6 +92,7 @@ type recorder struct {
 	writes   []write
 	reads    map[readKey]int
 	inFlight map[string]string // sessions by request
+	outer    map[string]string // of each frame within another one, that one
 	active   time.Time         // when a request began or ended last
 	loads    int               // load events of the main page
 	bytes    int
@@ -115,7 +118,7 @@ func newRecorder(h hook, secrets credentials) *recorder {
 	r := &recorder{
 		hook: h, secrets: secrets, reads: map[readKey]int{}, hops: map[string][]*request{},
 		reqExtra: map[string][]sentExtra{},
-		resExtra: map[string][]receivedExtra{}, inFlight: map[string]string{}, active: time.Now(),
+		resExtra: map[string][]receivedExtra{}, inFlight: map[string]string{}, outer: map[string]string{}, active: time.Now(),
 	}
 	r.targets = cdp.NewTargets(func(t cdp.Target) []cdp.Setup { return append(secrets.setup(t), h.setup(t)...) })
 	return r
@@ -148,7 +151,7 @@ func (r *recorder) event(e *cdp.Event) error {
 	case "Network.loadingFinished", "Network.loadingFailed":
 		return r.finished(e)
 	case "Network.webSocketCreated":
-		return r.webSocket(e)
+		return r.webSocket(e, target)
 	case "Runtime.bindingCalled":
 		return r.bindingCalled(e)
 	case "DOMStorage.domStorageItemAdded", "DOMStorage.domStorageItemUpdated":
@@ -158,6 +161,17 @@ func (r *recorder) event(e *cdp.Event) error {
 	case "Page.loadEventFired":
 		if target.ID == r.mainPage {
 			r.loads++
+		}
+	case "Page.frameAttached":
+		var p struct {
+			Frame  string `json:"frameId"`
+			Parent string `json:"parentFrameId"`
+		}
+		if err := e.Decode(&p); err != nil {
+			return err
+		}
+		if r.hasRoom(len(r.outer), maxRequests, len(p.Frame)+len(p.Parent)) {
+			r.outer[p.Frame] = p.Parent
 		}
 	case "Page.javascriptDialogOpening":
 		r.dialogs++
@@ -307,6 +321,8 @@ func (r *recorder) all() (requests []*request, writes []write) {
 			}
 			if len(sent) > 0 {
 				q.sent, sent = sent[0].cookies, sent[1:]
+			} else {
+				q.unsent = q.held
 			}
 			if len(received) > 0 {
 				q.lines, q.blocked, received = received[0].lines, received[0].blocked, received[1:]
@@ -337,5 +353,34 @@ func (r *recorder) all() (requests []*request, writes []write) {
 		}
 	}
 	slices.SortStableFunc(r.requests, func(a, b *request) int { return a.at.Compare(b.at) })
+	r.attribute()
 	return r.requests, r.writes
+}
+
+// attribute finds the document that asked for each request where the browser does not tell: of a frame it names
+// the frame's own address, of a WebSocket none, and some documents have none.
+func (r *recorder) attribute() {
+	documents := map[string]string{} // by frame
+	// A frame without an address of its own belongs to the document around it.
+	documentOf := func(frame string) string {
+		for range r.outer {
+			if documents[frame] != "" || r.outer[frame] == "" {
+				break
+			}
+			frame = r.outer[frame]
+		}
+		return documents[frame]
+	}
+	for _, q := range r.requests {
+		switch {
+		case q.kind == "Document":
+			q.document = ""
+			if outer := r.outer[q.frame]; outer != "" {
+				q.document = documentOf(outer)
+			}
+			documents[q.frame] = shownURL(q.url)
+		case parseURL(q.document) == nil:
+			q.document = documentOf(q.frame)
+		}
+	}
 }

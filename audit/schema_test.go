@@ -31,7 +31,7 @@ var words = map[string][]string{
 	"Read.party":  {partyHost, partySite, partyThird},
 	"Stored.kind": {"local", "session", "indexeddb", "cache", "worker"},
 	"Finding.finding": {SetRefused, SentRefused, Kept, Unlisted, Longer, Weaker, Renewed, ChoiceMissing, ChoiceContrary,
-		ChoiceLost, Unattributed, ThirdParty, StorageUsed, NeverSeen, ControlNotShown},
+		ChoiceLost, Unattributed, Early, ThirdParty, StorageUsed, NeverSeen, ControlNotShown},
 }
 
 // schemaOf returns the JSON Schema of a type, and adds those of structs to defs.
@@ -192,12 +192,13 @@ func loadSchema(t *testing.T) (v *validator, schema object) {
 // What an audit writes is as the schema says, and what is not as it says is noticed.
 func TestSchema(t *testing.T) {
 	v, schema := loadSchema(t)
-	a := newAudit(t)
+	a := newAuditOf(t, originPolicy(nil))
 	for _, state := range []string{Grant, Refuse} {
 		out := newOutcome(t, state, refusesAll, 2)
 		q := out.request(t, 0, "https://data.city.example/", "stat_1=secretvalue; Max-Age=100", "sessionid=secretvalue")
 		q.sent = []sentCookie{{name: "other", domain: "data.city.example", path: "/"}}
 		out.request(t, 1, "https://tracker.example/p?id=secretvalue")
+		out.request(t, 1, "https://a.stats.example/p?id=secretvalue")
 		out.writes = []write{{at: begun, kind: "local", subject: "key", where: out.top}}
 		out.keep(0, jarKey{name: "stat_1", domain: "data.city.example", path: "/"},
 			stored{mac: a.masker.mask("secretvalue"), length: 11})

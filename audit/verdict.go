@@ -25,6 +25,7 @@ func (a *audit) conclude() {
 			ID: NeverSeen + ":" + f.Cookie, Finding: NeverSeen, Level: LevelWarning, Name: f.Cookie, Runs: []int{},
 			Detail: "in no state was it met on these pages"})
 	}
+	a.neverLoaded()
 	rank := map[string]int{LevelError: 0, LevelWarning: 1}
 	order := a.report.Findings
 	slices.SortStableFunc(order, func(x, y Finding) int {
@@ -37,6 +38,31 @@ func (a *audit) conclude() {
 		return cmp.Or(strings.Compare(x.Script, y.Script), strings.Compare(x.Host, y.Host))
 	})
 	a.report.Ended = time.Now().UTC()
+}
+
+// neverLoaded adds the origins of rules from which no page loaded in any state. Of a preset, one stands for all.
+func (a *audit) neverLoaded() {
+	done := map[string]bool{} // origins and presets that were met, or are told
+	rules := a.judge.resolved.Rules()
+	for _, rule := range rules {
+		for _, origin := range rule.Origin {
+			if a.loaded[origin] {
+				done[origin], done[rule.Place().Preset] = true, true
+			}
+		}
+	}
+	for _, rule := range rules {
+		for _, origin := range rule.Origin {
+			preset := rule.Place().Preset
+			if done[origin] || preset != "" && done[preset] {
+				continue
+			}
+			done[origin], done[preset] = true, true
+			a.report.Never = append(a.report.Never, Finding{
+				ID: NeverSeen + ":" + origin, Finding: NeverSeen, Level: LevelWarning, Name: origin, Rule: rule.Label(),
+				Runs: []int{}, Detail: "in no state did these pages load from it"})
+		}
+	}
 }
 
 // declared adds where lifetimes and attributes with consent were not those that the policy declares.
@@ -88,7 +114,8 @@ func (a *audit) verdict(s *State) (complete bool) {
 			p.Verdict, missing = NotDemonstrated, true
 			a.add(Finding{
 				Finding: ControlNotShown, Level: LevelWarning, State: s.State, Name: strings.Join(p.Keys, ", "), Keys: p.Keys,
-				Detail: "with consent no cookie of these keys was met on these pages, so that its absence shows nothing",
+				Detail: "with consent no cookie of these keys was met on these pages, and where they have none, no origin, " +
+					"so that its absence shows nothing",
 			}, s.Run)
 		}
 		s.Purposes = append(s.Purposes, p)
@@ -100,7 +127,7 @@ func (a *audit) verdict(s *State) (complete bool) {
 		s.Verdict = Incomplete
 	case missing:
 		s.Verdict = NotDemonstrated
-		s.Reasons = append(s.Reasons, "with consent not every cookie was met that is missing without it")
+		s.Reasons = append(s.Reasons, "with consent not everything was met that is missing without it")
 	default:
 		s.Verdict = Holds
 	}
@@ -117,9 +144,13 @@ func needsControl(state string) bool {
 	return state == None || state == Refuse || state == Withdrawn || state == GPC
 }
 
-// isControlled reports whether a cookie that the question decides was met with consent.
+// isControlled reports whether a cookie that the question decides was met with consent, or, where it decides
+// origins alone, one of those.
 func (a *audit) isControlled(q *enforcer.Question) bool {
-	return slices.ContainsFunc(q.Rules, func(r *policy.Rule) bool { return a.controls[r] })
+	hasCookies := slices.ContainsFunc(q.Rules, func(r *policy.Rule) bool { return len(r.Cookies) > 0 })
+	return slices.ContainsFunc(q.Rules, func(r *policy.Rule) bool {
+		return a.controls[r] && hasCookies == (len(r.Cookies) > 0)
+	})
 }
 
 // Exit statuses.

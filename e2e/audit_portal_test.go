@@ -17,12 +17,16 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/internal/portaltest"
 )
 
-// The audited sites: the portal, and two hosts of others.
+// The audited sites: the portal, and hosts of others.
 const (
 	auditedHost = "data.city.test"
 	trackerHost = "pixel.tracker.test"
 	widgetHost  = "widget.social.test"
+	fontsHost   = "fonts.other.test"
+	framedHost  = "cdn.framed.test"
 )
+
+var otherHosts = []string{trackerHost, widgetHost, fontsHost, framedHost}
 
 // auditedPolicy is what the portal says of itself.
 const auditedPolicy = `cookie_policy {
@@ -65,7 +69,7 @@ type auditedSite struct {
 // start serves the site until the test ends.
 func (s *auditedSite) start(t *testing.T) {
 	t.Helper()
-	certificate, certFile, keyFile := portaltest.NewCertificate(t, auditedHost, trackerHost, widgetHost)
+	certificate, certFile, keyFile := portaltest.NewCertificate(t, append([]string{auditedHost}, otherHosts...)...)
 	leaf, err := x509.ParseCertificate(certificate.Certificate[0])
 	if err != nil {
 		t.Fatal(err)

@@ -46,8 +46,10 @@ func runAuditUntil(t *testing.T, happens <-chan struct{}, s *auditedSite, addres
 	args := []string{
 		"cookie-policy", "audit", "--config", config, "--output", a.dir, "--no-sandbox",
 		"--browser", need(t, "chromium", "chromium-browser", "google-chrome"),
-		"--resolve", auditedHost + ":443:" + address, "--resolve", trackerHost + ":443:" + s.address,
-		"--resolve", widgetHost + ":443:" + s.address, "--settle", "2s", "--runs", "1",
+		"--resolve", auditedHost + ":443:" + address, "--settle", "2s", "--runs", "1",
+	}
+	for _, host := range otherHosts {
+		args = append(args, "--resolve", host+":443:"+s.address)
 	}
 	if s.spki != "" {
 		args = append(args, "--accept-certificate", s.spki)

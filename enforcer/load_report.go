@@ -48,6 +48,17 @@ func (v *Visit) CountLoad(origin, directive string) {
 	e.observer.CountOrigin(r)
 }
 
+// MayLoad returns the rule that decides whether a page may load from an origin with this visitor's choice, or
+// nil if none names it, and why. The origin is as [policy.OriginOf] returns it. What is open by its kind, and
+// whether the policy enforces any of this, is not looked at.
+func (v *Visit) MayLoad(origin string) (*policy.Rule, Reason) {
+	rule, reason := v.visitor.ruleFor(origin)
+	if rule == nil {
+		return nil, v.visitor.judge(nil)
+	}
+	return rule.declared, reason
+}
+
 // ruleFor returns the rule that decides whether a page may load from an origin, or nil if none names it, and
 // why. Of several it is one that is let through, if there is one.
 func (v *visitor) ruleFor(origin string) (decides *rule, reason Reason) {

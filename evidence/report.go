@@ -178,6 +178,14 @@ type VerdictCount struct {
 	Count    uint64 `json:"count"`
 }
 
+// LoadCount is how often one verdict was given on browsers' reports that a page loads from a third party.
+type LoadCount struct {
+	Mode     string `json:"mode"` // enforce, or report for what was not kept from loading
+	Category string `json:"category"`
+	Verdict  string `json:"verdict"`
+	Count    uint64 `json:"count"`
+}
+
 // ChoiceCount is how many answers about a consent key visitors saved on the policy page.
 type ChoiceCount struct {
 	Key     string `json:"key"`
@@ -192,11 +200,18 @@ type Counts struct {
 	Preferences map[string]uint64 `json:"preferences"` // that were read, by state
 	Choices     []ChoiceCount     `json:"choices"`
 	Overflow    uint64            `json:"overflow,omitempty"`
+
+	Loads   []LoadCount       `json:"load_reports,omitempty"`
+	Dropped map[string]uint64 `json:"load_reports_dropped,omitempty"` // that were not counted, by reason
 }
 
 func newCounts(c observe.Counters) Counts {
 	counts := Counts{Requests: c.Requests, Verdicts: []VerdictCount{}, Preferences: map[string]uint64{},
-		Choices: []ChoiceCount{}, Overflow: c.Overflow}
+		Choices: []ChoiceCount{}, Overflow: c.Overflow, Dropped: maps.Clone(c.Dropped)}
+	for _, key := range slices.Sorted(maps.Keys(c.Loads)) {
+		mode, category, verdict := observe.CutLoadKey(key)
+		counts.Loads = append(counts.Loads, LoadCount{mode, category, verdict, c.Loads[key]})
+	}
 	for _, key := range slices.Sorted(maps.Keys(c.Verdicts)) {
 		mode, channel, category, verdict := observe.CutVerdictKey(key)
 		counts.Verdicts = append(counts.Verdicts, VerdictCount{mode, channel, category, verdict, c.Verdicts[key]})
@@ -234,6 +249,7 @@ type Report struct {
 	Policy string `json:"policy"` // the name
 	Digest string `json:"digest"` // of the policy that is in force now
 	Mode   string `json:"mode"`
+	Load   string `json:"load,omitempty"` // what it does about third parties: report or enforce
 	About
 	Since    string           `json:"since"` // the first day
 	Until    string           `json:"until"` // the last day
@@ -242,7 +258,8 @@ type Report struct {
 	Dropped  int              `json:"dropped,omitempty"` // earlier periods for which there was no room
 	Totals   Counts           `json:"totals"`            // of the days
 	Days     []DayAnswer      `json:"days"`
-	Cookies  []report.Item    `json:"cookies"` // that were met in these days; the numbers are of all days
+	Cookies  []report.Item    `json:"cookies"`           // that were met in these days; the numbers are of all days
+	Origins  []report.Origin  `json:"origins,omitempty"` // likewise, of third parties that browsers reported
 	Findings []report.Finding `json:"findings"`
 	Gaps     []Gap            `json:"gaps"`
 	Chains   []Chain          `json:"chains"`
@@ -295,10 +312,19 @@ func (q *Question) Report(ctx context.Context, since, until string) (*Report, er
 		}
 	}
 	answer.Totals = newCounts(totals)
-	for _, item := range report.MergeInventories(name, inventories, nil).Cookies {
+	inventory := report.MergeInventories(name, inventories, nil)
+	for _, item := range inventory.Cookies {
 		if within(item.First, item.Last) {
 			answer.Cookies = append(answer.Cookies, item)
 		}
+	}
+	for _, origin := range inventory.Origins {
+		if within(origin.First, origin.Last) {
+			answer.Origins = append(answer.Origins, origin)
+		}
+	}
+	if mode := q.Policy.LoadMode(); mode != policy.LoadOff {
+		answer.Load = mode
 	}
 	for _, g := range f.Gaps {
 		if within(g.From, g.To) {

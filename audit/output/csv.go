@@ -12,8 +12,6 @@ import (
 
 // CSV returns one row for each thing that happened to a cookie.
 func CSV(r *audit.Report) ([]byte, error) {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
 	rows := [][]string{{"name", "domain", "path", "partition", "party", "rule", "category", "consent", "state", "run",
 		"page", "time", "what", "count", "setter", "setter_url", "declared_life", "effective_life", "secure", "http_only",
 		"same_site", "length", "mac", "refused_because"}}
@@ -34,6 +32,27 @@ func CSV(r *audit.Report) ([]byte, error) {
 			rows = append(rows, append(row, strconv.Itoa(s.Length), s.MAC, strings.Join(s.Reasons, " ")))
 		}
 	}
+	return table(rows)
+}
+
+// OriginsCSV returns one row for each origin of another host to which the browser sent requests.
+func OriginsCSV(r *audit.Report) ([]byte, error) {
+	rows := [][]string{{"origin", "host", "site", "party", "rule", "category", "consent", "count", "states", "early", "types",
+		"pages", "initiators", "query_keys"}}
+	for _, c := range r.Requests {
+		row := []string{c.Origin, c.Host, c.Site, c.Party, c.Rule, c.Category, strings.Join(c.Consent, " "), strconv.Itoa(c.Count)}
+		for _, list := range [][]string{c.States, c.Early, c.Types, c.Pages, c.Initiators, c.QueryKeys} {
+			row = append(row, strings.Join(list, " "))
+		}
+		rows = append(rows, row)
+	}
+	return table(rows)
+}
+
+// table returns rows as CSV.
+func table(rows [][]string) ([]byte, error) {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
 	for _, row := range rows {
 		for i := range row {
 			row[i] = noFormula(row[i])

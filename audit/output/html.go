@@ -32,7 +32,13 @@ func HTML(r *audit.Report, language string) ([]byte, error) {
 			}
 			return key
 		},
-		"advice":   func(kind string) string { return words["advice."+kind] },
+		"advice": func(f audit.Finding) string {
+			if f.Finding == audit.Unlisted && f.Request != nil {
+				return words["advice.unlisted_origin"]
+			}
+			return words["advice."+f.Finding]
+		},
+		"hasRules": r.NamesOrigins,
 		"sentence": func(s audit.State) string { return words["verdict."+s.Verdict] },
 		"stateName": func(state string) string {
 			if key, one := strings.CutPrefix(state, "granted:"); one {

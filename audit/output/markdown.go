@@ -1,6 +1,7 @@
 package output
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -36,6 +37,7 @@ func Markdown(r *audit.Report) ([]byte, error) {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", f.Level, f.Finding, md(f.State), md(f.Name),
 			md(f.Domain), md(f.Rule), md(setter), md(f.Page), md(f.Detail))
 	}
+	origins(&b, r)
 	b.WriteString("\n## Declared and not met\n\n")
 	for _, f := range r.Never {
 		fmt.Fprintf(&b, "- %s\n", md(f.Name))
@@ -46,6 +48,18 @@ func Markdown(r *audit.Report) ([]byte, error) {
 	method(&b, r)
 	fmt.Fprintf(&b, "\n## Limits\n\n%s\n", texts["en"]["limits"])
 	return []byte(b.String()), nil
+}
+
+// origins writes from which third parties pages loaded, if the policy says anything of them.
+func origins(b *strings.Builder, r *audit.Report) {
+	if !r.NamesOrigins() {
+		return
+	}
+	b.WriteString("\n## Other hosts\n\n| origin | party | rule | consent | states | without consent |\n|---|---|---|---|---|---|\n")
+	for _, c := range r.Requests[:min(len(r.Requests), maxRows)] {
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", md(c.Origin), md(c.Party), md(cmp.Or(c.Rule, c.Category)),
+			md(strings.Join(c.Consent, ", ")), md(strings.Join(c.States, ", ")), md(strings.Join(c.Early, ", ")))
+	}
 }
 
 // method writes how was audited.

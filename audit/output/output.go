@@ -123,6 +123,7 @@ func (d *Directory) Write(r *audit.Report) (digest string, err error) {
 		{"html", "audit.en.html", func(r *audit.Report) ([]byte, error) { return HTML(r, "en") }},
 		{"html", "audit.fr.html", func(r *audit.Report) ([]byte, error) { return HTML(r, "fr") }},
 		{"csv", "cookies.csv", CSV},
+		{"csv", "origins.csv", OriginsCSV},
 		{"md", "audit.md", Markdown},
 		{"wec", filepath.Join("wec", "inspection.json"), WEC},
 	} {

@@ -48,7 +48,8 @@ func sample() *audit.Report {
 			Seen: []audit.Seen{{State: "refused", Run: 1, At: at, What: "set", Count: 1, Setter: setter, Declared: "395d",
 				Effective: "395d", Flags: &audit.Flags{Secure: true, SameSite: "lax"}, Length: 5, MAC: "0123456789abcdef"}},
 		}},
-		Requests: []audit.Contact{{Host: "cdn.test", Site: "cdn.test", Party: "third", States: []string{"refused"},
+		Requests: []audit.Contact{{Origin: "https://cdn.test", Category: "statistical", Rule: hostile,
+			Consent: []string{"stats"}, Early: []string{"refused"}, Host: "cdn.test", Site: "cdn.test", Party: "third", States: []string{"refused"},
 			Pages: []string{hostile}, Types: []string{"Script"}, Initiators: []string{hostile},
 			QueryKeys: []string{}, Count: 1}},
 		Storage: []audit.Stored{{Origin: "https://data.city.test", Party: "host", Kind: "local", Key: hostile, Size: 3,
@@ -141,6 +142,51 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+func TestOriginsCSV(t *testing.T) {
+	b, err := OriginsCSV(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(string(b))).ReadAll()
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for i, name := range rows[0] {
+		want := map[string]string{"origin": "https://cdn.test", "rule": "'" + hostile, "category": "statistical",
+			"consent": "stats", "early": "refused", "types": "Script", "pages": "'" + hostile, "count": "1"}
+		if w, told := want[name]; told && rows[1][i] != w {
+			t.Errorf("%s is %q, want %q", name, rows[1][i], w)
+		}
+	}
+}
+
+// Where the policy names no origins, no rule is asked for.
+func TestOrigins(t *testing.T) {
+	for _, names := range []bool{true, false} {
+		r := sample()
+		if c := &r.Requests[0]; !names {
+			c.Category, c.Rule, c.Consent, c.Early = "", "", nil, nil
+		}
+		page, err := HTML(r, "en")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := Markdown(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, has := range map[string]bool{
+			texts["en"]["early"]:          strings.Contains(string(page), texts["en"]["early"]) == names,
+			texts["en"]["hosts_no_rules"]: strings.Contains(string(page), texts["en"]["hosts_no_rules"]) != names,
+			"Markdown":                    strings.Contains(string(text), "## Other hosts") == names,
+		} {
+			if !has {
+				t.Errorf("the policy names origins: %t, and %s is wrong", names, what)
+			}
+		}
+	}
+}
+
 func TestMarkdown(t *testing.T) {
 	b, err := Markdown(sample())
 	if err != nil {
@@ -157,7 +203,7 @@ func TestMarkdown(t *testing.T) {
 	}
 	for line := range strings.Lines(text) {
 		if cells := len(regexp.MustCompile(`(^|[^\\])\|`).FindAllString(line, -1)); strings.HasPrefix(line, "| ") &&
-			cells != 6 && cells != 10 {
+			cells != 6 && cells != 7 && cells != 10 {
 			t.Errorf("%d bars in %q", cells, line)
 		}
 	}
@@ -275,7 +321,7 @@ func TestDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	sums, err := os.ReadFile(filepath.Join(dir, sumsName))
-	if err != nil || sum(sums) != digest || strings.Count(string(sums), "\n") != 8 {
+	if err != nil || sum(sums) != digest || strings.Count(string(sums), "\n") != 9 {
 		t.Errorf("the list is %q, %v", sums, err)
 	}
 	check := exec.Command("sha256sum", "--check", "--quiet", sumsName)

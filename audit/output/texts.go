@@ -14,7 +14,7 @@ var texts = map[string]map[string]string{
 		"not_demonstrated": "not demonstrated",
 		"incomplete":       "incomplete",
 		"verdict.holds":    "the browser stored and sent nothing that the policy does not allow.",
-		"verdict.broken": "the browser stored or sent what the policy does not allow, or a " +
+		"verdict.broken": "the browser stored, sent or loaded what the policy does not allow, or a " +
 			"choice was not respected.",
 		"verdict.not_demonstrated": "nothing was found, but the pages did not set these cookies with " +
 			"consent either, so that this shows nothing.",
@@ -24,8 +24,13 @@ var texts = map[string]map[string]string{
 		"no_rule": "none", "purpose": "Purpose, as declared", "seen": "Met", "setter": "Set by",
 		"life": "Lifetime: declared / in the browser", "partition": "partition of",
 		"party.host": "the portal's host", "party.site": "the portal's site", "party.third": "third party",
-		"host": "Host", "site": "Site", "page": "Page", "todo": "What it is, and what to do",
-		"never": "Declared and not met", "hosts": "Other hosts", "requests": "Requests", "initiator": "Asked for by",
+		"site": "Site", "page": "Page", "todo": "What it is, and what to do",
+		"never": "Declared and not met", "hosts": "Other hosts", "consent": "Consent keys",
+		"early": "Without consent in the states",
+		"hosts_note": "A rule of the policy lets pages load from its origins. What a frame of a third party loads comes with " +
+			"the frame, and needs no rule.",
+		"hosts_no_rules": "The policy does not say which third parties pages load from.",
+		"requests":       "Requests", "initiator": "Asked for by",
 		"storage": "Storage other than cookies", "origin": "Origin", "kind": "Kind", "key": "Key", "size": "Bytes",
 		"reads": "Scripts that read cookies", "reads_note": "A script of another party that is let into the page can read " +
 			"all cookies that the page's own scripts can. This is a fact, and no finding.",
@@ -50,6 +55,9 @@ var texts = map[string]map[string]string{
 		"advice.kept_after_withdrawal":  "Remove the cookie when consent is withdrawn, with the Domain and Path of its own.",
 		"finding.unlisted":              "In no rule of the policy",
 		"advice.unlisted":               "Declare the cookie, or stop setting it.",
+		"advice.unlisted_origin":        "Name the origin in a rule, or stop loading from it.",
+		"finding.early":                 "Loaded from a third party without consent",
+		"advice.early":                  "Make the page wait for consent before it loads from there.",
 		"finding.longer":                "Lives longer than declared",
 		"advice.longer":                 "Shorten the lifetime (max_age), or declare the true one.",
 		"finding.weaker":                "Weaker attributes than declared",
@@ -84,7 +92,7 @@ var texts = map[string]map[string]string{
 		"not_demonstrated": "non démontré",
 		"incomplete":       "incomplet",
 		"verdict.holds":    "le navigateur n’a rien enregistré ni envoyé que la politique ne permette.",
-		"verdict.broken": "le navigateur a enregistré ou envoyé ce que la politique ne permet " +
+		"verdict.broken": "le navigateur a enregistré, envoyé ou chargé ce que la politique ne permet " +
 			"pas, ou un choix n’a pas été respecté.",
 		"verdict.not_demonstrated": "rien n’a été constaté, mais ces pages ne déposent pas non plus ces " +
 			"cookies avec consentement : cela ne démontre rien.",
@@ -94,8 +102,13 @@ var texts = map[string]map[string]string{
 		"no_rule": "aucune", "purpose": "Finalité déclarée", "seen": "Rencontré", "setter": "Déposé par",
 		"life": "Durée : déclarée / dans le navigateur", "partition": "partition de",
 		"party.host": "hôte du portail", "party.site": "site du portail", "party.third": "tiers",
-		"host": "Hôte", "site": "Site", "page": "Page", "todo": "Description, et que faire",
-		"never": "Déclarés et non rencontrés", "hosts": "Autres hôtes", "requests": "Requêtes", "initiator": "Demandé par",
+		"site": "Site", "page": "Page", "todo": "Description, et que faire",
+		"never": "Déclarés et non rencontrés", "hosts": "Autres hôtes", "consent": "Clés de consentement",
+		"early": "Sans consentement dans les états",
+		"hosts_note": "Une règle de la politique permet aux pages de charger depuis ses origines. Ce que charge le cadre d’un " +
+			"tiers vient avec ce cadre et ne demande pas de règle.",
+		"hosts_no_rules": "La politique ne dit pas depuis quels tiers les pages chargent.",
+		"requests":       "Requêtes", "initiator": "Demandé par",
 		"storage": "Stockage autre que les cookies", "origin": "Origine", "kind": "Type", "key": "Clé", "size": "Octets",
 		"reads": "Scripts qui lisent des cookies", "reads_note": "Un script tiers admis dans la page peut lire tous les " +
 			"cookies que lisent les scripts de la page. C’est un fait, non un écart.",
@@ -122,6 +135,9 @@ var texts = map[string]map[string]string{
 		"advice.kept_after_withdrawal":  "Supprimer le cookie au retrait du consentement, avec ses propres Domain et Path.",
 		"finding.unlisted":              "Absent de la politique",
 		"advice.unlisted":               "Déclarer le cookie, ou ne plus le déposer.",
+		"advice.unlisted_origin":        "Nommer l’origine dans une règle, ou ne plus charger depuis elle.",
+		"finding.early":                 "Chargé depuis un tiers sans consentement",
+		"advice.early":                  "La page doit attendre le consentement avant de charger depuis ce tiers.",
 		"finding.longer":                "Durée supérieure à celle déclarée",
 		"advice.longer":                 "Réduire la durée (max_age), ou déclarer la vraie.",
 		"finding.weaker":                "Attributs plus faibles que déclarés",

@@ -187,6 +187,12 @@ func LoadKey(m Mode, category policy.Category, v Verdict) string {
 	return m.String() + "/" + string(category) + "/" + v.Word(m)
 }
 
+// CutLoadKey returns the words that a [LoadKey] names: mode, category and verdict.
+func CutLoadKey(key string) (mode, category, verdict string) {
+	words := append(strings.Split(key, "/"), "", "", "")
+	return words[0], words[1], words[2]
+}
+
 // Loads calls f with the number of reports with each verdict that there can be, by its word, even if it is
 // zero.
 func (o *Observer) Loads(f func(c policy.Category, verdict string, n uint64)) {

@@ -48,6 +48,7 @@ func newContent(r *Report, tag string) (*content, error) {
 		w.force(a)
 		w.verdicts(a)
 		w.cookies(a)
+		w.origins(a)
 		w.choices(a)
 		w.drift(a)
 		w.gateways(a)

@@ -49,6 +49,15 @@ func counts(mode string, n uint64) evidence.Counts {
 	}
 }
 
+// loads returns numbers of reports about third parties.
+func loads(mode, refused string, n uint64) []evidence.LoadCount {
+	return []evidence.LoadCount{
+		{Mode: mode, Category: "first_party", Verdict: "let_through", Count: 100 * n},
+		{Mode: mode, Category: "first_party", Verdict: refused, Count: 7 * n},
+		{Mode: mode, Category: "unlisted", Verdict: refused, Count: 3 * n},
+	}
+}
+
 // fixed returns a report about one policy of a fleet: first in mode report, then in mode enforce, with a
 // gap, a restart and a change.
 func fixed(t testing.TB) *Report {
@@ -68,13 +77,14 @@ func fixed(t testing.TB) *Report {
 	second.Allow[1].Lifetime, second.Allow[1].Secure = policy.Duration(183*24*time.Hour), true
 	second.Allow = append(second.Allow, policy.Rule{Category: policy.FirstParty, Cookies: []string{"map_view"},
 		RuleOptions: policy.RuleOptions{Purpose: []policy.Text{{Text: "Keeps the map as it was"}}}})
+	second.Allow[2].Origin, second.Load = []string{"https://*.map.example"}, policy.Load{Mode: policy.LoadEnforce}
 	second.Signal = []policy.Signal{{Signal: policy.SignalGPC, Categories: []policy.Category{policy.Statistical}}}
 	change := day(4).Add(9 * time.Hour)
 	periods := []evidence.PeriodAnswer{
 		period(t, day(1).Add(8*time.Hour), change, first), period(t, change, time.Time{}, second),
 	}
 	digest := periods[1].Digest
-	r := evidence.Report{Policy: "city", Digest: digest, Mode: policy.ModeEnforce,
+	r := evidence.Report{Policy: "city", Digest: digest, Mode: policy.ModeEnforce, Load: policy.LoadEnforce,
 		Since: since.Format(time.DateOnly), Until: noon.Format(time.DateOnly), At: noon, InForce: periods}
 	r.Scope = evidence.ScopeFleet
 	r.Instances = []evidence.Instance{
@@ -100,13 +110,22 @@ func fixed(t testing.TB) *Report {
 		default:
 			d.Counts = counts("enforce", uint64(17*n))
 		}
+		if n >= 4 {
+			d.Loads = loads("enforce", "refused", uint64(n))
+			d.Dropped = map[string]uint64{"malformed": 1, "too_often": uint64(10 * n)}
+		}
+		if n == 4 {
+			d.Loads = append(d.Loads, loads("report", "would_refuse", 2)...)
+		}
 		if n == 2 {
 			d.Unlisted, d.More = []string{"campaign", "_fbp"}, 2
 		}
 		r.Days = append(r.Days, d)
 		r.Totals.Requests += d.Requests
 		r.Totals.Verdicts = append(r.Totals.Verdicts, d.Verdicts...)
+		r.Totals.Loads = append(r.Totals.Loads, d.Loads...)
 	}
+	r.Totals.Dropped = map[string]uint64{"malformed": 5, "too_often": 330}
 	r.Totals.Preferences = map[string]uint64{"valid": 900, "none": 560, "too_old": 3}
 	r.Totals.Choices = []evidence.ChoiceCount{{Key: "matomo", Granted: 31, Refused: 44}}
 	r.Totals.Overflow = 3
@@ -127,11 +146,23 @@ func fixed(t testing.TB) *Report {
 		Last:  noon,
 		Count: 40, Missed: 5, Verdicts: map[string]uint64{"refused": 40}, Hosts: []string{"(other)"}}
 	r.Cookies = []report.Item{enforced, item, read, session}
+	r.Origins = []report.Origin{
+		{Origin: "(redirect)", Category: "unlisted", Directives: []string{"img-src"}, First: day(4), Last: day(4), Days: 1,
+			Count: 1, Undecided: 1, Verdicts: map[string]uint64{"refused": 1}, Hosts: []string{"data.city.example"}},
+		{Origin: "https://*.map.example", Category: policy.FirstParty, Rule: "first_party map_view",
+			Directives: []string{"img-src", "script-src-elem"}, First: day(4), Last: noon, Days: 5, Count: 1234, Granted: 1000,
+			Refused: 34, Undecided: 200, Verdicts: map[string]uint64{"let_through": 1000, "refused": 230, "would_refuse": 4},
+			Hosts: []string{"data.city.example", "(other)"}},
+		{Origin: "https://pixel.example", Category: "unlisted", Directives: []string{"connect-src"}, First: day(5),
+			Last: noon, Days: 4, Count: 90, Missed: 3, Refused: 50, Undecided: 40, Verdicts: map[string]uint64{"refused": 90},
+			Hosts: []string{"data.city.example"}},
+	}
 	r.Findings = []report.Finding{
 		{Kind: report.Unlisted, Cookie: "campaign", Detail: "met on read 40 times, at (other)"},
 		{Kind: report.Longer, Cookie: "_pk_id.1", Detail: "lives 395d, declared are 183d"},
 		{Kind: report.Rare, Origin: "https://t.example",
 			Detail: "unlisted: reported once on one day, loaded as img-src, at data.city.example"},
+		{Kind: report.Early, Origin: "https://*.map.example", Detail: "reported 234 times on 5 days"},
 	}
 	r.Chains = []evidence.Chain{
 		{Instance: r.Instances[0].Instance, Holds: true, Days: 7, First: r.Days[0].Day, Last: r.Days[6].Day,

@@ -149,10 +149,15 @@ func TestHostileNumbers(t *testing.T) {
 			}
 			r.Totals.Verdicts = append(r.Totals.Verdicts, r.Days[0].Verdicts...)
 			r.Cookies[0].Lifetime = math.MaxInt64
+			for i := range r.Totals.Loads {
+				r.Totals.Loads[i].Count = math.MaxUint64
+			}
+			r.Totals.Dropped["malformed"] = math.MaxUint64
 		},
 		"negative numbers": func(r *evidence.Report) {
 			r.Days[0].More, r.Chains[0].Days, r.Cookies[0].Lifetime, r.Dropped = -1, -1, -1, -1
 			r.Days[0].Unlisted = []string{"a"}
+			r.Origins[0].Days = -1
 		},
 		"all days there are": func(r *evidence.Report) { r.Since, r.Until = "0001-01-01", "9999-12-31" },
 		"no days":            func(r *evidence.Report) { r.Since, r.Until = "2026-02-01", "2026-01-01" },
@@ -169,6 +174,9 @@ func TestHostileNumbers(t *testing.T) {
 		"unknown modes": func(r *evidence.Report) {
 			for i := range r.Totals.Verdicts {
 				r.Totals.Verdicts[i].Mode = []string{"enforce", "pause", "<b>"}[i%3]
+			}
+			for i := range r.Totals.Loads {
+				r.Totals.Loads[i].Mode = []string{"enforce", "pause", "<b>"}[i%3]
 			}
 		},
 		"nothing": func(r *evidence.Report) { *r = evidence.Report{} },
@@ -188,9 +196,12 @@ func TestModesApart(t *testing.T) {
 	onlyReport := func(all []evidence.VerdictCount) []evidence.VerdictCount {
 		return slices.DeleteFunc(all, func(v evidence.VerdictCount) bool { return v.Mode != "report" })
 	}
-	a.Totals.Verdicts = onlyReport(a.Totals.Verdicts)
+	onlyNoted := func(all []evidence.LoadCount) []evidence.LoadCount {
+		return slices.DeleteFunc(all, func(l evidence.LoadCount) bool { return l.Mode != "report" })
+	}
+	a.Totals.Verdicts, a.Totals.Loads = onlyReport(a.Totals.Verdicts), onlyNoted(a.Totals.Loads)
 	for i := range a.Days {
-		a.Days[i].Verdicts = onlyReport(a.Days[i].Verdicts)
+		a.Days[i].Verdicts, a.Days[i].Loads = onlyReport(a.Days[i].Verdicts), onlyNoted(a.Days[i].Loads)
 	}
 	a.Totals.Choices = nil
 	a.Cookies = a.Cookies[1:2]
@@ -202,11 +213,15 @@ func TestModesApart(t *testing.T) {
 				t.Errorf("%s: a column says that something was refused: %s", language, line)
 			}
 		}
-		if document := markdown(t, r, language); strings.Count(document, "| "+words[1]+" |") != 4 {
+		if document := markdown(t, r, language); strings.Count(document, "| "+words[1]+" |") != 6 {
 			t.Errorf("%s: not each table says what would have been refused:\n%s", language, document)
 		}
 	}
-	for _, section := range []string{"mode enforce", "mode report"} {
+	for _, section := range []string{"enforce", "report"} {
+		if !strings.Contains(markdown(t, fixed(t), "en"), "Reports by day and category, load "+section) {
+			t.Errorf("there is no table of reports for %s", section)
+		}
+		section = "mode " + section
 		if !strings.Contains(markdown(t, fixed(t), "en"), "Verdicts by day, all channels and categories together, "+section) {
 			t.Errorf("there is no table for %s", section)
 		}

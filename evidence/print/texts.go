@@ -39,6 +39,7 @@ type texts struct {
 	Force    forceTexts   `json:"force"`
 	Verdicts verdictTexts `json:"verdicts"`
 	Cookies  cookieTexts  `json:"cookies"`
+	Origins  originTexts  `json:"origins"`
 	Choices  choiceTexts  `json:"choices"`
 	Drift    driftTexts   `json:"drift"`
 	Gateways gatewayTexts `json:"gateways"`
@@ -92,6 +93,13 @@ type columnTexts struct {
 	More       languages.Text `json:"more"`
 	Fact       languages.Text `json:"fact"`
 	What       languages.Text `json:"what"`
+	Origin     languages.Text `json:"origin"`
+	SeenDays   languages.Text `json:"seen_days"`
+	Reports    languages.Text `json:"reports"`
+	HadGranted languages.Text `json:"had_granted"`
+	HadRefused languages.Text `json:"had_refused"`
+	Undecided  languages.Text `json:"undecided"`
+	Directives languages.Text `json:"directives"`
 }
 
 type summaryTexts struct {
@@ -168,6 +176,21 @@ type cookieTexts struct {
 	Declared   languages.Text `json:"about_attributes"`
 	Unlisted   languages.Text `json:"unlisted"`
 	Overflow   languages.Text `json:"overflow"` // {count}
+}
+
+type originTexts struct {
+	Title     languages.Text `json:"title"`
+	About     languages.Text `json:"about"`
+	Enforced  languages.Text `json:"enforced"` // in load enforce
+	Noted     languages.Text `json:"noted"`    // in load report
+	NoReports languages.Text `json:"no_reports"`
+	Totals    languages.Text `json:"totals"` // captions; {mode}
+	ByDay     languages.Text `json:"by_day"` // {mode}
+	NoOrigins languages.Text `json:"no_origins"`
+	AboutMet  languages.Text `json:"about_met"`
+	Met       languages.Text `json:"met"`       // captions
+	Kinds     languages.Text `json:"kinds"`     // what was loaded
+	Discarded languages.Text `json:"discarded"` // {count}
 }
 
 type choiceTexts struct {
