@@ -349,7 +349,7 @@ func (w *writer) drift(a *Answer) {
 	}
 	w.paragraph(w.Drift.About)
 	hasDigests := slices.ContainsFunc(a.Findings, func(f report.Finding) bool { return f.Digest != "" })
-	t := &table{Caption: string(w.Drift.Caption), Columns: columns(w.Columns.Finding, w.Columns.Name,
+	t := &table{Caption: string(w.Drift.Caption), Columns: columns(w.Columns.Finding, w.Columns.Subject,
 		w.Columns.Detail), Grouped: true}
 	if hasDigests {
 		t.Columns = append(t.Columns, columns(w.Columns.Digest)...)

@@ -98,6 +98,7 @@ func (w *writer) met(a *Answer) {
 		return
 	}
 	w.paragraph(o.AboutMet)
+	hasDigests := slices.ContainsFunc(a.Origins, func(o report.Origin) bool { return o.Digest != "" })
 	hasMissed := slices.ContainsFunc(a.Origins, func(o report.Origin) bool { return o.Missed > 0 })
 	t := &table{Caption: string(o.Met), Columns: slices.Concat(columns(h.Origin, h.Category, h.Rule),
 		times(h.First, h.Last), numbers(h.SeenDays, h.Reports), numbers(h.HadGranted, h.HadRefused, h.Undecided))}
@@ -105,6 +106,10 @@ func (w *writer) met(a *Answer) {
 		t.Columns = append(t.Columns, numbers(h.Missed)...)
 	}
 	kinds := &table{Caption: string(o.Kinds), Columns: columns(h.Origin, h.Directives, h.Hosts)}
+	if hasDigests {
+		t.Columns = append(t.Columns, columns(h.Digest)...)
+		kinds.Columns = append(kinds.Columns, columns(h.Digest)...)
+	}
 	for _, origin := range a.Origins {
 		row := []cell{code(origin.Origin), text(word(w.Words.Categories, string(origin.Category))), code(origin.Rule),
 			text(stamp(origin.First)), text(stamp(origin.Last)), w.count(uint64(max(origin.Days, 0))), w.count(origin.Count),
@@ -112,8 +117,13 @@ func (w *writer) met(a *Answer) {
 		if hasMissed {
 			row = append(row, w.count(origin.Missed))
 		}
+		loaded := []cell{code(origin.Origin), codes(origin.Directives), codes(origin.Hosts)}
+		if hasDigests {
+			digest := cell{Text: short(origin.Digest), Code: origin.Digest != ""}
+			row, loaded = append(row, digest), append(loaded, digest)
+		}
 		t.add(row...)
-		kinds.add(code(origin.Origin), codes(origin.Directives), codes(origin.Hosts))
+		kinds.add(loaded...)
 	}
 	w.table(t)
 	w.table(kinds)

@@ -37,3 +37,23 @@ func TestOrigins(t *testing.T) {
 		}
 	}
 }
+
+// Where the policies of several gateways differ, each origin has the digest of the one under which it was counted.
+func TestOriginsDigest(t *testing.T) {
+	r := fixed(t)
+	a := &r.Policies[0]
+	column := "| Had not decided | Missed at most | Digest |"
+	if strings.Contains(markdown(t, r, "en"), column) {
+		t.Error("there is a column for digests that origins do not have")
+	}
+	other := a.Origins[2]
+	a.Origins[2].Digest, other.Digest = strings.Repeat("a", 64), strings.Repeat("b", 64)
+	a.Origins = append(a.Origins, other)
+	document := markdown(t, r, "en")
+	for _, want := range []string{column, "| 40 | 3 | `aaaaaaaaaaaa` |", "| 40 | 3 | `bbbbbbbbbbbb` |",
+		"| `connect-src` | `data.city.example` | `aaaaaaaaaaaa` |", "| `connect-src` | `data.city.example` | `bbbbbbbbbbbb` |"} {
+		if !strings.Contains(document, want) {
+			t.Errorf("it does not have %q:\n%s", want, document)
+		}
+	}
+}

@@ -94,6 +94,7 @@ type columnTexts struct {
 	Fact       languages.Text `json:"fact"`
 	What       languages.Text `json:"what"`
 	Origin     languages.Text `json:"origin"`
+	Subject    languages.Text `json:"subject"`
 	SeenDays   languages.Text `json:"seen_days"`
 	Reports    languages.Text `json:"reports"`
 	HadGranted languages.Text `json:"had_granted"`
