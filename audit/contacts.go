@@ -18,7 +18,8 @@ const (
 	maxList     = 30
 )
 
-// contact records a request to another host than the portal's, and judges it by its origin.
+// contact records a request to another host than the portal's, or to a port of it that a rule names, and judges
+// it by its origin.
 func (c *collector) contact(q *request, s *step) {
 	if q.unsent {
 		return
@@ -27,7 +28,7 @@ func (c *collector) contact(q *request, s *step) {
 	party := partyOf(host, c.out.top.Hostname(), c.options.FirstParty)
 	origin := originFor(q.url)
 	c.meetOrigin(s, origin)
-	if party == partyHost {
+	if party == partyHost && (origin == originFor(c.out.top) || len(c.judge.resolved.RulesOf(origin)) == 0) {
 		return
 	}
 	i, known := c.origins[origin]

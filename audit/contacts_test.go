@@ -73,6 +73,14 @@ func TestContacts(t *testing.T) {
 			"early https://audience.city.example", "statistical https://audience.city.example"},
 		{"the portal's site, in no rule", None, "", nil, script("https://www.city.example/"), "", ""},
 		{"the portal itself", None, "", nil, script("https://data.city.example/a.js"), "", "-"},
+		{"the portal itself, over a WebSocket", None, "", nil, asked{"wss://data.city.example/", "WebSocket", portal}, "", "-"},
+		{"the portal itself, which a rule names for other hosts", None, "", func(p *policy.Policy) {
+			p.Allow[2].Origin = []string{"https://*.city.example"}
+		}, script("https://data.city.example/a.js"), "", "-"},
+		{"another port of the portal, in no rule", None, "", nil, script("https://data.city.example:8443/a.js"), "", "-"},
+		{"another port of the portal, in a rule", None, "", func(p *policy.Policy) {
+			p.Allow[2].Origin = []string{"https://data.city.example:8443"}
+		}, script("https://data.city.example:8443/a.js"), "early https://data.city.example:8443", "first_party stat_*"},
 		{"the page itself", None, "", nil, asked{"https://b.example/", "Document", ""}, "third_party b.example", ""},
 		{"a report of the portal's own policy", None, "", nil, asked{"https://b.example/", "CSPViolationReport", portal},
 			"third_party b.example", ""},
@@ -120,6 +128,9 @@ func TestContacts(t *testing.T) {
 					t.Errorf("%+v", a.report.Requests)
 				}
 				return
+			}
+			if len(a.report.Requests) != 1 {
+				t.Fatalf("%+v", a.report.Requests)
 			}
 			r := a.report.Requests[0]
 			category := "unlisted"

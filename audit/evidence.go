@@ -207,13 +207,13 @@ type Flags struct {
 	SameSite string `json:"same_site"`
 }
 
-// Contact is an origin of another host than the portal's to which the browser sent requests. Its category, rule
-// and consent keys are empty where the policy names no origins.
+// Contact is an origin of another host than the portal's, or of another port of it that a rule names, to which the
+// browser sent requests. Its category, rule and consent keys are empty where the policy names no origins.
 type Contact struct {
 	Origin     string   `json:"origin"` // as a policy names it
 	Host       string   `json:"host"`
 	Site       string   `json:"site"`
-	Party      string   `json:"party"` // site or third
+	Party      string   `json:"party"` // host, site or third
 	States     []string `json:"states"`
 	Pages      []string `json:"pages"`
 	Types      []string `json:"types"`

@@ -24,7 +24,7 @@ var words = map[string][]string{
 	"State.verdict": {Holds, Broken, NotDemonstrated, Incomplete}, "State.by": {"", ByStored, ByClicked},
 	"Purpose.verdict": {Holds, Broken, NotDemonstrated, Incomplete}, "State.at_end": {"", "same", "changed"},
 	"Report.schema": {Schema}, "Cookie.party": {partyHost, partySite, partyThird},
-	"Contact.party": {partySite, partyThird}, "Stored.party": {partyHost, partySite, partyThird},
+	"Contact.party": {partyHost, partySite, partyThird}, "Stored.party": {partyHost, partySite, partyThird},
 	"Seen.what":   {"set", "sent", "kept", "deleted", "refused_by_browser"},
 	"Setter.kind": {"header", "script", "canary", "unattributed"}, "Finding.level": {LevelError, LevelWarning},
 	"BrowserInfo.third_party_cookies": {"allow", "block"}, "PolicyInfo.source": {"admin", "config", "file"},
