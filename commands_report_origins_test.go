@@ -43,7 +43,7 @@ func TestReportCommandOrigins(t *testing.T) {
 			`by day and category, load enforce\*\n\n\| Day \| Category \| Refused \|\n\|[^\n]*\n\| \d{4}-\d\d-\d\d \| third-party \| 1 \|\n\n`,
 			"\n\\| `https://\\*\\.video\\.example` \\| third-party \\| `third_party https://\\*\\.video\\.example` \\| [^|]* \\| [^|]* \\| 1 \\| 2 \\| 1 \\| 1 \\| 0 \\|\n",
 			"\n\\| `https://b\\.example` \\| in no rule \\|  \\| [^|]* \\| [^|]* \\| 1 \\| 1 \\| 0 \\| 0 \\| 1 \\|\n",
-			`could not be used, or came too often: 1\.`}},
+			`repeated another one or came too often: 1\.`}},
 		{"a fleet, in French", reportQuery{query: &query{addresses: one.addresses, fleet: true}, language: "fr"}, []string{
 			`\n### Tiers depuis lesquels les pages chargent\n`, "\n\\| `https://b\\.example` \\| dans aucune règle \\|"}},
 		{"HTML", reportQuery{query: one, html: true}, []string{
