@@ -181,7 +181,8 @@ func (r *reader) record(line int, f fields, doubt string) {
 	for _, a := range in.assumed {
 		r.note(line, Assumed, "%s", a)
 	}
-	row := Row{Line: line, Names: append([]Name{}, in.names...), Origins: r.origins, Provider: f.first(roleProvider), Function: f.text(roleFunction),
+	row := Row{Line: line, Names: append([]Name{}, in.names...), Origins: r.origins,
+		Provider: f.first(roleProvider), Function: f.text(roleFunction),
 		Purpose: r.withoutConditions(line, f.text(rolePurpose)), Lifetime: readLifetime(f.text(roleLifetime))}
 	row.FunctionLanguage, row.PurposeLanguage = r.languages[roleFunction], r.languages[rolePurpose]
 	if row.Lifetime.Words == "" {

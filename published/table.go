@@ -28,10 +28,9 @@ type cell struct {
 	head     bool     // the page marks it as a heading
 	marks    []string // what stands in it as code
 	language string   // of the first element in it that declares one
+	repeated bool     // it is a copy of one that spans several columns or rows
 
 	conditions []string // what stands in it as generated pages write a rule's conditions
-
-	repeated bool // it is a copy of one that spans several columns or rows
 }
 
 func (c cell) text() string { return clean(strings.Join(c.lines, " ")) }
