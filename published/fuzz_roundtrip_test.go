@@ -45,6 +45,9 @@ var names = []string{"sessionid", "_ga", "_ga_*", "name", "Cookie", "Matomo", "s
 var lifetimes = []policy.Duration{0, policy.Session, 1e9, 59e9, 60e9, 61e9, 3600e9, 86400e9, 90061e9, 86460e9,
 	183 * 86400e9, 364 * 86400e9, 365 * 86400e9, 366 * 86400e9, 395 * 86400e9, 730 * 86400e9, 36500 * 86400e9}
 
+// origins are origins of the rule with a number.
+var origins = []string{"https://cdn%d.example", "https://*.tiles%d.example.org", "https://cdn%d.example:8443"}
+
 // policyOf makes a policy of bytes and texts.
 func policyOf(m *maker) policy.Policy {
 	p := policy.Policy{}
@@ -84,6 +87,12 @@ func policyOf(m *maker) policy.Policy {
 			r.Lifetime = policy.Duration(m.n(256)*65536+m.n(256)*256+m.n(256)+1) * 1e9
 		}
 		r.Anonymous = r.Category == policy.Statistical && m.n(3) == 1
+		for range max(0, m.n(6)-3) {
+			r.Origin = append(r.Origin, fmt.Sprintf(origins[m.n(len(origins))], i))
+		}
+		if len(r.Origin) > 0 && m.n(3) == 1 {
+			r.Cookies, r.Lifetime = nil, 0
+		}
 		r.Cookies = slices.DeleteFunc(r.Cookies, func(name string) bool {
 			taken := seen[name]
 			seen[name] = true
@@ -147,13 +156,14 @@ func checkRoundTrip(t *testing.T, p policy.Policy) {
 		if read.Language != l.Tag {
 			t.Errorf("%s: the page's language is read as %q", l.Tag, read.Language)
 		}
-		rules := map[string]page.Rule{} // by their first name
+		rules := map[string]page.Rule{} // by their first name, or their first origin if they have none
 		categories := map[string]string{}
 		for _, kind := range data.Kinds {
 			for _, r := range kind.Rules {
 				names := slices.DeleteFunc(slices.Clone(r.Cookies), func(n string) bool { return !canReturn(n) })
-				if r.Cookies = names; len(names) > 0 {
-					rules[names[0]], categories[names[0]] = r, string(kind.Category)
+				if r.Cookies = names; len(names)+len(r.Origins) > 0 {
+					key := slices.Concat(names, r.Origins)[0]
+					rules[key], categories[key] = r, string(kind.Category)
 				}
 			}
 		}
@@ -162,17 +172,18 @@ func checkRoundTrip(t *testing.T, p policy.Policy) {
 		}
 		for i := range read.Rows {
 			row := &read.Rows[i]
-			r, ok := rules[row.Names[0].Pattern]
-			if !ok {
-				t.Errorf("%s: the policy has no %q", l.Tag, row.Names[0].Pattern)
-				continue
-			}
-			var names []string
+			names := []string{}
 			for _, n := range row.Names {
 				names = append(names, n.Pattern)
 			}
-			checkRow(t, l.Tag, row, names, categories[names[0]], r)
-			if rule, _ := resolved.Lookup(names[0]); rule != nil && rule.MaxAge == 0 {
+			key := slices.Concat(names, row.Origins)[0]
+			r, ok := rules[key]
+			if !ok {
+				t.Errorf("%s: the policy has no %q", l.Tag, key)
+				continue
+			}
+			checkRow(t, l.Tag, row, names, categories[key], r)
+			if rule, _ := resolved.Lookup(key); len(names) > 0 && rule != nil && rule.MaxAge == 0 {
 				lifetime := row.Lifetime.Duration
 				if row.Lifetime.Session {
 					lifetime = policy.Session
@@ -199,7 +210,7 @@ func checkRoundTrip(t *testing.T, p policy.Policy) {
 			t.Errorf("%s: %v", l.Tag, err)
 		}
 		for _, rule := range q.Allow {
-			r := rules[rule.Cookies[0]]
+			r := rules[slices.Concat(rule.Cookies, rule.Origin)[0]]
 			want := r.Purpose.Text
 			if len(rule.Purpose) > 0 {
 				if _, err := caddytext.Quote(shown(want)); err == nil && rule.Purpose[0].Text != shown(want) {
@@ -208,8 +219,8 @@ func checkRoundTrip(t *testing.T, p policy.Policy) {
 			} else if shown(want) != "" {
 				t.Errorf("%s: the purpose %q is not written", l.Tag, want)
 			}
-			if !slices.Equal(rule.Cookies, r.Cookies) {
-				t.Errorf("%s: %q is written as %q", l.Tag, r.Cookies, rule.Cookies)
+			if !slices.Equal(rule.Cookies, r.Cookies) || !slices.Equal(rule.Origin, r.Origins) {
+				t.Errorf("%s: %q %q is written as %q %q", l.Tag, r.Cookies, r.Origins, rule.Cookies, rule.Origin)
 			}
 		}
 	}
@@ -219,7 +230,7 @@ func checkRow(t *testing.T, tag string, row *published.Row, names []string, cate
 	t.Helper()
 	if row.Doubt != "" || string(row.Category) != category || !slices.Equal(names, r.Cookies) ||
 		row.Provider != shown(r.Provider) || row.Function != shown(r.Function.Text) ||
-		row.Purpose != shown(r.Purpose.Text) {
+		row.Purpose != shown(r.Purpose.Text) || !slices.Equal(row.Origins, r.Origins) {
 		t.Errorf("%s: %+v\nis read as %+v", tag, r, row)
 	}
 	if row.Purpose != "" && row.PurposeLanguage != r.Purpose.Language ||
@@ -239,6 +250,7 @@ func FuzzRoundTrip(f *testing.F) {
 		f.Add(seed, "Durée : 2 ans; _ga – Google", "Third party", "Only with your consent")
 		f.Add(seed, "localStorage | Pixel", "Purpose: x", "一二三  \u00a0x\u202e\u200b")
 		f.Add(seed, "Name", "Type", "Cookies") // a row that reads as headings
+		f.Add(seed, "Pages may then load content from: https://words.example.", "no cookie", "—")
 		f.Add(seed, "🍪", "<b>&amp;</b>", "1 day, 12 hours")
 	}
 	f.Fuzz(func(t *testing.T, b []byte, first, second, third string) {

@@ -19,7 +19,7 @@ type generated struct {
 	// Sentences that stand behind a purpose and say nothing of what a cookie is for.
 	conditions []string        // when cookies are let through
 	objections []string        // the same: until the visitor objects
-	origins    []string        // the beginning of the sentence about what pages may load
+	origins    [][2]string     // the same: what stands around the origins that pages may load from
 	legends    map[string]bool // what * means
 	noCookie   map[string]bool // what stands for the name in a rule that only lets pages load something
 }
@@ -34,8 +34,8 @@ var generatedTexts = sync.OnceValue(func() generated {
 		g.notStated[clean(string(words.NotStated))] = true
 		g.conditions = append(g.conditions, clean(string(words.Always)), clean(string(words.WithConsent)))
 		g.objections = append(g.objections, clean(string(words.UntilObjection)))
-		before, _, _ := strings.Cut(string(words.Origins), "{")
-		g.origins = append(g.origins, clean(before))
+		before, after, _ := strings.Cut(string(words.Origins), "{origins}")
+		g.origins = append(g.origins, [2]string{clean(before), clean(after)})
 		g.legends[clean(string(words.Wildcard))] = true
 		g.noCookie[clean(string(words.NoCookie))] = true
 	}
@@ -70,17 +70,39 @@ func exactNames(names []string) (in namesIn) {
 	return in
 }
 
+// originsIn returns the origins that a row of a generated table lets pages load from, and the sentence that
+// says so. It is marked as a condition: nothing that a policy says is taken for it.
+func originsIn(cells []cell) (origins []string, sentence string) {
+	for _, c := range cells {
+		for _, condition := range c.conditions {
+			for _, around := range generatedTexts().origins {
+				text, begins := strings.CutPrefix(condition, around[0])
+				text, ends := strings.CutSuffix(text, around[1])
+				listed := strings.Split(strings.TrimSpace(text), ", ")
+				if begins && ends && !slices.ContainsFunc(listed, func(o string) bool { return !policy.IsOrigin(o) }) {
+					return listed, condition
+				}
+			}
+		}
+	}
+	return nil, ""
+}
+
 // withoutConditions takes the sentences of a generated page off the end of a purpose, and tells of
 // those that mean something for a rule.
 func (r *reader) withoutConditions(line int, purpose string) string {
 	g := generatedTexts()
-	for _, start := range g.origins {
-		if at := strings.LastIndex(purpose, start); at >= 0 && strings.Contains(purpose[at:], "://") {
+	purpose = strings.TrimSpace(strings.TrimSuffix(purpose, r.sentence))
+	for _, around := range g.origins {
+		if at := strings.LastIndex(purpose, around[0]); !r.generated && at >= 0 && strings.Contains(purpose[at:], "://") {
 			r.note(line, Assumed, "%s is left out: origins have to be added", quoted(purpose[at:]))
 			purpose = strings.TrimSpace(purpose[:at])
 		}
 	}
 	if c, _, _ := r.current(); r.generated && c.category == policy.Necessary {
+		if r.sentence != "" && g.notStated[purpose] {
+			return ""
+		}
 		return purpose // the others stand in the rows of the other kinds only
 	}
 	for i, sentence := range slices.Concat(g.conditions, g.objections) {

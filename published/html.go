@@ -106,6 +106,9 @@ type htmlReader struct {
 	markAt int      // where such an element begins in the buffer
 	ended  string   // the element that ended last, if nothing stands behind it yet
 
+	inCondition bool // an element for a condition, as generated pages have it, is being read
+	conditionAt int  // where it begins in the buffer
+
 	open   []element
 	at     map[string][]int // where elements stand in open, by name
 	scopes []int            // where cells, captions and tables stand in open
@@ -121,6 +124,8 @@ type element struct {
 	skipped bool
 	role    string // the element that it stands for
 	hidden  bool
+
+	condition bool // a generated page has a condition of a rule in it
 }
 
 // Elements by what they do to the text around them.
@@ -154,7 +159,7 @@ func (b *htmlReader) start(name string, attributes map[string]string, closed boo
 	}
 	if !void && !closed {
 		b.push(element{name: name, role: as, skipped: skippedElements[name], hidden: as != "tr" && as != "td" &&
-			as != "th" && hides(attributes)})
+			as != "th" && hides(attributes), condition: isCondition(name, attributes)})
 	}
 	if b.skip > 0 {
 		return
@@ -169,6 +174,9 @@ func (b *htmlReader) start(name string, attributes map[string]string, closed boo
 		}
 	}
 	b.ended = ""
+	if isCondition(name, attributes) {
+		b.inCondition, b.conditionAt = true, b.buffer.Len()
+	}
 	if lang, ok := attributes["lang"]; ok && t != nil && t.cell != nil && t.cell.language == "" {
 		t.cell.language = lang
 	}
@@ -270,6 +278,20 @@ func (b *htmlReader) mark() {
 	b.markAt = b.buffer.Len()
 }
 
+// isCondition reports whether an element is one in which generated pages say when a rule holds, and what
+// it lets pages load. What a policy says stands outside of them.
+func isCondition(name string, attributes map[string]string) bool {
+	return name == "span" && attributes["class"] == "condition"
+}
+
+// endCondition notes the text of a condition.
+func (b *htmlReader) endCondition() {
+	if t := b.current(); b.inCondition && t != nil && t.cell != nil {
+		t.cell.conditions = append(t.cell.conditions, clean(b.buffer.String()[b.conditionAt:]))
+	}
+	b.inCondition = false
+}
+
 func (b *htmlReader) push(e element) {
 	if b.at == nil {
 		b.at = map[string][]int{}
@@ -312,6 +334,9 @@ func (b *htmlReader) pop() {
 	}
 	if b.skip > 0 {
 		return
+	}
+	if e.condition {
+		b.endCondition()
 	}
 	switch e.role {
 	case "table":
@@ -432,7 +457,7 @@ func (b *htmlReader) breakLine() {
 	}
 	b.buffer.Reset()
 	bold, marks := b.bold, b.marks
-	b.marks, b.markAt = nil, 0
+	b.marks, b.markAt, b.inCondition = nil, 0, false
 	b.bold, b.raw = b.strong > 0, b.pre > 0
 	if strings.TrimSpace(text) == "" {
 		return

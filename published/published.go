@@ -31,7 +31,7 @@ type Page struct {
 	Notes    []Note `json:"notes"` // in the order of their lines
 }
 
-// Row is what the page says about one or more cookies.
+// Row is what the page says about one or more cookies, or about origins.
 type Row struct {
 	Line      int             `json:"line"`
 	Provider  string          `json:"provider,omitempty"`
@@ -42,6 +42,7 @@ type Row struct {
 	Category  policy.Category `json:"category,omitempty"` // "" if the page names none that is known
 	Heading   string          `json:"heading,omitempty"`  // the words from which the category was taken
 	Anonymous bool            `json:"anonymous,omitempty"`
+	Origins   []string        `json:"origins,omitempty"` // from which pages may load, if a page of this module says so
 
 	// The languages of texts that are not in the page's.
 	FunctionLanguage string `json:"function_language,omitempty"`

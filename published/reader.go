@@ -20,9 +20,11 @@ type reader struct {
 
 	languages map[role]string // of the texts of the row that is read, if it is not the page's
 
-	generated bool // the table that is read is one that this module made
-	afterRows bool // rows were read since the last heading
-	listed    int  // the number of the item that was the last heading without a mark
+	generated bool     // the table that is read is one that this module made
+	origins   []string // from which the row that is read lets pages load
+	sentence  string   // that says so
+	afterRows bool     // rows were read since the last heading
+	listed    int      // the number of the item that was the last heading without a mark
 }
 
 // heading is a heading that is in force.
@@ -142,7 +144,7 @@ func (r *reader) record(line int, f fields, doubt string) {
 			return
 		}
 	}
-	if generatedTexts().noCookie[clean(strings.Join(nameLines, " "))] {
+	if !f.exact() && generatedTexts().noCookie[clean(strings.Join(nameLines, " "))] {
 		r.note(line, NotUnderstood, "this row is left out: its rule has origins and no cookie; write an allow with origin")
 		return
 	}
@@ -159,7 +161,7 @@ func (r *reader) record(line int, f fields, doubt string) {
 	for _, ref := range in.refused {
 		r.note(line, NotUnderstood, "%s is left out: %s", quoted(ref.written), ref.why)
 	}
-	if len(in.names) == 0 {
+	if len(in.names) == 0 && len(r.origins) == 0 {
 		if len(in.refused) == 0 {
 			r.note(line, NotUnderstood, "this row is left out: it names no cookie (%s)", quoted(f.summary()))
 			for _, role := range []role{roleProvider, roleFunction, rolePurpose, roleLifetime, roleKind} {
@@ -170,13 +172,17 @@ func (r *reader) record(line int, f fields, doubt string) {
 		}
 		return
 	}
+	if len(in.names) == 0 { // the origins are left
+		delete(f, roleLifetime)
+	}
 	for _, q := range in.question {
 		r.note(line, NotUnderstood, "%s", q)
 	}
 	for _, a := range in.assumed {
 		r.note(line, Assumed, "%s", a)
 	}
-	row := Row{Line: line, Names: in.names, Provider: f.first(roleProvider), Function: f.text(roleFunction),
+	row := Row{Line: line, Names: append([]Name{}, in.names...), Origins: r.origins,
+		Provider: f.first(roleProvider), Function: f.text(roleFunction),
 		Purpose: r.withoutConditions(line, f.text(rolePurpose)), Lifetime: readLifetime(f.text(roleLifetime))}
 	row.FunctionLanguage, row.PurposeLanguage = r.languages[roleFunction], r.languages[rolePurpose]
 	if row.Lifetime.Words == "" {
@@ -252,6 +258,9 @@ func (row *Row) spelled() string {
 	names := make([]string, len(row.Names))
 	for i, n := range row.Names {
 		names[i] = n.Written
+	}
+	if len(names) == 0 {
+		names = row.Origins
 	}
 	return quoted(strings.Join(names, ", "))
 }
@@ -422,7 +431,7 @@ func (r *reader) repeated() {
 				row.Names = kept
 			}
 		}
-		if len(row.Names) > 0 {
+		if len(row.Names)+len(row.Origins) > 0 {
 			rows = append(rows, row)
 		}
 	}

@@ -1,6 +1,7 @@
 package published_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -90,17 +91,26 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// Origins stand on the page, and are told to be lost when it is read: they are no cookies, and no purpose.
+// Origins stand on the page, and come back with the rules that have them, with cookies and without.
 func TestRoundTripOrigins(t *testing.T) {
 	from := func(category policy.Category, cookies []string, origins ...string) policy.Rule {
 		return policy.Rule{Category: category, Cookies: cookies, RuleOptions: policy.RuleOptions{
 			Provider: "Maker", Purpose: []policy.Text{{Text: "Shows it"}}, Origin: origins}}
 	}
+	// What a policy says of origins in its own words is a text like others.
+	says := from(policy.Necessary, []string{"words"})
+	says.Purpose[0].Text = "Pages may then load content from: https://words.example."
+	both := from(policy.Necessary, []string{"both"}, "https://both.example")
+	both.Purpose = says.Purpose
+	silent := from(policy.Necessary, []string{"silent"}, "https://silent.example")
+	silent.Purpose = nil
 	e, err := enforcer.Compile(policy.Policy{Presets: []policy.Preset{{Name: "opendatasoft"}}, Allow: []policy.Rule{
 		from(policy.Necessary, nil, "https://tiles.example.org", "https://*.api.example.org"),
 		from(policy.Necessary, []string{"map"}, "https://maps.example.org"),
 		from(policy.ThirdParty, []string{"video"}, "https://*.video.example"),
 		from(policy.ThirdParty, nil, "https://ads.example:8443"),
+		from(policy.Statistical, []string{"no cookie"}, "https://counter.example"), // as the page writes that there is none
+		says, both, silent,
 	}}, time.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -108,6 +118,19 @@ func TestRoundTripOrigins(t *testing.T) {
 	p, err := page.New(page.Config{}, time.Now)
 	if err != nil {
 		t.Fatal(err)
+	}
+	want := []string{
+		"necessary [] https://tiles.example.org https://*.api.example.org: Shows it",
+		"necessary [both] https://both.example: " + says.Purpose[0].Text,
+		"necessary [map] https://maps.example.org: Shows it",
+		"necessary [silent] https://silent.example: ",
+		"necessary [words] : " + says.Purpose[0].Text,
+		"statistical [no cookie] https://counter.example: Shows it",
+		"third_party [] https://ads.example:8443: Shows it",
+		"third_party [video] https://*.video.example: Shows it",
+	}
+	told := func(category policy.Category, names, origins []string, purpose string) string {
+		return fmt.Sprintf("%s %v %s: %s", category, names, strings.Join(origins, " "), purpose)
 	}
 	for _, l := range languages.All() {
 		data, err := p.Data(e, page.InForce{}, page.Visitor{Language: l.Tag})
@@ -118,34 +141,79 @@ func TestRoundTripOrigins(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, origin := range []string{"https://tiles.example.org, https://*.api.example.org", "https://maps.example.org",
-			"https://*.video.example", "https://ads.example:8443"} {
-			if n := strings.Count(string(html), origin); n != 1 {
-				t.Errorf("%s: %s stands on the page %d times", l.Tag, origin, n)
-			}
-		}
 		read := published.Read(html, published.HTML)
-		var names []string
+		var rows, rules []string
 		for _, row := range read.Rows {
+			var names []string
 			for _, name := range row.Names {
 				names = append(names, name.Pattern)
-				if (name.Pattern == "map" || name.Pattern == "video") && row.Purpose != "Shows it" {
-					t.Errorf("%s: the purpose of %s is %q", l.Tag, name.Pattern, row.Purpose)
-				}
+			}
+			if row.Provider == "Maker" {
+				rows = append(rows, told(row.Category, names, row.Origins, row.Purpose))
 			}
 		}
-		slices.Sort(names)
-		if got := strings.Join(names, " "); got != "cookies_preferences csrftoken django_language map sessionid video" {
-			t.Errorf("%s: the cookies are %s", l.Tag, got)
+		block, notes := read.Block("")
+		for _, rule := range adapt(t, block).Allow {
+			purpose := ""
+			if len(rule.Purpose) > 0 {
+				purpose = rule.Purpose[0].Text
+			}
+			if rule.Provider == "Maker" {
+				rules = append(rules, told(rule.Category, rule.Cookies, rule.Origin, purpose))
+			}
 		}
-		lost := 0
+		for what, got := range map[string][]string{"read": rows, "written": rules} {
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %s is\n%s", l.Tag, what, strings.Join(got, "\n"))
+			}
+		}
 		for _, n := range read.Notes {
-			if n.Kind == published.NotUnderstood && strings.Contains(n.Message, "origin") {
-				lost++
+			if n.Kind == published.NotUnderstood {
+				t.Errorf("%s: %+v", l.Tag, n)
 			}
 		}
-		if lost != 2 {
-			t.Errorf("%s: %d losses are told: %+v", l.Tag, lost, read.Notes)
+		loads := 0
+		for _, n := range notes {
+			if strings.Contains(n.Message, "add load") {
+				loads++
+			}
+		}
+		if loads != 1 {
+			t.Errorf("%s: that load is missing is told %d times: %+v", l.Tag, loads, notes)
+		}
+	}
+}
+
+// Only what a page of this module marks as its own sentence, and only origins, become origins.
+func TestReadOrigins(t *testing.T) {
+	english, _ := languages.ByTag("en")
+	words := english.Page.Cookies
+	row := fmt.Sprintf("<table><tr><th>%s<th>%s<th>%s<th>%s<th>%s</tr>", words.Provider, words.Function, words.Names,
+		words.Purpose, words.Lifetime) + "<tr><td>Maker<td>Maps<th>%s<td>Shows it %s<td>1 year</tr></table>"
+	const cookie = "<code>map</code>"
+	for _, c := range []struct {
+		name, sentence string
+		origins        int
+	}{
+		{cookie, `<span class="condition">Pages may then load content from: https://a.example, https://*.b.example.</span>`, 2},
+		{"no cookie", `<span class="condition">Pages may then load content from: https://a.example.</span>`, 1},
+		{cookie, `Pages may then load content from: https://a.example.`, 0},
+		{cookie, `<span>Pages may then load content from: https://a.example.</span>`, 0},
+		{cookie, `<span class="condition">Pages may then load content from: https://a.example, *.</span>`, 0},
+		{cookie, `<span class="condition">Pages may then load content from: https://a.example/x.</span>`, 0},
+		{cookie, `<span class="condition">Pages may then load content from: .</span>`, 0},
+		{"no cookie", `<span class="condition">Only with your consent</span>`, 0},
+		{cookie, `<span class="condition">Pages may then load <br> content from: https://a.example.</span>`, 0},
+	} {
+		page := "<html lang=en><h2>Necessary cookies</h2>" + fmt.Sprintf(row, c.name, c.sentence)
+		read := published.Read([]byte(page), published.HTML)
+		var origins []string
+		for _, row := range read.Rows {
+			origins = append(origins, row.Origins...)
+		}
+		if len(origins) != c.origins {
+			t.Errorf("%s: the origins are %q of %+v", c.sentence, origins, read.Rows)
 		}
 	}
 }

@@ -29,6 +29,8 @@ type cell struct {
 	marks    []string // what stands in it as code
 	language string   // of the first element in it that declares one
 	repeated bool     // it is a copy of one that spans several columns or rows
+
+	conditions []string // what stands in it as generated pages write a rule's conditions
 }
 
 func (c cell) text() string { return clean(strings.Join(c.lines, " ")) }
@@ -180,7 +182,12 @@ func (r *reader) tableRecord(row tableRow, roles []role) {
 			r.note(row.line, NotUnderstood, "%s stands in a column without a heading and is left out", quoted(c.text()))
 		}
 	}
-	if name := column(roles, roleName); r.generated && name < len(row.cells) && len(row.cells[name].marks) > 0 {
+	if r.generated {
+		r.origins, r.sentence = originsIn(row.cells)
+		defer func() { r.origins, r.sentence = nil, "" }()
+	}
+	if name := column(roles, roleName); r.generated && name < len(row.cells) &&
+		(len(row.cells[name].marks) > 0 || len(r.origins) > 0) {
 		for r, cells := range f {
 			if r != roleName && generatedTexts().notStated[clean(strings.Join(cells[0], " "))] {
 				delete(f, r)

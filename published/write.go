@@ -73,6 +73,8 @@ type writer struct {
 	page  *Page
 	notes []Note
 	keys  map[string]bool
+
+	toldLoad bool // that load is missing
 }
 
 func (w *writer) note(line int, kind NoteKind, format string, args ...any) {
@@ -108,6 +110,14 @@ func (w *writer) rule(row *Row) caddytext.Line {
 	}
 	if row.Anonymous {
 		option("anonymous")
+	}
+	if len(row.Origins) > 0 {
+		option(append([]string{"origin"}, row.Origins...)...)
+		if !w.toldLoad {
+			w.toldLoad = true
+			w.note(row.Line, Assumed, "the page names origins, and not what is done about others: add load, "+
+				"without which origins change nothing")
+		}
 	}
 	switch l := row.Lifetime; {
 	case l.Session:
