@@ -70,13 +70,8 @@ type auditedSite struct {
 func (s *auditedSite) start(t *testing.T) {
 	t.Helper()
 	certificate, certFile, keyFile := portaltest.NewCertificate(t, append([]string{auditedHost}, otherHosts...)...)
-	leaf, err := x509.ParseCertificate(certificate.Certificate[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
-	s.sum = fmt.Sprintf("%x", sha256.Sum256(leaf.Raw))
-	s.cert, s.key, s.spki = certFile, keyFile, base64.StdEncoding.EncodeToString(sum[:])
+	s.sum = fmt.Sprintf("%x", sha256.Sum256(certificate.Certificate[0]))
+	s.cert, s.key, s.spki = certFile, keyFile, spkiOf(t, certificate)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +90,17 @@ func (s *auditedSite) start(t *testing.T) {
 	}
 	go func() { _ = server.ServeTLS(listener, "", "") }()
 	t.Cleanup(func() { _ = server.Close() })
+}
+
+// spkiOf names a certificate as Chromium's option wants it.
+func spkiOf(t *testing.T, certificate tls.Certificate) string {
+	t.Helper()
+	leaf, err := x509.ParseCertificate(certificate.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // gateway runs a Caddy with the policy before the portal, and returns its address.

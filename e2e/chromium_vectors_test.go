@@ -10,7 +10,7 @@ import (
 )
 
 var update = flag.Bool("update", false, "record what Chromium does in "+
-	"enforcer/internal/wire/testdata, where the tests of that package read it")
+	"enforcer/internal/wire/testdata, where the tests of that package read it, and in testdata")
 
 // raw turns characters into the bytes that they stand for.
 func raw(s string) string {

@@ -115,7 +115,23 @@ func startLoadSites(t *testing.T, policy string) *loadSites {
 			"\t\theader_up Host %s\n\t\ttransport http {\n\t\t\ttls_insecure_skip_verify\n\t\t}\n\t}\n}\n",
 		site, s.portal.cert, s.portal.key, policy, s.portal.address, auditedHost),
 		[]string{fmt.Sprintf("https://127.0.0.1:%d/health", site)})
+	s.profile = startLoadBrowser(t, s.portal.spki)
+	return s
+}
 
+// startLoadGateway runs a Caddy with a policy before a portal, and returns the origin that visitors know.
+func startLoadGateway(t *testing.T, portal, certFile, keyFile, policy string) (origin string) {
+	t.Helper()
+	site := portaltest.FreePort(t)
+	startGateway(t, fmt.Sprintf("https://127.0.0.1:%d/health", site), fmt.Sprintf(
+		"https://:%d {\n\ttls %s %s\n\trespond /health 204\n\t%s\n\treverse_proxy %s\n}\n",
+		site, certFile, keyFile, policy, portal))
+	return fmt.Sprintf("https://%s:%d", auditedHost, site)
+}
+
+// startLoadBrowser runs a Chromium that trusts a certificate and takes the cookies of third parties.
+func startLoadBrowser(t *testing.T, spki string) context.Context {
+	t.Helper()
 	directory := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(directory, "Default"), 0o700); err != nil {
 		t.Fatal(err)
@@ -126,10 +142,9 @@ func startLoadSites(t *testing.T, policy string) *loadSites {
 		t.Fatal(err)
 	}
 	// With ignore-certificate-errors the browser keeps no page, and asks for none on a condition.
-	s.profile = startChromium(t, chromedp.UserDataDir(directory), chromedp.Flag("short-reporting-delay", true),
+	return startChromium(t, chromedp.UserDataDir(directory), chromedp.Flag("short-reporting-delay", true),
 		chromedp.Flag("ignore-certificate-errors", false),
-		chromedp.Flag("ignore-certificate-errors-spki-list", s.portal.spki))
-	return s
+		chromedp.Flag("ignore-certificate-errors-spki-list", spki))
 }
 
 // isUnchanged makes browsers ask each time whether something has changed, and answers those that ask.
