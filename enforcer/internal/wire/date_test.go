@@ -173,6 +173,9 @@ func FuzzParseDate(f *testing.F) {
 		if standard, ok := readStandardDate(text); !ok || !standard.Equal(date) {
 			t.Errorf("ParseDate(%q) = %v; by the standard it is %v, %t", text, date, standard, ok)
 		}
+		if any, ok := parseAnyDate(text); !ok || !any.Equal(date) {
+			t.Errorf("ParseDate(%q) = %v; without a look at its form it is %v, %t", text, date, any, ok)
+		}
 		if date.Year() >= noon.Year() && !mayBeFuture(text, noon.Year()) {
 			t.Errorf("ParseDate(%q) = %v, and mayBeFuture is false", text, date)
 		}
