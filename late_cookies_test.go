@@ -57,11 +57,14 @@ func TestHandlerLateCookiesWithinEncode(t *testing.T) {
 			},
 		} {
 			caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
-				w.Header().Set("Content-Type", "text/plain")
-				w.Header()["Set-Cookie"] = []string{session, matomo}
+				header := w.Header()
+				header.Set("Content-Type", "text/plain")
+				header.Set("X-Exchanged", "1")
+				header["Set-Cookie"] = []string{session, matomo}
 				write(w, func() {
-					w.Header().Add("Set-Cookie", google)
-					w.Header()["set-cookie"] = []string{unlisted}
+					header.Add("Set-Cookie", google)
+					delete(header, "X-Exchanged") // so that there are as many fields as before
+					header["set-cookie"] = []string{unlisted}
 				})
 				return nil
 			})
@@ -76,6 +79,36 @@ func TestHandlerLateCookiesWithinEncode(t *testing.T) {
 					t.Errorf("%s, encode %s, over %s: the body has %d bytes, with the encoding %q", what,
 						encoding, protocol, len(got.Body), got.Header.Get("Content-Encoding"))
 				}
+			}
+		}
+	}
+}
+
+// A cookie that takes the place of another field after the header was sent is none in a trailer either.
+func TestHandlerExchangesFieldForCookie(t *testing.T) {
+	gateway := caddytest.Start(t, "route {\ncookie_policy opendatasoft\ntest_handler\n}")
+	for _, first := range [][]string{nil, {session}} {
+		caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
+			header := w.Header()
+			header.Set("X-Exchanged", "1")
+			header.Set("X-Exchanged-Too", "1")
+			if first != nil {
+				header["Set-Cookie"] = first
+			}
+			w.WriteHeader(http.StatusOK)
+			io.WriteString(w, "hello")
+			delete(header, "X-Exchanged")
+			delete(header, "X-Exchanged-Too")
+			header["Trailer:Set-Cookie"] = []string{unlisted}
+			header["Trailer:X-Late"] = []string{"1"}
+			http.NewResponseController(w).Flush()
+			io.WriteString(w, "hello")
+			return nil
+		})
+		for protocol, client := range portaltest.Protocols(t) {
+			got := gateway.Ask(t, client, http.MethodGet, "/", nil, nil)
+			if len(got.Trailer["Set-Cookie"]) > 0 || got.Trailer.Get("X-Late") != "1" {
+				t.Errorf("after %q, over %s: the trailer is %q", first, protocol, got.Trailer)
 			}
 		}
 	}
