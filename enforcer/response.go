@@ -57,8 +57,11 @@ func (v *Visit) CompleteResponse(header map[string][]string) {
 			f.protect()
 		}
 	}
-	s.complete = !f.scan.otherCaching && len(f.scan.vary) <= 1 && len(f.scan.cacheControl) <= 1
-	s.vary, s.cacheControl = strings.Join(f.scan.vary, ""), strings.Join(f.scan.cacheControl, "")
+	s.completed = completed{
+		known:  !f.scan.otherCaching && len(f.scan.vary) <= 1 && len(f.scan.cacheControl) <= 1,
+		varies: s.varies, personal: s.personal, signals: s.signals,
+		vary: strings.Join(f.scan.vary, ""), cacheControl: strings.Join(f.scan.cacheControl, ""),
+	}
 }
 
 // NotModified says that the response has the status 304. It must be called before CompleteResponse.
@@ -79,8 +82,7 @@ type response struct {
 	rare     *rareResponse
 	unusable Unusable
 
-	// The values for caches in the completed header, where there are no others.
-	vary, cacheControl string
+	completed completed
 
 	needsHTTPS string // the name of a cookie; see Visit.NeedsHTTPS
 
@@ -95,10 +97,17 @@ type response struct {
 	signals      uint8 // by these signals, a bit for each
 
 	usedLines bool // lines is in the header
-	complete  bool // vary and cacheControl are known
 
 	drawn          bool // whether it is in the sample of pages that ask for reports
 	asksForReports bool
+}
+
+// completed is what a completed header tells caches, and what it depended on then.
+type completed struct {
+	known              bool // caches are told nothing else
+	varies, personal   bool
+	signals            uint8
+	vary, cacheControl string
 }
 
 // rareResponse is what most responses do not need.
@@ -229,10 +238,13 @@ func (r *response) isUnchanged(s *headerScan) bool {
 	return r.finalized && r.settled && !s.nonCanonical && slices.Equal(s.setCookie, r.kept)
 }
 
-// isComplete reports whether the header is as [Visit.CompleteResponse] left it, as far as it matters.
+// isComplete reports whether the header is as [Visit.CompleteResponse] left it, as far as it matters, and
+// depends on nothing more.
 func (r *response) isComplete(s *headerScan) bool {
-	return r.complete && r.isUnchanged(s) && !s.otherCaching &&
-		isOnly(s.vary, r.vary) && isOnly(s.cacheControl, r.cacheControl)
+	c := &r.completed
+	return c.known && r.isUnchanged(s) && !s.otherCaching &&
+		c.varies == r.varies && c.personal == r.personal && c.signals == r.signals &&
+		isOnly(s.vary, c.vary) && isOnly(s.cacheControl, c.cacheControl)
 }
 
 // isOnly reports whether a field has this value and no other. One without a value has none.

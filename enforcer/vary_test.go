@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cookie-policy/caddy-cookie-policy/enforcer"
 )
 
 func TestVary(t *testing.T) {
@@ -103,6 +105,42 @@ func TestVaryIsMerged(t *testing.T) {
 			}
 			if c.given != nil && !slices.Equal(header["Vary"], c.given) {
 				t.Errorf("a slice of somebody else's became %q", header["Vary"])
+			}
+		})
+	}
+}
+
+// A writer may hold back a header that is complete: what the response comes to depend on afterwards is
+// still told to caches, and what others tell them in its place is put right.
+func TestVaryAfterCompletion(t *testing.T) {
+	for what, change := range map[string]func(visit *enforcer.Visit, header http.Header){
+		"a placeholder is asked for": func(visit *enforcer.Visit, header http.Header) { visit.Consent("m") },
+		"Vary is removed": func(visit *enforcer.Visit, header http.Header) {
+			visit.Consent("m")
+			visit.CompleteResponse(header)
+			header["X-Other"] = header["Vary"]
+			delete(header, "Vary")
+		},
+		"a cache may store it after all": func(visit *enforcer.Visit, header http.Header) {
+			visit.Consent("m")
+			header["Cache-Control"][0] = "public"
+		},
+		"a cache gets a field of its own": func(visit *enforcer.Visit, header http.Header) {
+			visit.Consent("m")
+			delete(header, "Etag")
+			header["Surrogate-Control"] = []string{"max-age=60"}
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			header := http.Header{"Set-Cookie": {"sid=1"}, "Etag": {`"x"`}}
+			visit := visitWith(compiled(t, cachePolicy()))
+			visit.CompleteResponse(header)
+			change(&visit, header)
+			visit.CompleteResponse(header)
+			if vary, cacheControl := header["Vary"], header["Cache-Control"]; !slices.Equal(vary, []string{"Cookie"}) ||
+				!slices.Equal(cacheControl, []string{"private"}) || header["Surrogate-Control"] != nil {
+				t.Errorf("Vary %q, Cache-Control %q, Surrogate-Control %q",
+					vary, cacheControl, header["Surrogate-Control"])
 			}
 		})
 	}
