@@ -30,6 +30,10 @@ var sixLines = []string{
 	"_ga=GA1.1.1234567890.1768478400; Path=/; expires=Sat, 15 Jan 2101 12:00:00 GMT",
 }
 
+// storedChoice are the cookies of a visitor who granted matomo.
+const storedChoice = "sessionid=0123456789abcdef0123456789abcdef; " +
+	"cookies_preferences=%7B%22functional_cookies%22%3Atrue%2C%22matomo%22%3Atrue%7D"
+
 // memoryWriter is a response that goes nowhere: what is left is the cost of the handlers.
 type memoryWriter struct{ header http.Header }
 
@@ -75,7 +79,6 @@ func BenchmarkHandler(b *testing.B) {
 		{"net_http", netHTTP{"sessionid": true, "csrftoken": true, "django_language": true,
 			"cookies_preferences": true}, 3},
 	}
-	const choice = "cookies_preferences=%7B%22functional_cookies%22%3Atrue%2C%22matomo%22%3Atrue%7D"
 	for _, c := range []struct {
 		lines      int    // a multiple of six
 		preference string // none, or the visitor's choice
@@ -83,7 +86,7 @@ func BenchmarkHandler(b *testing.B) {
 	}{
 		{0, "none", ""},
 		{6, "none", ""},
-		{6, "stored", "sessionid=0123456789abcdef0123456789abcdef; " + choice},
+		{6, "stored", storedChoice},
 		{60, "none", ""},
 	} {
 		for _, h := range handlers {

@@ -87,13 +87,20 @@ func TestHandlerLateCookiesWithinEncode(t *testing.T) {
 // A cookie that takes the place of another field after the header was sent is none in a trailer either.
 func TestHandlerExchangesFieldForCookie(t *testing.T) {
 	gateway := caddytest.Start(t, "route {\ncookie_policy opendatasoft\ntest_handler\n}")
-	for _, first := range [][]string{nil, {session}} {
+	for _, c := range []struct{ lines, length []string }{
+		{nil, nil}, {[]string{session}, nil},
+		{nil, []string{"10"}}, // which HTTP/1.1 sends without a trailer
+		{nil, []string{"ten", "10"}},
+	} {
 		caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
 			header := w.Header()
 			header.Set("X-Exchanged", "1")
 			header.Set("X-Exchanged-Too", "1")
-			if first != nil {
-				header["Set-Cookie"] = first
+			if c.lines != nil {
+				header["Set-Cookie"] = c.lines
+			}
+			if c.length != nil {
+				header["Content-Length"] = c.length
 			}
 			w.WriteHeader(http.StatusOK)
 			io.WriteString(w, "hello")
@@ -107,8 +114,10 @@ func TestHandlerExchangesFieldForCookie(t *testing.T) {
 		})
 		for protocol, client := range portaltest.Protocols(t) {
 			got := gateway.Ask(t, client, http.MethodGet, "/", nil, nil)
-			if len(got.Trailer["Set-Cookie"]) > 0 || got.Trailer.Get("X-Late") != "1" {
-				t.Errorf("after %q, over %s: the trailer is %q", first, protocol, got.Trailer)
+			none := protocol == "HTTP/1.1" && hasLength(http.Header{"Content-Length": c.length})
+			if len(got.Trailer["Set-Cookie"]) > 0 || (got.Trailer.Get("X-Late") != "1") != none ||
+				string(got.Body) != "hellohello" {
+				t.Errorf("%q, over %s: the trailer is %q, the body %q", c, protocol, got.Trailer, got.Body)
 			}
 		}
 	}

@@ -106,7 +106,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		r.Body = &requestBody{ReadCloser: r.Body, request: r, visit: &fw.visit}
 	}
 	defer func() { // also if the handler panics, as reverse_proxy does when a body breaks off
-		fw.complete()
+		fw.finish()
 		fw.returned = true
 		h.log(&fw.visit, r)
 		if earlier != nil {

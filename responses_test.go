@@ -101,14 +101,16 @@ func TestHandlerEveryWayToSendAHeader(t *testing.T) {
 // A cookie that a handler sets after the status is not for the visitor, and if somebody around the
 // policy holds the header back until there is a body, it does not get through either.
 func TestHandlerCookiesAfterTheStatus(t *testing.T) {
-	for outer, directive := range map[string]string{
-		"alone":                    "",
-		"within encode":            "encode {\ngzip\nminimum_length 1\n}\n",
-		"within encode, too short": "encode gzip\n",
-		"within templates":         "templates\n",
-		"within intercept":         "intercept {\nreplace_status 200\n}\n",
+	for outer, around := range map[string]string{
+		"alone":                    "route {\n",
+		"with an access log":       caddytest.DiscardLogs + "route {\n",
+		"within encode":            "route {\nencode {\ngzip\nminimum_length 1\n}\n",
+		"within encode, too short": "route {\nencode gzip\n",
+		"within templates":         "route {\ntemplates\n",
+		"within intercept":         "route {\nintercept {\nreplace_status 200\n}\n",
+		"within another policy":    "route {\ncookie_policy opendatasoft {\nname outer\n}\n",
 	} {
-		gateway := caddytest.Start(t, "route {\n"+directive+"cookie_policy opendatasoft\ntest_handler\n}")
+		gateway := caddytest.Start(t, around+"cookie_policy opendatasoft\ntest_handler\n}")
 		for what, handler := range map[string]func(http.ResponseWriter, func()){
 			"nothing":      func(_ http.ResponseWriter, set func()) { set() },
 			"a small body": func(w http.ResponseWriter, set func()) { set(); io.WriteString(w, "hello") },

@@ -21,6 +21,8 @@ type responseWriter struct {
 	http1    bool
 	switched bool // the connection speaks another protocol now
 	returned bool // the handler has: what runs now is outside of it
+	sent     bool // the header is: what is set now can only be a trailer
+	ended    bool // and there will be no trailer
 
 	outermost *responseWriter // of the request
 	// Of the outermost: the one that resolves placeholders now, and all others of the request.
@@ -35,20 +37,27 @@ func (w *responseWriter) WriteHeader(status int) {
 	if 100 <= status && status <= 199 {
 		w.visit.FilterResponse(w.ResponseWriter.Header())
 		w.switched = w.switched || w.http1 && status == http.StatusSwitchingProtocols
-	} else {
-		if status == http.StatusNotModified {
-			w.visit.NotModified()
-		}
-		w.complete()
+		w.ResponseWriter.WriteHeader(status)
+		return
 	}
+	if status == http.StatusNotModified {
+		w.visit.NotModified()
+	}
+	w.complete()
 	w.ResponseWriter.WriteHeader(status)
+	w.noteSent()
 }
 
 // Write filters before each part of the body: a writer outside, such as encode, can hold the header
 // back until its buffer is full, and HTTP/3 until a body of some size.
 func (w *responseWriter) Write(b []byte) (int, error) {
+	if w.sent {
+		return w.ResponseWriter.Write(b)
+	}
 	w.complete()
-	return w.ResponseWriter.Write(b)
+	n, err := w.ResponseWriter.Write(b)
+	w.noteSent()
+	return n, err
 }
 
 // ReadFrom lets the connection use sendfile.
@@ -71,11 +80,27 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
-// complete filters the final header and adds to it. When the handler has returned, that is what was
-// set without anything being written, what is left in the map for an error route or for a writer that
-// holds the response back, and trailers.
+// complete filters the final header and adds to it, as long as it is not sent.
 func (w *responseWriter) complete() {
-	if !w.switched {
+	if !w.switched && !w.sent {
+		w.visit.CompleteResponse(w.ResponseWriter.Header())
+	}
+}
+
+// noteSent notes whether the header is sent, and whether a trailer can follow. Then the header need not be
+// looked through before each part of the body and at the end.
+func (w *responseWriter) noteSent() {
+	if !w.sent && !w.switched && isSent(w.ResponseWriter) {
+		w.sent = true
+		w.ended = w.http1 && hasLength(w.ResponseWriter.Header())
+	}
+}
+
+// finish filters what is in the header map when the handler has returned: what was set without anything
+// being written, what is left for an error route or for a writer that holds the response back, and
+// trailers.
+func (w *responseWriter) finish() {
+	if !w.switched && !w.ended {
 		w.visit.CompleteResponse(w.ResponseWriter.Header())
 	}
 }

@@ -49,14 +49,6 @@ var cacheFields = [...]string{
 	"X-Accel-Expires", "X-Litespeed-Cache-Control",
 }
 
-// cacheFieldsByLength are the same names by their lengths: most keys of a header have another length.
-var cacheFieldsByLength = func() (byLength [32][]string) {
-	for _, name := range cacheFields {
-		byLength[len(name)] = append(byLength[len(name)], name)
-	}
-	return byLength
-}()
-
 // makePrivate removes what lets shared caches store a response, and adds private. What browsers may
 // do stays as it was.
 func (f *responseFilter) makePrivate() {

@@ -68,28 +68,38 @@ func fieldOf(key string) field {
 	}
 	switch key[0] {
 	case 'S', 's', 'T', 't', ' ', '\t':
-		if key == "Set-Cookie" {
-			return setCookieField
-		}
 		if f := cookieFieldOf(key); f != otherField {
 			return f
 		}
-	case 'D', 'd':
-		if isField(key, "Date") {
-			return dateField
-		}
-		return otherField
 	}
+	if len(key) < 32 && lengthsOfFields[key[0]]&(1<<len(key)) != 0 {
+		return namedField(key)
+	}
+	return otherField
+}
+
+// lengthsOfFields are the lengths of the fields of [namedField] that begin with a byte, a bit for each.
+// Most keys of a header are told apart by that.
+var lengthsOfFields = func() (lengths [256]uint32) {
+	for _, name := range append(cacheFields[:], "Date") {
+		lengths[name[0]] |= 1 << len(name)
+		lengths[name[0]|0x20] |= 1 << len(name)
+	}
+	return lengths
+}()
+
+// namedField reads a key that may be one of the fields that carry no cookies and matter.
+func namedField(key string) field {
 	switch {
 	case key == "Cache-Control":
 		return cacheControlField
 	case key == "Vary":
 		return varyField
-	case len(key) >= len(cacheFieldsByLength):
-		return otherField
+	case isField(key, "Date"):
+		return dateField
 	}
-	for _, name := range cacheFieldsByLength[len(key)] {
-		if strings.EqualFold(key, name) {
+	for _, name := range cacheFields {
+		if isField(key, name) {
 			return otherCachingField
 		}
 	}
@@ -98,10 +108,13 @@ func fieldOf(key string) field {
 
 // cookieFieldOf tells the keys that carry cookies from all others.
 func cookieFieldOf(key string) field {
+	if key == "Set-Cookie" {
+		return setCookieField
+	}
 	// Letters outside ASCII count too: HTTP/3 servers lower the case of a key, and the Kelvin sign
 	// becomes a k.
 	switch name := wire.Trim(strings.TrimPrefix(key, "Trailer:")); {
-	case len(name) < len("set-cookie"):
+	case len(name) < len("set-cookie") || name[1]|0x20 != 'e':
 	case strings.EqualFold(name, "set-cookie"):
 		return setCookieField
 	case strings.EqualFold(name, "set-cookie2"):

@@ -32,13 +32,15 @@ func (v *Visit) CompleteResponse(header map[string][]string) {
 	if header == nil {
 		return
 	}
-	f := v.filterOf(header)
-	f.scan.read(header)
+	var scan headerScan
+	scan.read(header)
 	s := &v.response
-	if s.isComplete(&f.scan) {
+	if s.isComplete(&scan) {
 		return
 	}
-	if !s.isUnchanged(&f.scan) {
+	f := v.filterOf(header)
+	f.scan = scan
+	if !s.isUnchanged(&scan) {
 		f.filter()
 	}
 	if !s.finalized {
