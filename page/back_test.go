@@ -2,6 +2,7 @@ package page
 
 import (
 	"encoding/base64"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -12,14 +13,14 @@ import (
 var backLink = regexp.MustCompile(`<p class="back"><a href="([^"]*)">`)
 
 // back returns where the page's link leads back to, and what the hidden field of its form says.
-func back(t *testing.T, html string) string {
+func back(t *testing.T, page string) string {
 	t.Helper()
 	link := ""
-	if m := backLink.FindStringSubmatch(html); m != nil {
+	if m := backLink.FindStringSubmatch(page); m != nil {
 		link = m[1]
 	}
 	field := ""
-	if m := regexp.MustCompile(`name="back" value="([^"]*)"`).FindStringSubmatch(html); m != nil {
+	if m := regexp.MustCompile(`name="back" value="([^"]*)"`).FindStringSubmatch(page); m != nil {
 		field = m[1]
 	}
 	if link != field {
@@ -48,6 +49,38 @@ func TestBackAfterSaving(t *testing.T) {
 		location, _, _ = strings.Cut(location, "#")
 		html = s.get(location, "Referer: https://data.city.example/cookies?lang=fr",
 			"Sec-Fetch-Site: same-origin").Body.String()
+	}
+}
+
+// The page in another language leads back to where the visitor came from, too.
+func TestBackFromAnotherLanguage(t *testing.T) {
+	s := newSite(t, city(), Config{Controller: "City"})
+	const from = "/explore/dataset/secret-visit/?q=1"
+	link := regexp.MustCompile(`<a href="([^"]*)" lang="([a-z]+)"`)
+	path, referer := "/cookies", "Referer: https://data.city.example"+from
+	for _, language := range []string{"fr", "de", "en"} {
+		page := s.get(path, referer).Body.String()
+		if got := back(t, page); got != from {
+			t.Fatalf("%s leads back to %q", path, got)
+		}
+		referer = "Referer: https://data.city.example" + path
+		for _, m := range link.FindAllStringSubmatch(page, -1) {
+			if strings.Contains(m[1], "secret") {
+				t.Errorf("the link %s shows where the visitor came from", m[1])
+			}
+			if m[2] == language {
+				path = "/cookies" + html.UnescapeString(m[1])
+			}
+		}
+		if !strings.Contains(path, "lang="+language) {
+			t.Fatalf("no link to %s", language)
+		}
+	}
+	page := s.get("/cookies").Body.String()
+	for _, m := range link.FindAllStringSubmatch(page, -1) {
+		if m[1] != "?lang="+m[2] {
+			t.Errorf("with no way back, the link to %s is %s", m[2], m[1])
+		}
 	}
 }
 

@@ -119,10 +119,7 @@ func (a *answer) redirect(lines []string) {
 	if saved.IsZero() {
 		saved = a.page.now()
 	}
-	query := querySaved + "=" + strconv.FormatInt(saved.Unix(), 10)
-	if sealed := a.page.sealer.seal(a.back, a.Host); sealed != "" {
-		query += "&" + queryBack + "=" + sealed
-	}
+	query := querySaved + "=" + strconv.FormatInt(saved.Unix(), 10) + a.backQuery()
 	h.Set("Location", a.self(query)+"#saved")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", "0")

@@ -103,6 +103,15 @@ func (a *answer) get() Outcome {
 	return a.show(http.StatusOK, a.notice(), "")
 }
 
+// backQuery returns what adds the way back to a query, sealed. It is empty if there is none.
+func (a *answer) backQuery() string {
+	sealed := a.page.sealer.seal(a.back, a.Host)
+	if sealed == "" {
+		return ""
+	}
+	return "&" + queryBack + "=" + sealed
+}
+
 func pathOf(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -121,9 +130,9 @@ const (
 // justNow is how long after a form was sent its answer tells what became of a choice without a time.
 const justNow = 5 * time.Minute
 
-// Names in the query of the answer to a form.
+// Names in the page's query.
 const (
-	querySaved = "saved" // when the choice was made
+	querySaved = "saved" // in the answer to a form: when the choice was made
 	queryBack  = "back"  // the path of the page that led here, sealed
 )
 
@@ -179,6 +188,11 @@ func (a *answer) show(status int, notice, problem string) Outcome {
 		}
 		body = append(body, '\n')
 	} else {
+		if query := a.backQuery(); query != "" {
+			for i := range d.Languages {
+				d.Languages[i].Href += query
+			}
+		}
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		if body, outcome.Err = a.page.HTML(d); body == nil {
 			return a.fail(outcome.Err)
