@@ -5,12 +5,13 @@
 // number of requests share without a lock. Each request gets a [Visit] of its own, which reads the
 // visitor's stored choice when a verdict needs it:
 //
-//	request   Cookie      → request.go               → Cookie
-//	response  Set-Cookie  → response.go, mending.go  → Set-Cookie
-//	page      new lines   → expiry.go, persist.go    → Set-Cookie
-//	form      answers     → choice.go                → Set-Cookie
-//	caching               → caches.go                → Cache-Control, Vary
-//	verdicts              → tally.go                 → package observe
+//	request   Cookie      → request.go                         → Cookie
+//	response  Set-Cookie  → response.go, lines.go, mending.go  → Set-Cookie
+//	page      new lines   → expiry.go, persist.go              → Set-Cookie
+//	form      answers     → choice.go                          → Set-Cookie
+//	loading   origins     → load.go                            → Content-Security-Policy
+//	caching               → caches.go                          → Cache-Control, Vary
+//	verdicts              → tally.go                           → package observe
 //
 // Header lines are read as browsers read them (package internal/wire), never by net/http's cookie
 // parser, which loses lines that browsers store. The package imports nothing of Caddy, does no I/O,

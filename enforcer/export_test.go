@@ -1,4 +1,4 @@
 package enforcer
 
 // KeptSources returns how many policies for pages are kept.
-func KeptSources(e *Enforcer) int { return len(e.loading.sources) }
+func KeptSources(e *Enforcer) int { return len(*e.loading.sources.Load()) }

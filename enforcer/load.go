@@ -1,9 +1,11 @@
 package enforcer
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/internal/consent"
 	"github.com/cookie-policy/caddy-cookie-policy/enforcer/policy"
@@ -21,8 +23,10 @@ type loading struct {
 	conditions []condition // of all other rules with origins
 	keys       consent.Set // of these rules
 
-	mu      sync.RWMutex
-	sources map[uint64]string // the policies that were made, by a bit for each condition that is met
+	// The policies that were made, by a bit for each condition that is met. The map is never changed, but
+	// replaced.
+	sources atomic.Pointer[map[uint64]string]
+	mu      sync.Mutex // held to add one
 }
 
 // condition is one on which pages may load from origins.
@@ -48,8 +52,8 @@ func (e *Enforcer) newLoading() *loading {
 		excepts:  load.Excepts(),
 		share:    load.Share(),
 		always:   e.policy.Origins(isNecessary),
-		sources:  map[uint64]string{},
 	}
+	l.sources.Store(&map[uint64]string{})
 	l.report = policy.Sources(l.always, nil) + "; report-uri " + policy.ReportPath + "; report-to " + reportGroup
 	for _, declared := range e.policy.Rules() {
 		r := e.rules[declared]
@@ -91,10 +95,7 @@ func (l *loading) sourcesFor(v *visitor) string {
 	if !cached {
 		return policy.Sources(origins, l.open)
 	}
-	l.mu.RLock()
-	sources, made := l.sources[met]
-	l.mu.RUnlock()
-	if made {
+	if sources, made := (*l.sources.Load())[met]; made {
 		return sources
 	}
 	for i := range l.conditions {
@@ -102,13 +103,22 @@ func (l *loading) sourcesFor(v *visitor) string {
 			origins = union(origins, l.conditions[i].origins)
 		}
 	}
-	sources = policy.Sources(origins, l.open)
-	l.mu.Lock()
-	if len(l.sources) < maxSources {
-		l.sources[met] = sources
-	}
-	l.mu.Unlock()
+	sources := policy.Sources(origins, l.open)
+	l.keep(met, sources)
 	return sources
+}
+
+// keep keeps a policy that was made, if there is room.
+func (l *loading) keep(met uint64, sources string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	kept := *l.sources.Load()
+	if len(kept) == maxSources {
+		return
+	}
+	more := maps.Clone(kept)
+	more[met] = sources
+	l.sources.Store(&more)
 }
 
 // union returns the origins of both lists, each once, in a new slice.
