@@ -126,6 +126,43 @@ func TestHandlerLimitsLoads(t *testing.T) {
 	}
 }
 
+// A 103 (Early Hints) has the page's policy, beside the portal's: a browser loads what it names before it
+// has the page.
+func TestHandlerLimitsLoadsOfHints(t *testing.T) {
+	portal := portaltest.StartPortal(t, "HTTP/1.1 103 Early Hints\r\nLink: <https://b.example/>; rel=preload\r\n"+
+		"Content-Security-Policy: img-src *\r\n\r\n"+
+		"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"+
+		"HTTP/1.1 102 Processing\r\n\r\n"+
+		portaltest.Page())
+	gateway := caddytest.Start(t, limitingPolicy+"reverse_proxy "+portal.Address)
+	for protocol, client := range portaltest.Protocols(t) {
+		for _, c := range []struct {
+			path, cookie string
+			want         [4][]string // of the hints and the page
+		}{
+			{"/", "", [4][]string{{"img-src *", loadRefused}, {loadRefused}, nil, {loadRefused}}},
+			{"/", "cookies_preferences=%7B%22ads%22%3Atrue%7D",
+				[4][]string{{"img-src *", loadGranted}, {loadGranted}, nil, {loadGranted}}},
+			{"/backoffice/x", "", [4][]string{{"img-src *"}, nil, nil, nil}},
+		} {
+			header := http.Header{"Sec-Fetch-Dest": {"document"}}
+			if c.cookie != "" {
+				header.Set("Cookie", c.cookie)
+			}
+			got := gateway.Ask(t, client, http.MethodGet, c.path, header, nil)
+			if len(got.Hints) != 3 {
+				t.Fatalf("%s: got the hints %v", protocol, got.Hints)
+			}
+			for i, hint := range append(got.Hints, portaltest.Hint{Status: got.Status, Header: got.Header}) {
+				if lines := hint.Header["Content-Security-Policy"]; !slices.Equal(lines, c.want[i]) {
+					t.Errorf("%s, %s with the cookie %q: %d has %q, want %q", protocol, c.path, c.cookie,
+						hint.Status, lines, c.want[i])
+				}
+			}
+		}
+	}
+}
+
 // A portal that would answer 304 answers with the page, whose policy is that of the choice now.
 func TestHandlerAnswersConditions(t *testing.T) {
 	portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -35,7 +35,11 @@ type responseWriter struct {
 // it; HTTP/2 and HTTP/3 send it like any other informational status.
 func (w *responseWriter) WriteHeader(status int) {
 	if 100 <= status && status <= 199 {
-		w.visit.FilterResponse(w.ResponseWriter.Header())
+		header := w.ResponseWriter.Header()
+		w.visit.FilterResponse(header)
+		if status == http.StatusEarlyHints {
+			defer w.visit.AddToHints(header)()
+		}
 		w.switched = w.switched || w.http1 && status == http.StatusSwitchingProtocols
 		w.ResponseWriter.WriteHeader(status)
 		return

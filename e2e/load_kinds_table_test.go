@@ -15,7 +15,7 @@ type kind struct {
 const fetches = `fetch("OTHER", {mode: "no-cors"}).catch(() => {})`
 
 // kinds are those that can be seen each time. Name lookups (dns-prefetch) cannot: the browser of a test makes none.
-// Of preloads that a 103 (Early Hints) names, Chromium makes some and not others; none that it made was stopped.
+// Of preloads that a 103 (Early Hints) names, Chromium makes some and not others; TestLoadOfHints is about them.
 var kinds = []kind{
 	{name: "img", docs: "pictures", page: `<img src="OTHER">`},
 	{name: "input-image", docs: "pictures", page: `<input type=image src="OTHER">`},

@@ -218,6 +218,27 @@ func (l *loading) addPolicies(f *responseFilter) {
 	}
 }
 
+// AddToHints adds to the header of a 103 (Early Hints) the Content-Security-Policy that the page will have.
+// What a 103 names browsers load before they have the page, by the policies of the 103 itself (HTML
+// standard, "process early hint headers"). The header map becomes that of the final response: what
+// AddToHints returns must be called when the 103 was sent, and takes the policy away again.
+func (v *Visit) AddToHints(header map[string][]string) (remove func()) {
+	l := v.enforcer.loading
+	if l == nil || !l.enforces || v.visitor.asked == excepted || header == nil {
+		return func() {}
+	}
+	const field = "Content-Security-Policy"
+	lines, has := header[field]
+	header[field] = append(slices.Clip(lines), l.sourcesFor(&v.visitor))
+	return func() {
+		if has {
+			header[field] = lines
+		} else {
+			delete(header, field)
+		}
+	}
+}
+
 // isHTML reports whether the response is a page: by its type, under any spelling of the field. Where it
 // has none, browsers and net/http guess it from the body (MIME Sniffing section 7): what was asked for as a
 // page may become one.

@@ -163,6 +163,39 @@ func TestLoadPages(t *testing.T) {
 	}
 }
 
+// A 103 (Early Hints) has the policy as long as it is sent, and shares no slice with the portal.
+func TestLoadHints(t *testing.T) {
+	enforcing := compiled(t, loadingPolicy(policy.Load{Mode: policy.LoadEnforce, Except: []string{"/backoffice/*"}}))
+	shared := append(make([]string, 0, 4), "img-src *")
+	for _, c := range []struct {
+		name     string
+		enforcer *enforcer.Enforcer
+		path     string
+		header   map[string][]string
+		want     int // lines
+	}{
+		{"a hint", enforcing, "/", map[string][]string{}, 1},
+		{"beside the portal's", enforcing, "/", map[string][]string{"Content-Security-Policy": shared}, 2},
+		{"excepted", enforcing, "/backoffice/users", map[string][]string{}, 0},
+		{"no header", enforcing, "/", nil, 0},
+		{"report", compiled(t, loadingPolicy(policy.Load{Mode: policy.LoadReport})), "/", map[string][]string{}, 0},
+		{"off", compiled(t, allowing("sid")), "/", map[string][]string{}, 0},
+	} {
+		before := maps.Clone(c.header)
+		visit := c.enforcer.Visit(enforcer.Request{Header: pageRequest(), Path: c.path})
+		remove := visit.AddToHints(c.header)
+		if got := c.header["Content-Security-Policy"]; len(got) != c.want {
+			t.Errorf("%s: it has %q", c.name, got)
+		}
+		if remove(); !maps.EqualFunc(before, c.header, slices.Equal) {
+			t.Errorf("%s: afterwards the header is %q", c.name, c.header)
+		}
+	}
+	if all := shared[:4]; all[1] != "" {
+		t.Errorf("the portal's slice is %q", all)
+	}
+}
+
 // What the portal says stays as it is, and what is added is added once.
 func TestLoadBesideThePortal(t *testing.T) {
 	e := compiled(t, loadingPolicy(policy.Load{Mode: policy.LoadEnforce, Sample: "100%", Open: []string{policy.OpenImage}}))
