@@ -1,6 +1,7 @@
 package cookiepolicy
 
 import (
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -114,11 +115,94 @@ func TestHandlerExchangesFieldForCookie(t *testing.T) {
 		})
 		for protocol, client := range portaltest.Protocols(t) {
 			got := gateway.Ask(t, client, http.MethodGet, "/", nil, nil)
-			none := protocol == "HTTP/1.1" && hasLength(http.Header{"Content-Length": c.length})
+			none := protocol == "HTTP/1.1" && slices.Equal(c.length, []string{"10"})
 			if len(got.Trailer["Set-Cookie"]) > 0 || (got.Trailer.Get("X-Late") != "1") != none ||
 				string(got.Body) != "hellohello" {
 				t.Errorf("%q, over %s: the trailer is %q, the body %q", c, protocol, got.Trailer, got.Body)
 			}
+		}
+	}
+}
+
+// Whatever a handler does first, a cookie that it sets later goes out neither in the header nor in a
+// trailer. An empty write sends no header, and a response that has a length can still come in chunks.
+func TestHandlerLateCookies(t *testing.T) {
+	late := func(w http.ResponseWriter) {
+		w.Header().Add("Set-Cookie", unlisted)
+		w.Header()["Trailer:Set-Cookie"] = []string{unlisted}
+	}
+	length := func(w http.ResponseWriter) { w.Header().Set("Content-Length", "5") }
+	flush := func(w http.ResponseWriter) { http.NewResponseController(w).Flush() }
+	hello := func(w http.ResponseWriter) { io.WriteString(w, "hello") }
+	empty := func(w http.ResponseWriter) { w.Write(nil) }
+	copied := func(w http.ResponseWriter) { w.(io.ReaderFrom).ReadFrom(strings.NewReader("hello")) }
+	status := func(code int) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) { w.WriteHeader(code) }
+	}
+	set := func(field, value string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) { w.Header().Set(field, value) }
+	}
+	type steps []func(http.ResponseWriter)
+	for what, steps := range map[string]steps{
+		"an empty write, then a body":             {empty, late, hello},
+		"an empty write, then a status":           {empty, late, status(404)},
+		"an empty write, then a flush":            {empty, late, flush},
+		"an empty write, then a copy":             {empty, length, late, copied},
+		"an empty write, then nothing":            {set("Content-Length", "0"), empty, late},
+		"a hint, then a body":                     {status(103), late, status(103), hello, late},
+		"a status":                                {status(200), late, hello, late},
+		"a status, nothing else":                  {status(204), late},
+		"not modified":                            {status(304), late},
+		"a length":                                {length, status(200), late, hello, late},
+		"a length, in chunks":                     {length, set("Transfer-Encoding", "chunked"), hello, late},
+		"a flush, then a length":                  {flush, length, hello, late},
+		"a copy, then a length":                   {copied, length, hello, late},
+		"a flush, then a length, an announcement": {set("Trailer", "Set-Cookie"), flush, length, hello, late},
+	} {
+		for where, directives := range map[string]string{
+			"alone":                 "cookie_policy opendatasoft\ntest_handler\n",
+			"within another policy": "cookie_policy opendatasoft {\nname outer\n}\ncookie_policy opendatasoft\ntest_handler\n",
+		} {
+			caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
+				for _, step := range steps {
+					step(w)
+				}
+				return nil
+			})
+			checkNoCookies(t, what+", "+where, "route {\n"+directives+"}")
+		}
+	}
+}
+
+// The same holds for an error route whose response comes behind a part of another one.
+func TestHandlerLateCookiesOfErrorRoute(t *testing.T) {
+	const policy = "cookie_policy opendatasoft\n"
+	for what, first := range map[string]string{"with a policy": policy, "without a policy": ""} {
+		calls := 0
+		caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
+			if calls++; calls%2 == 1 {
+				io.WriteString(w, strings.Repeat("hello", 1000))
+				return errors.New("broken")
+			}
+			w.Header().Set("Content-Length", "5")
+			w.WriteHeader(http.StatusInternalServerError)
+			io.WriteString(w, "hello")
+			w.Header()["Trailer:Set-Cookie"] = []string{unlisted}
+			return nil
+		})
+		checkNoCookies(t, what, "route {\n"+first+"test_handler\n}\nhandle_errors {\nroute {\n"+policy+
+			"test_handler\n}\n}")
+	}
+}
+
+func checkNoCookies(t *testing.T, what, directives string) {
+	t.Helper()
+	gateway := caddytest.Start(t, directives)
+	for protocol, client := range portaltest.Protocols(t) {
+		got := gateway.Ask(t, client, http.MethodGet, "/", nil, nil)
+		if len(got.Header["Set-Cookie"])+len(got.Trailer["Set-Cookie"]) > 0 {
+			t.Errorf("%s, over %s: the header has %q, the trailer %q", what, protocol, got.Header["Set-Cookie"],
+				got.Trailer["Set-Cookie"])
 		}
 	}
 }

@@ -22,7 +22,6 @@ type responseWriter struct {
 	switched bool // the connection speaks another protocol now
 	returned bool // the handler has: what runs now is outside of it
 	sent     bool // the header is: what is set now can only be a trailer
-	ended    bool // and there will be no trailer
 
 	outermost *responseWriter // of the request
 	// Of the outermost: the one that resolves placeholders now, and all others of the request.
@@ -49,19 +48,14 @@ func (w *responseWriter) WriteHeader(status int) {
 	}
 	w.complete()
 	w.ResponseWriter.WriteHeader(status)
-	w.noteSent()
+	w.sent = w.sent || !w.switched && isSent(w.ResponseWriter)
 }
 
 // Write filters before each part of the body: a writer outside, such as encode, can hold the header
 // back until its buffer is full, and HTTP/3 until a body of some size.
 func (w *responseWriter) Write(b []byte) (int, error) {
-	if w.sent {
-		return w.ResponseWriter.Write(b)
-	}
 	w.complete()
-	n, err := w.ResponseWriter.Write(b)
-	w.noteSent()
-	return n, err
+	return w.ResponseWriter.Write(b)
 }
 
 // ReadFrom lets the connection use sendfile.
@@ -91,20 +85,11 @@ func (w *responseWriter) complete() {
 	}
 }
 
-// noteSent notes whether the header is sent, and whether a trailer can follow. Then the header need not be
-// looked through before each part of the body and at the end.
-func (w *responseWriter) noteSent() {
-	if !w.sent && !w.switched && isSent(w.ResponseWriter) {
-		w.sent = true
-		w.ended = w.http1 && hasLength(w.ResponseWriter.Header())
-	}
-}
-
 // finish filters what is in the header map when the handler has returned: what was set without anything
 // being written, what is left for an error route or for a writer that holds the response back, and
 // trailers.
 func (w *responseWriter) finish() {
-	if !w.switched && !w.ended {
+	if !w.switched {
 		w.visit.CompleteResponse(w.ResponseWriter.Header())
 	}
 }

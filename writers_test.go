@@ -1,7 +1,6 @@
 package cookiepolicy
 
 import (
-	"io"
 	"net/http"
 	"testing"
 
@@ -26,44 +25,23 @@ func TestWriterKnowsWhetherHeaderIsSent(t *testing.T) {
 		{"within intercept", "route {\nintercept {\nreplace_status 200\n}\n", false},
 	} {
 		gateway := caddytest.Start(t, c.around+"cookie_policy opendatasoft {\nname inner\n}\ntest_handler\n}")
-		for how, send := range map[string]func(http.ResponseWriter){
-			"by a status":      func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
-			"by an empty body": func(w http.ResponseWriter) { w.Write(nil) },
-			"by a body":        func(w http.ResponseWriter) { io.WriteString(w, "hello") },
-		} {
-			var before, after bool
-			caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
-				writer := w.(*responseWriter)
-				w.Header().Set("Content-Type", "text/html")
-				w.WriteHeader(http.StatusEarlyHints)
-				before = writer.sent
-				send(w)
-				after = writer.sent
-				return nil
-			})
-			for protocol, client := range portaltest.Protocols(t) {
-				gateway.Ask(t, client, http.MethodGet, "/", http.Header{"Accept-Encoding": {"gzip"}}, nil)
-				if before || after != c.sent {
-					t.Errorf("%s, %s, over %s: sent %t, want %t; after an informational status %t",
-						c.what, how, protocol, after, c.sent, before)
-				}
+		var before, after bool
+		caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
+			writer := w.(*responseWriter)
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(http.StatusEarlyHints)
+			w.Write(nil) // which Caddy does not always pass on
+			before = writer.sent
+			w.WriteHeader(http.StatusNotFound)
+			after = writer.sent
+			return nil
+		})
+		for protocol, client := range portaltest.Protocols(t) {
+			gateway.Ask(t, client, http.MethodGet, "/", http.Header{"Accept-Encoding": {"gzip"}}, nil)
+			if before || after != c.sent {
+				t.Errorf("%s, over %s: sent %t, want %t; before the status %t", c.what, protocol, after, c.sent,
+					before)
 			}
 		}
-	}
-}
-
-func TestHasLength(t *testing.T) {
-	for length, want := range map[string]bool{
-		"0": true, "5": true, "0005": true, "123456789012345678": true,
-		"": false, "1234567890123456789": false, "-1": false, "+5": false, " 5": false, "5 ": false,
-		"5, 5": false, "five": false, "0x5": false,
-	} {
-		if got := hasLength(http.Header{"Content-Length": {length}}); got != want {
-			t.Errorf("%q: got %t, want %t", length, got, want)
-		}
-	}
-	if hasLength(http.Header{}) || hasLength(http.Header{"Content-Length": {}}) ||
-		hasLength(http.Header{"Content-Length": {"5, 5", "5"}}) {
-		t.Error("a header without a number has no length")
 	}
 }

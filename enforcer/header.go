@@ -112,9 +112,9 @@ func cookieFieldOf(key string) field {
 		return setCookieField
 	}
 	// Letters outside ASCII count too: HTTP/3 servers lower the case of a key, and the Kelvin sign
-	// becomes a k.
+	// becomes a k. The second letter tells most other keys apart.
 	switch name := wire.Trim(strings.TrimPrefix(key, "Trailer:")); {
-	case len(name) < len("set-cookie") || name[1]|0x20 != 'e':
+	case len(name) < len("set-cookie") || name[0] < 0x80 && name[1]|0x20 != 'e':
 	case strings.EqualFold(name, "set-cookie"):
 		return setCookieField
 	case strings.EqualFold(name, "set-cookie2"):

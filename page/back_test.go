@@ -76,6 +76,12 @@ func TestBackFromAnotherLanguage(t *testing.T) {
 			t.Fatalf("no link to %s", language)
 		}
 	}
+	first := s.get("/cookies", "Referer: https://data.city.example"+from)
+	again := s.get("/cookies", "Referer: https://data.city.example"+from,
+		"If-None-Match: "+first.Header().Get("ETag"))
+	if again.Code != http.StatusNotModified {
+		t.Errorf("the same page with the same way back is %d", again.Code)
+	}
 	page := s.get("/cookies").Body.String()
 	for _, m := range link.FindAllStringSubmatch(page, -1) {
 		if m[1] != "?lang="+m[2] {

@@ -119,7 +119,8 @@ func (a *answer) redirect(lines []string) {
 	if saved.IsZero() {
 		saved = a.page.now()
 	}
-	query := querySaved + "=" + strconv.FormatInt(saved.Unix(), 10) + a.backQuery()
+	query := querySaved + "=" + strconv.FormatInt(saved.Unix(), 10) +
+		backQuery(a.page.sealer.seal(a.back, a.Host))
 	h.Set("Location", a.self(query)+"#saved")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", "0")

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -103,15 +104,6 @@ func (a *answer) get() Outcome {
 	return a.show(http.StatusOK, a.notice(), "")
 }
 
-// backQuery returns what adds the way back to a query, sealed. It is empty if there is none.
-func (a *answer) backQuery() string {
-	sealed := a.page.sealer.seal(a.back, a.Host)
-	if sealed == "" {
-		return ""
-	}
-	return "&" + queryBack + "=" + sealed
-}
-
 func pathOf(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -177,6 +169,7 @@ func (a *answer) show(status int, notice, problem string) Outcome {
 		return a.fail(err)
 	}
 	d.Notice, d.Error, d.Back, d.Self = notice, problem, a.back, a.self("")
+	sealed := a.page.sealer.seal(a.back, a.Host)
 	h := a.w.Header()
 	h.Set("Content-Language", l.Tag)
 	var body []byte
@@ -188,10 +181,8 @@ func (a *answer) show(status int, notice, problem string) Outcome {
 		}
 		body = append(body, '\n')
 	} else {
-		if query := a.backQuery(); query != "" {
-			for i := range d.Languages {
-				d.Languages[i].Href += query
-			}
+		for i := range d.Languages {
+			d.Languages[i].Href += backQuery(sealed)
 		}
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		if body, outcome.Err = a.page.HTML(d); body == nil {
@@ -202,7 +193,7 @@ func (a *answer) show(status int, notice, problem string) Outcome {
 		h.Set("Cache-Control", "no-store")
 	} else {
 		h.Set("Cache-Control", "private, no-cache")
-		hash := sha256.Sum256(body)
+		hash := sha256.Sum256(bytes.ReplaceAll(body, []byte(sealed), nil)) // which is another one each time
 		tag := `"` + base64.RawURLEncoding.EncodeToString(hash[:16]) + `"`
 		h.Set("ETag", tag)
 		if matchesETag(a.Header, tag) {
@@ -240,6 +231,14 @@ func (a *answer) portalLanguage() string {
 		return ""
 	}
 	return cookie.Value
+}
+
+// backQuery returns what adds the sealed way back to a query, if there is one.
+func backQuery(sealed string) string {
+	if sealed == "" {
+		return ""
+	}
+	return "&" + queryBack + "=" + sealed
 }
 
 // self returns a reference to the page: its path, the language if the address names one, and a query.
