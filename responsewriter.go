@@ -89,9 +89,11 @@ func (w *responseWriter) complete() {
 // being written, what is left for an error route or for a writer that holds the response back, and
 // trailers.
 func (w *responseWriter) finish() {
-	if !w.switched {
-		w.visit.CompleteResponse(w.ResponseWriter.Header())
+	if w.sent {
+		w.visit.CompleteTrailers(w.ResponseWriter.Header())
+		return
 	}
+	w.complete()
 }
 
 // Interface guards

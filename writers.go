@@ -64,8 +64,8 @@ func kindOf(w http.ResponseWriter) writerKind {
 // pass on an empty Write. Where a handler outside may hold the header back, as encode does, it reports
 // false.
 //
-// Not looking through such a header again saves 3,000 of 10,000 instructions of BenchmarkServed without
-// cookies.
+// Not looking through such a header again before each part of the body saves 14 % of what the policy adds to
+// BenchmarkServed without cookies.
 func isSent(w http.ResponseWriter) bool {
 	for {
 		if policy, ok := w.(*responseWriter); ok {

@@ -66,8 +66,7 @@ func fieldOf(key string) field {
 	if key == "" {
 		return otherField
 	}
-	switch key[0] {
-	case 'S', 's', 'T', 't', ' ', '\t':
+	if beginsCookieField(key[0]) {
 		if f := cookieFieldOf(key); f != otherField {
 			return f
 		}
@@ -104,6 +103,21 @@ func namedField(key string) field {
 		}
 	}
 	return otherField
+}
+
+// carriesCookies reports whether what is under a key of a header map are cookies.
+func carriesCookies(key string) bool {
+	return key != "" && beginsCookieField(key[0]) && cookieFieldOf(key) != otherField
+}
+
+// beginsCookieField reports whether a key that carries cookies can begin with c: with the name of the field,
+// with the prefix of a trailer, or with a blank.
+func beginsCookieField(c byte) bool {
+	switch c {
+	case 'S', 's', 'T', 't', ' ', '\t':
+		return true
+	}
+	return false
 }
 
 // cookieFieldOf tells the keys that carry cookies from all others.
