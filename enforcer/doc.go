@@ -20,7 +20,8 @@
 // For the result to hold, a caller MUST pass the request through [Visit.FilterRequest] before
 // anything reads its cookies, each informational (1xx) response header through [Visit.FilterResponse],
 // and the final one, with late additions and trailers, through [Visit.CompleteResponse] before it is
-// sent ([Visit.CompleteTrailers] is enough once it was). Where there is an observer, [Visit.End] must end each Visit.
+// sent ([Visit.CompleteTrailers] is enough once it was). Where there is an observer, [Visit.End] must
+// end each Visit.
 //
 // # Words
 //
