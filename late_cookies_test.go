@@ -195,11 +195,73 @@ func TestHandlerLateCookiesOfErrorRoute(t *testing.T) {
 	}
 }
 
+// A policy that comes twice around a handler, with another request in between, judges the inner one's lines
+// anew.
+func TestHandlerLateCookiesOfGrantWithin(t *testing.T) {
+	const twice = "cookie_policy opendatasoft matomo\nrequest_header Cookie \"" + grantsMatomo + "\"\n" +
+		"cookie_policy opendatasoft matomo\ntest_handler\n"
+	for what, around := range map[string]string{"alone": "", "within encode": "encode gzip {\nminimum_length 1\n}\n"} {
+		for _, first := range []int{0, http.StatusOK} {
+			caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
+				w.Header().Set("Content-Type", "text/plain")
+				w.Header().Set("Trailer", "Set-Cookie")
+				if first != 0 {
+					w.WriteHeader(first)
+				}
+				io.WriteString(w, "hello")
+				w.Header()["Set-Cookie"] = []string{matomo}
+				if first != 0 {
+					io.WriteString(w, "hello")
+				}
+				return nil
+			})
+			checkNoCookies(t, what, "route {\n"+around+twice+"}")
+		}
+	}
+}
+
+// A hint between two parts of a body does not make the lines before it those of the header after it.
+func TestHandlerLateCookiesAfterHint(t *testing.T) {
+	noise := make([]byte, 256<<10)
+	random := rand.NewChaCha8([32]byte{})
+	random.Read(noise)
+	caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
+		header := w.Header()
+		header.Set("Content-Type", "text/plain")
+		header["Set-Cookie"] = []string{matomo}
+		header["set-cookie"] = []string{grantsMatomo + "; Path=/"}
+		io.WriteString(w, "hello")
+		delete(header, "Set-Cookie")
+		delete(header, "set-cookie")
+		w.WriteHeader(http.StatusEarlyHints)
+		header["Set-Cookie"] = []string{matomo}
+		w.Write(noise)
+		return nil
+	})
+	checkNoCookies(t, "within encode", "route {\nencode zstd {\nminimum_length 1\n}\ncookie_policy opendatasoft matomo\ntest_handler\n}")
+}
+
+// A server of HTTP/2 takes the prefix off a trailer's key, and can then find the key with another prefix.
+func TestHandlerTrailersWithTwoPrefixes(t *testing.T) {
+	caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusOK)
+		io.WriteString(w, "hello")
+		w.Header()["Trailer:X-Late"] = []string{"1"}
+		w.Header()["Trailer:Trailer:Set-Cookie"] = []string{unlisted}
+		w.Header()["Trailer:Trailer:Trailer:set-cookie"] = []string{unlisted}
+		return nil
+	})
+	for range 10 { // it depends on the order of a map
+		checkNoCookies(t, "two prefixes", "route {\ncookie_policy opendatasoft\ntest_handler\n}")
+	}
+}
+
 func checkNoCookies(t *testing.T, what, directives string) {
 	t.Helper()
 	gateway := caddytest.Start(t, directives)
 	for protocol, client := range portaltest.Protocols(t) {
-		got := gateway.Ask(t, client, http.MethodGet, "/", nil, nil)
+		got := gateway.Ask(t, client, http.MethodGet, "/",
+			http.Header{"Accept-Encoding": {"gzip, zstd"}}, nil)
 		if len(got.Header["Set-Cookie"])+len(got.Trailer["Set-Cookie"]) > 0 {
 			t.Errorf("%s, over %s: the header has %q, the trailer %q", what, protocol, got.Header["Set-Cookie"],
 				got.Trailer["Set-Cookie"])

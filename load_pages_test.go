@@ -130,7 +130,8 @@ func TestHandlerLimitsLoads(t *testing.T) {
 // has the page.
 func TestHandlerLimitsLoadsOfHints(t *testing.T) {
 	portal := portaltest.StartPortal(t, "HTTP/1.1 103 Early Hints\r\nLink: <https://b.example/>; rel=preload\r\n"+
-		"Content-Security-Policy: img-src *\r\n\r\n"+
+		"Content-Security-Policy: img-src *\r\n"+ // and a choice, which no browser stores from here
+		"Set-Cookie: cookies_preferences=%7B%22ads%22%3Atrue%7D; Path=/\r\n\r\n"+
 		"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"+
 		"HTTP/1.1 102 Processing\r\n\r\n"+
 		portaltest.Page())

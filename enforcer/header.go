@@ -125,9 +125,13 @@ func cookieFieldOf(key string) field {
 	if key == "Set-Cookie" {
 		return setCookieField
 	}
+	// Servers of HTTP/2 take off the prefix of a trailer, and then may meet the key a second time.
+	for strings.HasPrefix(key, "Trailer:") {
+		key = key[len("Trailer:"):]
+	}
 	// Letters outside ASCII count too: HTTP/3 servers lower the case of a key, and the Kelvin sign
 	// becomes a k. The second letter tells most other keys apart.
-	switch name := wire.Trim(strings.TrimPrefix(key, "Trailer:")); {
+	switch name := wire.Trim(key); {
 	case len(name) < len("set-cookie") || name[0] < 0x80 && name[1]|0x20 != 'e':
 	case strings.EqualFold(name, "set-cookie"):
 		return setCookieField

@@ -229,6 +229,7 @@ func (v *Visit) AddToHints(header map[string][]string) (remove func()) {
 	}
 	const field = "Content-Security-Policy"
 	lines, has := header[field]
+	v.visitor.forgetWritten()
 	header[field] = append(slices.Clip(lines), l.sourcesFor(&v.visitor))
 	return func() {
 		if has {

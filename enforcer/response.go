@@ -23,6 +23,7 @@ func (v *Visit) FilterResponse(header map[string][]string) {
 	f := v.filterOf(header)
 	f.scan.read(header)
 	f.filter()
+	v.response.settled = false // what was kept are the lines of another header
 }
 
 // CompleteResponse does what FilterResponse does, to the final header. The first time it also adds
@@ -163,6 +164,7 @@ func (r *response) newValue(f field, value string) []string {
 func (r *response) adoptCounted(other *response) {
 	r.continued = true
 	r.keep(other.kept)
+	r.settled = false // the other one may have judged them by another choice
 	r.drawn, r.asksForReports = other.drawn, other.asksForReports
 	if other.rare != nil {
 		r.needRare().counted = other.rare.counted
