@@ -133,8 +133,9 @@ With --suggest it writes, in place of the table, a Caddyfile line for each cooki
 each third party that is not rare. Which category it belongs to is left open, and the lines do not load
 before it is filled in.
 
-The exit status is 0 if there is no drift, but for what is rare, and the gateways have the same policies, 1 if not, and 2 if a
-gateway could not be asked; what the others answered is printed all the same.`,
+The exit status is 0 if there is no drift and the gateways have the same policies, 1 otherwise, and 2 if
+a gateway could not be asked. Origins that are rare do not count as drift. The answers of the other
+gateways are printed in any case.`,
 		Args: noArgs,
 		RunE: q.run(q.drift),
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/cookie-policy/caddy-cookie-policy/audit/cdp"
 )
 
-// takeStorage records what the documents of a page have in storage other than cookies, whoever wrote it:
-// keys and sizes, and no values. The hook tells which script wrote it, and misses what was written earlier
-// or elsewhere.
+// takeStorage records the keys and sizes, but not the values, of everything that the documents of a page
+// have in storage other than cookies. The hook reports which script wrote an item, and misses items that
+// were written earlier or elsewhere.
 func (v *visit) takeStorage(ctx context.Context) error {
 	limit, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()

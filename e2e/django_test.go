@@ -117,7 +117,8 @@ func TestDjangoTrackers(t *testing.T) {
 }
 
 // The published policy does not name the cookie in which Django keeps messages from one page to the
-// next. Without it the portal works, but for the message; an operator who wants it says so.
+// next. Without the cookie the portal works and shows no message. An operator who wants the message
+// allows the cookie.
 func TestDjangoMessages(t *testing.T) {
 	django := startDjango(t)
 	for _, gateway := range []struct {
@@ -219,7 +220,7 @@ func record(t *testing.T, to string) (addr string, kept *tape) {
 			defer server.Close()
 			_, _ = io.Copy(server, visitor)
 		})
-		// Kept before it goes on: whoever has read an answer finds it on the tape.
+		// The tape gets an answer before the visitor does, so a test that has read the answer finds it there.
 		_, _ = io.Copy(visitor, io.TeeReader(server, kept))
 		visitor.Close()
 		sending.Wait()

@@ -34,8 +34,8 @@ func (p hintingPortal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// What a 103 names a browser asks no third party for that the policy does not let through. Chromium loads
-// what some of them name, and not others.
+// A browser does not ask a third party that the policy refuses for what a 103 names. Chromium preloads for
+// some hints and not for others, so pages are opened until enough of them were preloaded.
 func TestLoadOfHints(t *testing.T) {
 	certificate, certFile, keyFile := portaltest.NewCertificate(t, auditedHost, "*."+websiteB)
 	for _, c := range []struct {

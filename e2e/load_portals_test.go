@@ -53,8 +53,8 @@ func acceptWebSocket(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusSwitchingProtocols)
 }
 
-// A portal's own policy stops the same with load enforce as without it. What it lets work goes on working, but for
-// third parties.
+// With load enforce a portal's own policy stops the same requests as without it. Everything else on its pages still
+// works, except requests to third parties.
 func TestLoadPortalPolicies(t *testing.T) {
 	certificate, certFile, keyFile := portaltest.NewCertificate(t, auditedHost, "*."+websiteB)
 	third := strings.TrimSuffix(startOther(t, certificate).address("https", "any"), "/")
