@@ -16,9 +16,7 @@ import (
 // A cookie that a handler sets after it began to write its body does not reach the visitor, though
 // an encoder outside the policy holds the header back until a block of the body is full.
 func TestHandlerLateCookiesWithinEncode(t *testing.T) {
-	noise := make([]byte, 256<<10) // which no encoder makes smaller
-	random := rand.NewChaCha8([32]byte{})
-	random.Read(noise)
+	noise := newNoise()
 	page := strings.Repeat("hello ", len(noise)/6)
 	for _, encoding := range []string{"gzip", "zstd"} {
 		gateway := caddytest.Start(t, "route {\nencode "+encoding+" {\nminimum_length 1\n}\n"+
@@ -222,9 +220,7 @@ func TestHandlerLateCookiesOfGrantWithin(t *testing.T) {
 
 // A hint between two parts of a body does not make the lines before it those of the header after it.
 func TestHandlerLateCookiesAfterHint(t *testing.T) {
-	noise := make([]byte, 256<<10)
-	random := rand.NewChaCha8([32]byte{})
-	random.Read(noise)
+	noise := newNoise()
 	caddytest.SetHandler(t, func(w http.ResponseWriter, _ *http.Request) error {
 		header := w.Header()
 		header.Set("Content-Type", "text/plain")
@@ -256,6 +252,14 @@ func TestHandlerTrailersWithTwoPrefixes(t *testing.T) {
 	}
 }
 
+// newNoise returns a body that no encoder makes smaller.
+func newNoise() []byte {
+	noise := make([]byte, 256<<10)
+	rand.NewChaCha8([32]byte{}).Read(noise)
+	return noise
+}
+
+// checkNoCookies checks that no cookie gets through a gateway with directives, over any protocol.
 func checkNoCookies(t *testing.T, what, directives string) {
 	t.Helper()
 	gateway := caddytest.Start(t, directives)

@@ -39,22 +39,23 @@ type knownWriter struct {
 	kind   writerKind
 }
 
+// kindOf returns the kind of a response writer, by its type.
 func kindOf(w http.ResponseWriter) writerKind {
 	t := reflect.TypeOf(w)
-	known := knownWriters.Load()
-	if known == nil {
-		known = new([]knownWriter)
+	var known []knownWriter
+	if met := knownWriters.Load(); met != nil {
+		known = *met
 	}
-	for i := range *known {
-		if (*known)[i].writer == t {
-			return (*known)[i].kind
+	for i := range known {
+		if known[i].writer == t {
+			return known[i].kind
 		}
 	}
 	kind := otherWriter
 	if t.Kind() == reflect.Pointer {
 		kind = writerKinds[[2]string{t.Elem().PkgPath(), t.Elem().Name()}]
 	}
-	more := append(slices.Clip(*known), knownWriter{t, kind})
+	more := append(slices.Clip(known), knownWriter{t, kind})
 	knownWriters.Store(&more) // if another goroutine does so now, one of the two is added later
 	return kind
 }

@@ -66,10 +66,8 @@ func fieldOf(key string) field {
 	if key == "" {
 		return otherField
 	}
-	if beginsCookieField(key[0]) {
-		if f := cookieFieldOf(key); f != otherField {
-			return f
-		}
+	if f := cookieFieldOf(key); f != otherField {
+		return f
 	}
 	if len(key) < 32 && lengthsOfFields[key[0]]&(1<<len(key)) != 0 {
 		return namedField(key)
@@ -105,23 +103,16 @@ func namedField(key string) field {
 	return otherField
 }
 
-// carriesCookies reports whether what is under a key of a header map are cookies.
-func carriesCookies(key string) bool {
-	return key != "" && beginsCookieField(key[0]) && cookieFieldOf(key) != otherField
-}
-
-// beginsCookieField reports whether a key that carries cookies can begin with c: with the name of the field,
-// with the prefix of a trailer, or with a blank.
-func beginsCookieField(c byte) bool {
-	switch c {
-	case 'S', 's', 'T', 't', ' ', '\t':
-		return true
-	}
-	return false
-}
-
 // cookieFieldOf tells the keys that carry cookies from all others.
 func cookieFieldOf(key string) field {
+	if key == "" {
+		return otherField
+	}
+	switch key[0] {
+	case 'S', 's', 'T', 't', ' ', '\t': // the field, the prefix of a trailer, or a blank
+	default:
+		return otherField
+	}
 	if key == "Set-Cookie" {
 		return setCookieField
 	}

@@ -74,7 +74,7 @@ func (v *Visit) CompleteResponse(header map[string][]string) {
 func (v *Visit) CompleteTrailers(header map[string][]string) {
 	s := &v.response
 	for key, lines := range header {
-		if carriesCookies(key) && !(key == "Set-Cookie" && s.settled && slices.Equal(lines, s.kept)) {
+		if cookieFieldOf(key) != otherField && !(key == "Set-Cookie" && s.settled && slices.Equal(lines, s.kept)) {
 			v.CompleteResponse(header)
 			return
 		}

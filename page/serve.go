@@ -169,10 +169,10 @@ func (a *answer) show(status int, notice, problem string) Outcome {
 		return a.fail(err)
 	}
 	d.Notice, d.Error, d.Back, d.Self = notice, problem, a.back, a.self("")
-	sealed := a.page.sealer.seal(a.back, a.Host)
 	h := a.w.Header()
 	h.Set("Content-Language", l.Tag)
 	var body []byte
+	var sealed string // the way back in the links to other languages
 	var outcome Outcome
 	if wantsJSON(a.Header) {
 		h.Set("Content-Type", "application/json")
@@ -181,6 +181,7 @@ func (a *answer) show(status int, notice, problem string) Outcome {
 		}
 		body = append(body, '\n')
 	} else {
+		sealed = a.page.sealer.seal(a.back, a.Host)
 		for i := range d.Languages {
 			d.Languages[i].Href += backQuery(sealed)
 		}
@@ -193,7 +194,11 @@ func (a *answer) show(status int, notice, problem string) Outcome {
 		h.Set("Cache-Control", "no-store")
 	} else {
 		h.Set("Cache-Control", "private, no-cache")
-		hash := sha256.Sum256(bytes.ReplaceAll(body, []byte(sealed), nil)) // which is another one each time
+		stable := body
+		if sealed != "" { // it differs each time
+			stable = bytes.ReplaceAll(body, []byte(sealed), nil)
+		}
+		hash := sha256.Sum256(stable)
 		tag := `"` + base64.RawURLEncoding.EncodeToString(hash[:16]) + `"`
 		h.Set("ETag", tag)
 		if matchesETag(a.Header, tag) {
